@@ -1,0 +1,30 @@
+"""The ports the hub uses towards its connections and its instruments."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hubbub.errors import Disconnect
+from hubbub.protocols.base import Codec, Framing
+
+
+class Connection(Protocol):
+    """One physical link. The hot loop calls `write` and nothing else."""
+
+    transport: str
+    codec: Codec
+    framing: Framing
+
+    def write(self, frame: bytes) -> None:
+        """Queue one frame. Never blocks, never raises, never calls back into the hub."""
+
+    def close(self, reason: Disconnect) -> None:
+        """Say why, flush, end. The session is told by `detach` once the link is down."""
+
+    def abort(self, reason: Disconnect) -> None:
+        """End at once without flushing: for peers that do not read."""
+
+    def pause(self) -> None:
+        """Take no more commands from the peer until `resume`."""
+
+    def resume(self) -> None: ...
