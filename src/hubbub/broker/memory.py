@@ -1,0 +1,224 @@
+"""The broker of a single process: logs in memory, delivery by a plain call."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import logging
+import secrets
+import string
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from itertools import chain, count, product
+
+from hubbub.broker.base import Accepted
+from hubbub.broker.stream import ConflatedLog, Log, begin
+from hubbub.clock import Clock
+from hubbub.errors import ErrorCode, HubbubError
+from hubbub.model import NO_RETENTION, Envelope, History, Position, Publication, Retention
+
+logger = logging.getLogger(__name__)
+
+DIGITS = string.digits + string.ascii_lowercase
+EPOCH_LENGTH = 8
+
+
+class MemoryBroker:
+    """Everything in this process, and nothing suspends: `publish` has delivered when it returns.
+
+    Idempotency keys are remembered for `idempotency_ttl` seconds, at most `idempotency_keys` of them; at most
+    `logs` channel logs are kept, and the longest idle go first, those without a subscriber before the others.
+    A log that was let go begins anew in a new epoch.
+    """
+
+    lossless = True
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        idempotency_ttl: float = 300.0,
+        idempotency_keys: int = 100_000,
+        logs: int = 100_000,
+    ) -> None:
+        self._clock = clock
+        self._keys = _Keys(idempotency_ttl, idempotency_keys)
+        self._max_logs = logs
+        self._ids = _ids()
+        self._listener: Callable[[Envelope], object] | None = None
+        self._subscribed: set[str] = set()
+        # Logs of channels with a subscriber here, and of those without; each longest idle first.
+        self._live: OrderedDict[str, Log | ConflatedLog] = OrderedDict()
+        self._idle: OrderedDict[str, Log | ConflatedLog] = OrderedDict()
+        self._delivering = False
+        self._nested: deque[Envelope] = deque()
+
+    async def start(self, listener: Callable[[Envelope], object]) -> None:
+        self._listener = listener
+
+    async def stop(self) -> None:
+        """Deliver no more. Logs stay, should the broker be started again."""
+        for channel in list(self._subscribed):
+            await self.unsubscribe(channel)
+        self._listener = None
+
+    async def subscribe(self, channel: str) -> None:
+        if channel not in self._subscribed:
+            self._subscribed.add(channel)
+            _move(channel, self._idle, self._live)
+
+    async def unsubscribe(self, channel: str) -> None:
+        if channel in self._subscribed:
+            self._subscribed.discard(channel)
+            _move(channel, self._live, self._idle)
+
+    async def publish(
+        self, envelope: Envelope, retention: Retention = NO_RETENTION, *, key: str | None = None
+    ) -> Accepted:
+        push = envelope.push
+        if type(push) is not Publication:
+            self._deliver(envelope)
+            return Accepted(None, "")
+        now = self._clock.monotonic()
+        if key is not None:
+            digest = _digest(push)
+            if (first := self._keys.find(key, digest, now)) is not None:
+                return Accepted(first.position, first.id, True)
+        position = None
+        if not push.id:
+            push = _identified(push, next(self._ids))
+        if retention.size:
+            push = self._log(push.channel, retention).append(push, now)
+            position = Position(push.epoch or "", push.offset or 0)
+        accepted = Accepted(position, push.id)
+        if key is not None:
+            self._keys.add(key, digest, accepted, now)
+        if push is not envelope.push:
+            envelope = Envelope(push, envelope.exclude, envelope.accepted)
+        self._deliver(envelope)
+        return accepted
+
+    async def history(
+        self,
+        channel: str,
+        retention: Retention,
+        *,
+        since: Position | None = None,
+        limit: int = 100,
+        reverse: bool = False,
+    ) -> History:
+        """As the port says. Without retention there is no log: empty, and complete only without `since`."""
+        if not retention.size:
+            return History(Position("", 0), complete=since is None)
+        log = self._log(channel, retention)
+        return log.read(self._clock.monotonic(), since=since, limit=limit, reverse=reverse)
+
+    async def channels(self, prefix: str = "", limit: int = 1000) -> list[str]:
+        names = chain(
+            self._subscribed, (name for name in self._live if name not in self._subscribed), self._idle
+        )
+        return heapq.nsmallest(limit, (name for name in names if name.startswith(prefix)))
+
+    def _log(self, channel: str, retention: Retention) -> Log | ConflatedLog:
+        """The channel's log, begun if need be, now the last to be evicted and with `retention` in force."""
+        logs = self._live if channel in self._subscribed else self._idle
+        log = logs.get(channel)
+        if log is None or log.retention.conflate is not retention.conflate:
+            if log is None and len(self._live) + len(self._idle) >= self._max_logs:
+                (self._idle or self._live).popitem(last=False)
+            log = logs[channel] = begin(secrets.token_hex(EPOCH_LENGTH // 2), retention)
+        log.retention = retention
+        logs.move_to_end(channel)
+        return log
+
+    def _deliver(self, envelope: Envelope) -> None:
+        """Call the listener; what it publishes meanwhile waits its turn, so that no channel is reordered."""
+        channel = envelope.push.channel
+        if channel not in self._subscribed:
+            return
+        if self._delivering:
+            self._nested.append(envelope)
+            return
+        self._delivering = True
+        try:
+            self._call(envelope)
+            while self._nested:
+                envelope = self._nested.popleft()
+                if envelope.push.channel in self._subscribed:
+                    self._call(envelope)
+        finally:
+            self._delivering = False
+
+    def _call(self, envelope: Envelope) -> None:
+        if self._listener is None:
+            return
+        try:
+            self._listener(envelope)
+        except Exception:
+            # The publication is in the log and accepted: one faulty receiver must not undo that.
+            logger.exception("the listener failed on a publication in %s", envelope.push.channel)
+
+
+class _Keys:
+    """Idempotency keys with what their first use gave. One ttl for all: the oldest are the first to expire."""
+
+    def __init__(self, ttl: float, size: int) -> None:
+        self._ttl = ttl
+        self._size = size
+        self._entries: OrderedDict[str, tuple[float, bytes, Accepted]] = OrderedDict()
+
+    def find(self, key: str, digest: bytes, now: float) -> Accepted | None:
+        """What `key` gave first. Raises HubbubError IDEMPOTENCY_CONFLICT if it was for something else."""
+        entries = self._entries
+        while entries and next(iter(entries.values()))[0] <= now:
+            entries.popitem(last=False)
+        entry = entries.get(key)
+        if entry is None:
+            return None
+        _, used_for, accepted = entry
+        if used_for != digest:
+            raise HubbubError(ErrorCode.IDEMPOTENCY_CONFLICT)
+        return accepted
+
+    def add(self, key: str, digest: bytes, accepted: Accepted, now: float) -> None:
+        self._entries[key] = (now + self._ttl, digest, accepted)
+        if len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+
+
+def _move(
+    channel: str, source: OrderedDict[str, Log | ConflatedLog], target: OrderedDict[str, Log | ConflatedLog]
+) -> None:
+    log = source.pop(channel, None)
+    if log is not None:
+        target[channel] = log
+
+
+def _identified(push: Publication, publication_id: str) -> Publication:
+    return Publication(
+        push.channel,
+        push.event,
+        push.data,
+        publication_id,
+        push.sender,
+        push.time,
+        push.epoch,
+        push.offset,
+        push.conflation_key,
+    )
+
+
+def _ids() -> Iterator[str]:
+    """Short ids without end that no other process makes: a random prefix and a counter in base 36."""
+    prefix = "".join(secrets.choice(DIGITS) for _ in range(8))
+    counters = chain.from_iterable(product((prefix,), *[DIGITS] * length) for length in count(3))
+    return map("".join, counters)
+
+
+def _digest(push: Publication) -> bytes:
+    """Equal exactly for equal channel, event and bytes of data."""
+    digest = hashlib.blake2b(
+        f"{len(push.channel)}:{push.channel}{len(push.event)}:{push.event}".encode(), digest_size=16
+    )
+    digest.update(push.data)
+    return digest.digest()
