@@ -160,7 +160,7 @@ class MemoryBroker:
 
 
 class _Keys:
-    """Idempotency keys with what their first use gave. One ttl for all: the oldest are the first to expire."""
+    """Idempotency keys with what their first use gave. One ttl for all: the oldest expire first."""
 
     def __init__(self, ttl: float, size: int) -> None:
         self._ttl = ttl

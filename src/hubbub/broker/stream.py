@@ -16,7 +16,7 @@ class Log:
     """The tail of a channel: at most `retention.size` publications, none older than `retention.ttl` seconds.
 
     A ttl of 0 sets no age limit. Appending is O(1) amortised, reading is O(publications returned).
-    `retention` may be replaced at any time. `head` is the offset last given; it stays when all has been forgotten.
+    `retention` may be replaced at any time. `head` is the offset last given, kept when all is forgotten.
     """
 
     __slots__ = ("_entries", "_first", "epoch", "head", "retention")
