@@ -1,9 +1,9 @@
 """Channel names and the patterns that tokens grant on them. Pure.
 
-A name is 1 to `max_length` ASCII letters, digits and `_-.:@/=+,~`. It neither begins nor ends with a colon, which
-parts the namespace from the rest. `.` and `..` may not stand alone between slashes (`a/../b`): a name travels in URL
-paths, where proxies would fold them into another name. `a..b` is fine. No name is ever a glob: `*` is not
-among the characters, so a client cannot smuggle a pattern to where only a name is meant.
+A name is 1 to `max_length` ASCII letters, digits and `_-.:@/=+,~`. It neither begins nor ends with a colon,
+which parts the namespace from the rest. `.` and `..` may not stand alone between slashes (`a/../b`): a name
+travels in URL paths, where proxies would fold them into another name. `a..b` is fine. No name is ever a glob:
+`*` is not among the characters, so a client cannot smuggle a pattern to where only a name is meant.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ USER_NAMESPACE = "user:"
 """Channels of one user: `user:<id>`. The user itself may always follow its own."""
 
 SESSION_NAMESPACE = "session:"
-"""Channels of one session: the server's alone. No client may name them in a command, whatever its token says."""
+"""Channels of one session: the server's alone. No client may use them, whatever its token says."""
 
 _CHARACTERS = r"[A-Za-z0-9_\-.:@/=+,~]"
 _CHANNEL = re.compile(rf"(?!:)(?!(?:[^/]*/)*\.\.?(?:/|\Z)){_CHARACTERS}+(?<!:)")
@@ -78,7 +78,7 @@ def matches(pattern: str, name: str) -> bool:
 
 
 def permits(permissions: Iterable[Permission], operation: Operation, channel: str) -> bool:
-    """Whether any of the `permissions` allows `operation` on `channel`. Reserved channels are never permitted."""
+    """Whether any of the `permissions` allows `operation` on `channel`; never on a reserved one."""
     return not reserved(channel) and any(
         operation in permission.operations and matches(permission.pattern, channel)
         for permission in permissions

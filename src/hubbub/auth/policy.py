@@ -50,7 +50,7 @@ class FixedKeys:
 
 
 class TokenCache(Generic[T]):
-    """Verified tokens, least recently used first out. Holds digests, not tokens; an entry dies with its token."""
+    """Verified tokens, least recently used first out. Keeps digests, not tokens; entries die with theirs."""
 
     def __init__(self, size: int, leeway: float) -> None:
         self._size = size
@@ -87,12 +87,14 @@ class TokenCache(Generic[T]):
 class TokenPolicy:
     """Decides by JSON Web Tokens and namespace options.
 
-    A namespace's `subscribe`, `publish` and `history` say who may: `anyone` who is connected, the `authenticated`,
-    the `permitted` (by the token's `channels` or a subscription token), or `nobody`. Presence may be seen by whoever may
-    subscribe. Two namespaces are special: a `user:<id>` channel is open to that user for all but publishing, and to
-    others by permission only; `session:` channels are the server's.
+    A namespace's `subscribe`, `publish` and `history` say who may: `anyone` who is connected, the
+    `authenticated`, the `permitted` (by the token's `channels` or a subscription token), or `nobody`.
+    Presence may be seen by whoever may subscribe. Two namespaces are special, whatever their options: a
+    `user:<id>` channel is open to that user for all but publishing, and to others by permission only;
+    `session:` channels are the server's.
 
-    Neither method awaits anything unless a token names an unknown key, so that callers may drive them at once.
+    Neither method awaits anything unless a token names an unknown key, so that callers may drive them at
+    once.
     """
 
     def __init__(
@@ -126,7 +128,7 @@ class TokenPolicy:
     async def authorize(
         self, principal: Principal, operation: Operation, channel: str, token: str | None = None
     ) -> None:
-        """Raises PERMISSION_DENIED; INVALID_TOKEN or TOKEN_EXPIRED if it hangs on a subscription token that is bad."""
+        """Raises PERMISSION_DENIED; INVALID_TOKEN or TOKEN_EXPIRED if all hangs on a bad `token`."""
         if self.revoked(principal):
             raise HubbubError(ErrorCode.PERMISSION_DENIED, "permission denied: access was revoked")
         if self._open(principal, operation, channel):

@@ -12,8 +12,9 @@ from hubbub.clock import Clock
 class Revocations:
     """What has been revoked, in this process's memory.
 
-    `horizon` is the longest time in seconds for which a token issued now could be accepted (its greatest lifetime and
-    the leeway); a revocation is forgotten after that, or at the `expires` that it was given (Unix seconds).
+    `horizon` is the longest time in seconds for which a token issued now could be accepted (its greatest
+    lifetime and the leeway); a revocation is forgotten after that, or at the `expires` that it was given
+    (Unix seconds).
     """
 
     clock: Clock

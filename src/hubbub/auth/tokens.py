@@ -1,12 +1,12 @@
 """JSON Web Tokens (RFC 7519, RFC 8725): verifying and minting. Pure: the time is passed in.
 
-A connection token says who connects; a subscription token lets one user into one channel. The claim `channel` tells
-them apart: the former must not have it and the latter must, so neither can be used as the other.
+A connection token says who connects; a subscription token lets one user into one channel. The claim `channel`
+tells them apart: the former must not have it and the latter must, so neither can be used as the other.
 
-PyJWT does the cryptography. What it leaves open is decided here: a key takes algorithms of one family only, `kid` is
-looked up in a dict and nowhere else, keys named or embedded by the token itself (`jku`, `x5u`, `jwk`, `x5c`) are never
-looked at, `crit` and `b64` are refused, JSON is read strictly, and `exp`, `iat` and `sub` are required and typed.
-No message ever repeats any part of a token.
+PyJWT does the cryptography. What it leaves open is decided here: a key takes algorithms of one family only,
+`kid` is looked up in a dict and nowhere else, keys named or embedded by the token itself (`jku`, `x5u`,
+`jwk`, `x5c`) are never looked at, `crit` and `b64` are refused, JSON is read strictly, and `exp`, `iat` and
+`sub` are required and typed. No message ever repeats any part of a token.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ _LATEST = 2**53
 class Key:
     """A key that verifies. `algorithms` are of one family; `material` is what PyJWT's algorithm takes.
 
-    Raises ValueError for a key id that no token may name, and for algorithms that are unknown or of two families.
+    Raises ValueError for a key id that no token may name, and for algorithms that are unknown or of two
+    families.
     """
 
     id: str | None
@@ -123,7 +124,7 @@ class TokenRules:
 
 
 class SubscriptionGrant(msgspec.Struct, frozen=True):
-    """What a subscription token allows: `user` may do `operations` in `channel` until `expires` (Unix seconds)."""
+    """What a subscription token allows `user` to do in `channel`. Times are in Unix seconds."""
 
     user: str
     channel: str
@@ -141,8 +142,8 @@ def is_key_id(text: str) -> bool:
 def verify(token: str, keys: KeySet, rules: TokenRules, now: float) -> Principal:
     """Whom a connection token speaks for, at Unix time `now`.
 
-    Raises INVALID_TOKEN with the check that failed (UnknownKeyError for an unknown `kid`), or TOKEN_EXPIRED once
-    `now >= exp + leeway`.
+    Raises INVALID_TOKEN with the check that failed (UnknownKeyError for an unknown `kid`), or TOKEN_EXPIRED
+    once `now >= exp + leeway`.
     """
     claims = _signed_claims(token, keys, rules)
     issued, expires = _times(claims, rules, now)
@@ -178,7 +179,7 @@ def verify_subscription(token: str, keys: KeySet, rules: TokenRules, now: float)
     )
 
 
-# --- signature ------------------------------------------------------------------------------------------------
+# --- signature ----------------------------------------------------------------------------------------------
 
 
 def _refuse(check: str) -> NoReturn:
@@ -259,7 +260,7 @@ def _json_object(data: bytes, part: str) -> dict[str, Any]:
     return value
 
 
-# --- claims ---------------------------------------------------------------------------------------------------
+# --- claims -------------------------------------------------------------------------------------------------
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float:
@@ -366,7 +367,7 @@ def _subscribe(claims: Mapping[str, Any], rules: TokenRules) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_channel(name, rules, "subscribe") for name in names))
 
 
-# --- minting --------------------------------------------------------------------------------------------------
+# --- minting ------------------------------------------------------------------------------------------------
 
 
 def mint(
