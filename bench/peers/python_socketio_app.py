@@ -1,0 +1,47 @@
+"""python-socketio under uvicorn, at its best: WebSocket only, no compression, uvloop and httptools.
+
+Usage: python python_socketio_app.py PORT
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import socketio
+import uvicorn
+
+server = socketio.AsyncServer(
+    async_mode="asgi", transports=["websocket"], http_compression=False, logger=False, engineio_logger=False
+)
+
+
+@server.event  # type: ignore[untyped-decorator]
+async def subscribe(sid: str, channel: str) -> None:
+    await server.enter_room(sid, channel)
+
+
+@server.event  # type: ignore[untyped-decorator]
+async def publish(sid: str, channel: str, data: Any) -> None:
+    await server.emit("message", data, to=channel)
+
+
+@server.event  # type: ignore[untyped-decorator]
+async def echo(sid: str, data: Any) -> None:
+    """The ack that python-socketio sends by itself is the whole answer."""
+
+
+if __name__ == "__main__":
+    uvicorn.run(
+        socketio.ASGIApp(server),
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        backlog=4096,
+    )
