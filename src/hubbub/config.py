@@ -33,7 +33,9 @@ class ServerConfig(Section):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    tls_certificate: Path | None = Field(None, description="PEM file with the certificate chain; turns TLS on.")
+    tls_certificate: Path | None = Field(
+        None, description="PEM file with the certificate chain; turns TLS on."
+    )
     tls_key: Path | None = Field(None, description="PEM file with the certificate's private key.")
     allowed_origins: tuple[str, ...] = Field(
         (),
@@ -55,15 +57,20 @@ class AuthConfig(Section):
     """Who may come in."""
 
     hmac_secret: SecretStr | None = Field(
-        None, description="Secret for HS256/384/512 tokens, at least 32 bytes. Make one with `hubbub token --new-secret`."
+        None,
+        description="Secret for HS256/384/512 tokens, at least 32 bytes. Make one with `hubbub token --new-secret`.",
     )
     public_keys: dict[str, Path] = Field(
         default_factory=dict,
         description="Key id to PEM file, for RS, ES and EdDSA tokens. Re-read on SIGHUP.",
     )
     jwks_file: Path | None = Field(None, description="JSON Web Key Set on disk. Re-read on SIGHUP.")
-    jwks_url: str | None = Field(None, description="JSON Web Key Set by HTTPS, fetched at start and when it turns stale.")
-    jwks_refresh: Seconds = Field(300.0, description="Seconds after which the key set at `jwks_url` is fetched again.")
+    jwks_url: str | None = Field(
+        None, description="JSON Web Key Set by HTTPS, fetched at start and when it turns stale."
+    )
+    jwks_refresh: Seconds = Field(
+        300.0, description="Seconds after which the key set at `jwks_url` is fetched again."
+    )
     algorithms: tuple[str, ...] = Field(
         ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "EdDSA"),
         description="Signature algorithms that are accepted. Each key takes only those of its own type.",
@@ -73,13 +80,19 @@ class AuthConfig(Section):
     leeway: Seconds = Field(30.0, le=300, description="Clock skew in seconds that is forgiven.")
     max_lifetime: Seconds = Field(30 * 86400.0, description="Longest `exp - iat` of a token in seconds.")
     token_bytes: Count = Field(8192, description="Longest token in bytes.")
-    expiry_grace: Seconds = Field(25.0, description="Seconds after expiry in which `refresh` still saves the session.")
-    anonymous: bool = Field(False, description="Let clients connect without a token, as a user with an empty id.")
+    expiry_grace: Seconds = Field(
+        25.0, description="Seconds after expiry in which `refresh` still saves the session."
+    )
+    anonymous: bool = Field(
+        False, description="Let clients connect without a token, as a user with an empty id."
+    )
     api_keys: tuple[str, ...] = Field(
         (),
         description="Hashes of the keys for the server API (`sha256:...`). Make a pair with `hubbub token --api-key`.",
     )
-    ticket_ttl: Seconds = Field(30.0, le=300, description="Seconds in which a one-use ticket for `EventSource` is valid.")
+    ticket_ttl: Seconds = Field(
+        30.0, le=300, description="Seconds in which a one-use ticket for `EventSource` is valid."
+    )
     cache_size: Count = Field(20_000, description="Verified tokens that are remembered until they expire.")
 
 
@@ -91,7 +104,8 @@ class SessionsConfig(Section):
         262_144, description="Bytes of direct pushes kept for a dropped session until it is back."
     )
     presence_grace: Seconds = Field(
-        3.0, description="Seconds for which a dropped session stays present, so that a short break is not seen."
+        3.0,
+        description="Seconds for which a dropped session stays present, so that a short break is not seen.",
     )
 
 
@@ -100,7 +114,9 @@ class LimitsConfig(Section):
 
     connections: Count = Field(18_000, description="Connections of this node; further ones get 503 or 3006.")
     connections_per_user: Count = Field(100, description="Sessions of one user.")
-    connections_per_ip: Count = Field(2_000, description="Connections from one address (loopback is exempt in `--dev`).")
+    connections_per_ip: Count = Field(
+        2_000, description="Connections from one address (loopback is exempt in `--dev`)."
+    )
     unauthenticated: Count = Field(2_000, description="Connections that have not authenticated yet.")
     handshake_timeout: Seconds = Field(
         5.0, description="Seconds from accept to authenticated, and for the head of each HTTP request."
@@ -109,37 +125,60 @@ class LimitsConfig(Section):
     headers: Count = Field(100, description="Headers of an HTTP request.")
     message_bytes: Count = Field(65_536, description="Bytes of one message from a client, after inflating.")
     body_bytes: Count = Field(1_048_576, description="Bytes of one HTTP request body (batches).")
-    batch: Count = Field(1_000, description="Items of one batch, channels of one broadcast, commands in one frame.")
+    batch: Count = Field(
+        1_000, description="Items of one batch, channels of one broadcast, commands in one frame."
+    )
     subscriptions: Count = Field(128, description="Channels a session may be in.")
     channel_length: Count = Field(255, description="Characters of a channel name.")
     channels: Count = Field(1_000_000, description="Channels of this node that have subscribers.")
-    key_length: Count = Field(128, description="Characters of an idempotency or conflation key, and of an event name.")
+    key_length: Count = Field(
+        128, description="Characters of an idempotency or conflation key, and of an event name."
+    )
     json_depth: Count = Field(32, description="Nesting of `data` and `params`.")
     json_keys: Count = Field(256, description="Object keys in `data` or `params`, all levels together.")
-    command_rate: Seconds = Field(200.0, description="Commands a second of one session, sustained; 0 means no limit.")
+    command_rate: Seconds = Field(
+        200.0, description="Commands a second of one session, sustained; 0 means no limit."
+    )
     command_burst: Count = Field(1_000, description="Commands that a session may send at once.")
-    publish_rate: Seconds = Field(100.0, description="Publishes a second of one session, sustained; 0 means no limit.")
+    publish_rate: Seconds = Field(
+        100.0, description="Publishes a second of one session, sustained; 0 means no limit."
+    )
     publish_burst: Count = Field(500, description="Publishes that a session may send at once.")
-    subscribe_rate: Seconds = Field(50.0, description="Subscribes a second of one session, sustained; 0 means no limit.")
+    subscribe_rate: Seconds = Field(
+        50.0, description="Subscribes a second of one session, sustained; 0 means no limit."
+    )
     subscribe_burst: Count = Field(256, description="Subscribes that a session may send at once.")
-    control_rate: Seconds = Field(20.0, description="WebSocket control frames a second; more end the connection.")
+    control_rate: Seconds = Field(
+        20.0, description="WebSocket control frames a second; more end the connection."
+    )
     control_burst: Count = Field(100, description="WebSocket control frames that may come at once.")
-    error_burst: Count = Field(100, description="Refused commands in 10 s after which a connection is ended (3505).")
+    error_burst: Count = Field(
+        100, description="Refused commands in 10 s after which a connection is ended (3505)."
+    )
     fragments: Count = Field(128, description="Fragments of one WebSocket message.")
-    pending_commands: Count = Field(64, description="Commands waiting behind a slow one before reading is paused.")
-    queue_bytes: Count = Field(1_048_576, description="Bytes queued to one client before it is ended as slow (3002).")
-    write_timeout: Seconds = Field(10.0, description="Seconds without progress in writing before a client is ended as slow.")
+    pending_commands: Count = Field(
+        64, description="Commands waiting behind a slow one before reading is paused."
+    )
+    queue_bytes: Count = Field(
+        1_048_576, description="Bytes queued to one client before it is ended as slow (3002)."
+    )
+    write_timeout: Seconds = Field(
+        10.0, description="Seconds without progress in writing before a client is ended as slow."
+    )
     history: Count = Field(1_000, description="Publications in one history or recovery answer.")
     call_timeout: Seconds = Field(30.0, description="Seconds that a handler may take.")
     reserved_descriptors: Count = Field(
-        64, description="File descriptors kept free of clients, so that health and metrics answer at the limit."
+        64,
+        description="File descriptors kept free of clients, so that health and metrics answer at the limit.",
     )
 
 
 class HeartbeatConfig(Section):
     """How dead peers are found: at the latest after `ping_interval + ping_timeout` seconds."""
 
-    ping_interval: Seconds = Field(6.0, description="Seconds of silence after which the server pings; 0 turns it off.")
+    ping_interval: Seconds = Field(
+        6.0, description="Seconds of silence after which the server pings; 0 turns it off."
+    )
     ping_timeout: Seconds = Field(3.0, description="Seconds in which any byte must come after a ping.")
     sse_comment: Seconds = Field(6.0, description="Seconds between comments on a silent SSE stream.")
     poll_timeout: Seconds = Field(25.0, description="Longest time in seconds that a long-poll waits.")
@@ -164,13 +203,21 @@ class NamespaceConfig(Section):
     )
     publish: Who = Field("permitted", description="Which clients may publish; the server API always may.")
     history: Who = Field("permitted", description="Who may read history; subscribers always may.")
-    presence: Literal["off", "count", "full"] = Field("off", description="Keep who is there: not, as counts, or in full.")
-    join_leave: bool = Field(False, description="Push `join` and `leave` to subscribers (needs presence = full).")
+    presence: Literal["off", "count", "full"] = Field(
+        "off", description="Keep who is there: not, as counts, or in full."
+    )
+    join_leave: bool = Field(
+        False, description="Push `join` and `leave` to subscribers (needs presence = full)."
+    )
     presence_limit: Count = Field(
         1_000, description="Sessions above which presence gives counts only and join/leave are not pushed."
     )
-    conflate: bool = Field(False, description="Keep and deliver only the latest publication for each conflation key.")
-    conflate_interval: Seconds = Field(0.1, description="Seconds between deliveries of one key when conflating.")
+    conflate: bool = Field(
+        False, description="Keep and deliver only the latest publication for each conflation key."
+    )
+    conflate_interval: Seconds = Field(
+        0.1, description="Seconds between deliveries of one key when conflating."
+    )
 
 
 class BrokerConfig(Section):
@@ -178,7 +225,9 @@ class BrokerConfig(Section):
 
     type: str = Field("memory", description="Name of a registered broker.")
     idempotency_ttl: Seconds = Field(300.0, description="Seconds for which idempotency keys are remembered.")
-    idempotency_keys: Count = Field(100_000, description="Idempotency keys remembered at once; the oldest go first.")
+    idempotency_keys: Count = Field(
+        100_000, description="Idempotency keys remembered at once; the oldest go first."
+    )
     logs: Count = Field(100_000, description="Channel logs kept at once; the longest idle go first.")
     head_check: Seconds = Field(5.0, description="Seconds between checks that idle channels missed nothing.")
 
@@ -186,10 +235,15 @@ class BrokerConfig(Section):
 class TelemetryConfig(Section):
     """What operators see."""
 
-    log_format: Literal["auto", "json", "console"] = Field("auto", description="auto is console on a terminal.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity logged.")
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="auto is console on a terminal."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity logged."
+    )
     metrics: Literal["local", "key", "public", "off"] = Field(
-        "local", description="Who may read /metrics: loopback only, any API key (and loopback), everybody, nobody."
+        "local",
+        description="Who may read /metrics: loopback only, any API key (and loopback), everybody, nobody.",
     )
 
 
@@ -213,7 +267,8 @@ class Config(BaseSettings):
         default_factory=NamespaceConfig, description="Options of channels in no configured namespace."
     )
     namespaces: dict[str, NamespaceConfig] = Field(
-        default_factory=dict, description="Options by namespace, the part of a channel's name before the first colon."
+        default_factory=dict,
+        description="Options by namespace, the part of a channel's name before the first colon.",
     )
 
     @classmethod
@@ -273,7 +328,10 @@ def load(path: Path | None = None, **flags: Any) -> Config:
     try:
         config = Config(**flags)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors(include_url=False)]
+        lines = [
+            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}"
+            for e in error.errors(include_url=False)
+        ]
         raise ConfigError("wrong settings:\n  " + "\n  ".join(lines)) from error
     finally:
         _FileSource.values = {}
@@ -288,7 +346,11 @@ def development(config: Config, secret: str) -> Config:
     default = config.default
     if "default" not in config.model_fields_set:
         default = NamespaceConfig(
-            retention=100, subscribe="authenticated", publish="authenticated", presence="full", join_leave=True
+            retention=100,
+            subscribe="authenticated",
+            publish="authenticated",
+            presence="full",
+            join_leave=True,
         )
     server = config.server.model_copy(update={"playground": True})
     return config.model_copy(update={"dev": True, "auth": auth, "default": default, "server": server})
@@ -318,14 +380,23 @@ def validate(config: Config) -> None:
             "auth.hmac_secret, or listen on 127.0.0.1."
         )
     if not config.loopback and auth.anonymous and config.default.publish == "anyone":
-        faults.append("anonymous clients may publish from other machines: set default.publish to authenticated.")
+        faults.append(
+            "anonymous clients may publish from other machines: set default.publish to authenticated."
+        )
     if (server.tls_certificate is None) != (server.tls_key is None):
         faults.append("server.tls_certificate and server.tls_key go together: set both or none.")
-    for name, path in (("server.tls_certificate", server.tls_certificate), ("server.tls_key", server.tls_key)):
+    for name, path in (
+        ("server.tls_certificate", server.tls_certificate),
+        ("server.tls_key", server.tls_key),
+    ):
         if path is not None and not path.is_file():
             faults.append(f"{name}: there is no file {path}.")
-    if auth.jwks_url is not None and not auth.jwks_url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
-        faults.append("auth.jwks_url must be https (or http on loopback): keys fetched in the clear can be replaced.")
+    if auth.jwks_url is not None and not auth.jwks_url.startswith(
+        ("https://", "http://127.0.0.1", "http://localhost")
+    ):
+        faults.append(
+            "auth.jwks_url must be https (or http on loopback): keys fetched in the clear can be replaced."
+        )
     faults.extend(
         f"auth.api_keys: {key[:12]!r}... is not a hash; make a pair with `hubbub token --api-key`."
         for key in auth.api_keys
@@ -338,7 +409,7 @@ def validate(config: Config) -> None:
             faults.append(f"server.trusted_proxies: {network!r} is neither an address nor a network.")
     for name, options in {"default": config.default, **config.namespaces}.items():
         if options.join_leave and options.presence != "full":
-            faults.append(f"namespaces.{name}: join_leave needs presence = \"full\".")
+            faults.append(f'namespaces.{name}: join_leave needs presence = "full".')
         if options.conflate and not options.retention:
             faults.append(f"namespaces.{name}: conflate needs a retention to keep the latest values in.")
     if faults:

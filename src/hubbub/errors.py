@@ -128,7 +128,11 @@ ERRORS: dict[ErrorCode, ErrorInfo] = {
         "not_subscribed", "not subscribed", 409, False, "Subscribe to the channel first."
     ),
     ErrorCode.ALREADY_CONNECTED: ErrorInfo(
-        "already_connected", "already connected", 409, False, "Send `connect` once; use `refresh` for a new token."
+        "already_connected",
+        "already connected",
+        409,
+        False,
+        "Send `connect` once; use `refresh` for a new token.",
     ),
     ErrorCode.LIMIT_EXCEEDED: ErrorInfo(
         "limit_exceeded", "limit exceeded", 422, False, "The message names the limit and its value."
@@ -262,7 +266,9 @@ DISCONNECTS: dict[int, Disconnect] = {}
 NORMAL = _disconnect(1000, "normal", "closed by the client", "Nothing: the client asked for it.")
 GOING_AWAY = _disconnect(1001, "going_away", "the peer is going away", "Reconnect and resume.")
 PROTOCOL_ERROR = _disconnect(1002, "protocol_error", "WebSocket protocol error", "Fix the client's framing.")
-UNSUPPORTED_DATA = _disconnect(1003, "unsupported_data", "unsupported data", "Send the subprotocol's frame type.")
+UNSUPPORTED_DATA = _disconnect(
+    1003, "unsupported_data", "unsupported data", "Send the subprotocol's frame type."
+)
 ABNORMAL = _disconnect(1006, "abnormal", "connection lost", "Reconnect and resume. Never on the wire.")
 INVALID_UTF8 = _disconnect(1007, "invalid_utf8", "text is not UTF-8", "Send UTF-8 in text frames.")
 TOO_LARGE = _disconnect(1009, "too_large", "message too large", "Keep within `limits.message_bytes`.")
@@ -281,14 +287,19 @@ INSUFFICIENT_STATE = _disconnect(
 )
 SERVER_ERROR = _disconnect(3004, "server_error", "internal error", "Reconnect with back-off.")
 CONNECT_TIMEOUT = _disconnect(
-    3005, "connect_timeout", "not authenticated in time", "Send `connect` at once (`limits.handshake_timeout`)."
+    3005,
+    "connect_timeout",
+    "not authenticated in time",
+    "Send `connect` at once (`limits.handshake_timeout`).",
 )
 TOO_MANY_CONNECTIONS = _disconnect(
     3006, "too_many_connections", "connection limit reached", "Reconnect later, with back-off and jitter."
 )
 # 3400-3499: come back, with a new session.
 EXPIRED = _disconnect(3400, "expired", "the token has expired", "Fetch a new token, then reconnect.")
-SESSION_LOST = _disconnect(3401, "session_lost", "the session is gone", "Connect with a token; subscribe with positions.")
+SESSION_LOST = _disconnect(
+    3401, "session_lost", "the session is gone", "Connect with a token; subscribe with positions."
+)
 
 # 3500-3999: do not come back before something has changed.
 BAD_COMMAND = _disconnect(3500, "bad_command", "a command could not be read", "Fix the client.")
@@ -296,9 +307,14 @@ AUTH_FAILED = _disconnect(3501, "auth_failed", "authentication failed", "Get a v
 FORCED = _disconnect(3502, "forced", "disconnected by the server", "Ask the application why.")
 REVOKED = _disconnect(3503, "revoked", "access was revoked", "Sign in again.")
 REPLACED = _disconnect(3504, "replaced", "the session was resumed elsewhere", "Use the newer connection.")
-FLOOD = _disconnect(3505, "flood", "too many frames", "Slow down (`limits.control_rate`, `limits.error_rate`).")
+FLOOD = _disconnect(
+    3505, "flood", "too many frames", "Slow down (`limits.control_rate`, `limits.error_rate`)."
+)
 USER_LIMIT = _disconnect(
-    3506, "user_limit", "too many connections of this user", "Close another one (`limits.connections_per_user`)."
+    3506,
+    "user_limit",
+    "too many connections of this user",
+    "Close another one (`limits.connections_per_user`).",
 )
 
 

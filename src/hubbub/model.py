@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
+from msgspec import Raw as Raw
 
 Kind = Literal["person", "agent", "service"]
 Operation = Literal["subscribe", "publish", "history", "presence"]
@@ -57,7 +58,7 @@ class Retention(Struct, frozen=True, gc=False):
 NO_RETENTION = Retention()
 
 
-# --- pushes ---------------------------------------------------------------------------------------------------
+# --- pushes -----------------------------------------------------------------------------------------------
 
 
 class Publication(Struct, frozen=True, tag="publication", omit_defaults=True, gc=False):
@@ -150,7 +151,7 @@ class DisconnectPush(Struct, frozen=True, tag="disconnect", omit_defaults=True, 
 SessionPush = ServerSubscribed | ServerUnsubscribed | Advice | DisconnectPush
 
 
-# --- commands -------------------------------------------------------------------------------------------------
+# --- commands ---------------------------------------------------------------------------------------------
 
 
 class Resume(Struct, frozen=True):
@@ -238,12 +239,10 @@ class Ping(Struct, frozen=True, tag="ping", gc=False):
     id: int
 
 
-Command = (
-    Connect | Subscribe | Unsubscribe | Publish | HistoryQuery | PresenceQuery | Call | Refresh | Ping
-)
+Command = Connect | Subscribe | Unsubscribe | Publish | HistoryQuery | PresenceQuery | Call | Refresh | Ping
 
 
-# --- replies --------------------------------------------------------------------------------------------------
+# --- replies ----------------------------------------------------------------------------------------------
 
 
 class Subscribed(Struct, frozen=True, tag="subscribed", omit_defaults=True):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hubbub.errors import Disconnect
 from hubbub.protocols.base import Codec, Framing
+
+if TYPE_CHECKING:
+    from hubbub.hub.session import Session
 
 
 class Connection(Protocol):
@@ -14,6 +17,7 @@ class Connection(Protocol):
     transport: str
     codec: Codec
     framing: Framing
+    session: Session | None
 
     def write(self, frame: bytes) -> None:
         """Queue one frame. Never blocks, never raises, never calls back into the hub."""

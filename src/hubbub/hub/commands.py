@@ -1,0 +1,382 @@
+"""What each command of a client does. Limits and permissions first, effects after the last of them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+from hubbub import __version__, model
+from hubbub.auth.channels import check_channel, matches
+from hubbub.errors import AUTH_FAILED, ErrorCode, HubbubError
+from hubbub.hub import eager
+from hubbub.hub.channel import Channel
+from hubbub.hub.recovery import Recovery, merge
+from hubbub.hub.session import Execute, Session
+from hubbub.model import Envelope, History, Operation, Position, Publication, Subscribed
+
+# --- connect ----------------------------------------------------------------------------------------------
+
+
+async def connect(session: Session, command: model.Connect) -> None:
+    hub = session.hub
+    if session.id:
+        raise HubbubError(ErrorCode.ALREADY_CONNECTED)
+    if hub.draining:
+        raise HubbubError(ErrorCode.DRAINING, retry_after=1.0)
+    if command.resume is not None:
+        await _resume(session, command, command.resume)
+        return
+    principal = await hub.policy.authenticate(command.token, session.info)
+    connection = session.connection
+    if connection is None:
+        return  # gone while we asked
+    hub.admit(session, principal)
+    try:
+        for hook in hub.handlers.connected:
+            await eager.in_task(hook, session, timeout=hub.config.limits.call_timeout)
+    except HubbubError as error:
+        session.refuse(command.id, error)
+        hub.end(session, AUTH_FAILED)
+        return
+    session.reply(_connected(session, command.id))
+    for name in principal.subscribe:
+        await subscribe_by_server(session, name)
+
+
+def _connected(
+    session: Session, id: int, *, resumed: bool = False, subscriptions: tuple[Subscribed, ...] = ()
+) -> model.Connected:
+    config = session.hub.config
+    return model.Connected(
+        id,
+        session.id,
+        session.secret,
+        session.user,
+        config.heartbeat.ping_interval,
+        config.heartbeat.ping_timeout,
+        config.sessions.resume_window,
+        version=__version__,
+        expires=session.expires,
+        resumed=resumed,
+        recovered=resumed and all(each.recovered for each in subscriptions if each.recoverable),
+        subscriptions=subscriptions,
+    )
+
+
+async def _resume(fresh: Session, command: model.Connect, proof: model.Resume) -> None:
+    """Give the connection its old session back, with everything its channels have published since."""
+    hub = fresh.hub
+    session = hub.resume(proof.session, proof.secret)
+    entries: dict[str, _Entry] = {}
+    try:
+        # Others may subscribe or unsubscribe this session while we read the logs, so look again after each round.
+        while missing := [n for n in (*session.subscriptions, *session.away) if n not in entries]:
+            for name in missing:
+                entries[name] = await _begin(session, name, proof.positions.get(name))
+        connection = fresh.connection
+        if connection is None or session.closed:
+            raise HubbubError(ErrorCode.SESSION_GONE)
+        hub.attach(session, connection, fresh.info)
+        names, session.away = session.away, ()
+        subscribed: list[Subscribed] = []
+        channels: list[Channel] = []
+        for name in names:
+            entry = entries[name]
+            recovery = entry.finish()
+            subscribed.append(_subscribed(0, entry, recovery))
+            _enter(session, entry, recovery)
+            channels.append(entry.channel)
+        reply = _connected(session, command.id, resumed=True, subscriptions=tuple(subscribed))
+        hub.metrics.resumes["recovered" if reply.recovered else "incomplete"] += 1
+        session.reply(reply)
+        session.release()
+    finally:
+        for entry in entries.values():
+            hub.release(entry.channel, entry.buffer)
+    if session.absent:
+        session.absent = False
+        for channel in channels:
+            await _appear(session, channel)
+
+
+# --- subscribe --------------------------------------------------------------------------------------------
+
+
+class _Entry(NamedTuple):
+    """A subscription being made: what was read of the log, and what has been published since that began."""
+
+    channel: Channel
+    buffer: list[Publication]
+    since: Position | None
+    history: History | None
+
+    def finish(self) -> Recovery | None:
+        return None if self.history is None else merge(self.since, self.history, self.buffer)
+
+
+async def _begin(session: Session, name: str, since: Position | None) -> _Entry:
+    """Start buffering, then read the log. The caller releases the channel and buffer, whatever happens."""
+    hub = session.hub
+    buffer: list[Publication] = []
+    channel = await hub.hold(name, buffer)
+    history = None
+    if channel.retention.size:
+        limit = hub.config.limits.history if since is not None else 0
+        try:
+            history = await hub.broker.history(name, channel.retention, since=since, limit=limit)
+        except BaseException:
+            hub.release(channel, buffer)
+            raise
+    return _Entry(channel, buffer, since, history)
+
+
+def _enter(session: Session, entry: _Entry, recovery: Recovery | None) -> None:
+    connection, channel = session.connection, entry.channel
+    assert connection is not None
+    if recovery is not None and channel.position is None:
+        channel.position = recovery.position
+    channel.enter(connection.codec.encoding(channel.name), connection, session.id)
+    session.subscriptions[channel.name] = channel
+
+
+def _subscribed(id: int, entry: _Entry, recovery: Recovery | None) -> Subscribed:
+    if recovery is None:
+        return Subscribed(id, entry.channel.name)
+    if entry.since is not None:
+        entry.channel.metrics.recoveries["recovered" if recovery.recovered else "lost"] += 1
+    return Subscribed(
+        id,
+        entry.channel.name,
+        position=recovery.position,
+        recoverable=True,
+        recovered=recovery.recovered,
+        publications=recovery.publications,
+    )
+
+
+async def subscribe(session: Session, command: model.Subscribe) -> None:
+    hub, name = session.hub, command.channel
+    check_channel(name, hub.config.limits.channel_length)
+    session.subscribe_tat = hub.take(session.subscribe_tat, hub.subscribe_rate, "subscribe_rate")
+    _check_free(session, name)
+    joining = session.joining = session.joining or set()
+    joining.add(name)
+    try:
+        await authorize(session, "subscribe", name, command.token)
+        entry = await _begin(session, name, command.since)
+        try:
+            if session.connection is None:
+                return  # gone meanwhile; the client does not know of this subscription, so it is not kept
+            recovery = entry.finish()
+            session.reply(_subscribed(command.id, entry, recovery))
+            _enter(session, entry, recovery)
+        finally:
+            hub.release(entry.channel, entry.buffer)
+    finally:
+        joining.discard(name)
+        if not joining:
+            session.joining = None
+    if command.presence:
+        await _appear(session, entry.channel)
+
+
+def _check_free(session: Session, name: str) -> None:
+    joining = session.joining or ()
+    if name in session.subscriptions or name in joining:
+        raise HubbubError(ErrorCode.ALREADY_SUBSCRIBED, f"already subscribed to {name}", field="channel")
+    limit = session.hub.config.limits.subscriptions
+    if len(session.subscriptions) + len(joining) >= limit:
+        session.hub.metrics.rejected["subscriptions"] += 1
+        raise HubbubError(
+            ErrorCode.LIMIT_EXCEEDED, f"limits.subscriptions = {limit} channels", field="channel"
+        )
+
+
+async def _appear(session: Session, channel: Channel) -> None:
+    if channel.options.presence == "off":
+        return
+    await session.hub.enter_presence(session, channel)
+    if channel.name not in session.subscriptions and channel.name not in session.away:
+        await session.hub.leave_presence(session, channel)  # it left while we entered it
+
+
+async def unsubscribe(session: Session, command: model.Unsubscribe) -> model.Result:
+    if not await _leave(session, command.channel):
+        raise HubbubError(ErrorCode.NOT_SUBSCRIBED, f"not subscribed to {command.channel}", field="channel")
+    return model.Result(command.id, model.Empty())
+
+
+async def _leave(session: Session, name: str) -> bool:
+    hub = session.hub
+    channel = session.subscriptions.pop(name, None)
+    if channel is None:
+        if name not in session.away:
+            return False
+        session.away = tuple(other for other in session.away if other != name)
+        channel = hub.channel(name)
+    elif session.connection is not None:
+        channel.leave(session.connection.codec.encoding(name), session.connection)
+        hub.release(channel)
+    await hub.leave_presence(session, channel)
+    return True
+
+
+async def subscribe_by_server(session: Session, name: str) -> None:
+    """Put a session into a channel without asking it; a session that is in it already stays there."""
+    hub = session.hub
+    check_channel(name, hub.config.limits.channel_length)
+    if (
+        session.closed
+        or name in session.subscriptions
+        or name in session.away
+        or name in (session.joining or ())
+    ):
+        return
+    if session.connection is None:
+        session.away = (*session.away, name)
+        return
+    _check_free(session, name)
+    entry = await _begin(session, name, None)
+    try:
+        if session.connection is None or name in session.subscriptions:
+            return
+        recovery = entry.finish()
+        position = recovery.position if recovery else None
+        session.push(model.ServerSubscribed(name, position=position, recoverable=recovery is not None))
+        _enter(session, entry, recovery)
+    finally:
+        hub.release(entry.channel, entry.buffer)
+    await _appear(session, entry.channel)
+
+
+async def unsubscribe_by_server(session: Session, name: str) -> bool:
+    if not await _leave(session, name):
+        return False
+    code = ErrorCode.PERMISSION_DENIED
+    session.push(model.ServerUnsubscribed(name, int(code), "unsubscribed by the server"))
+    return True
+
+
+# --- publish, history, presence ---------------------------------------------------------------------------
+
+
+async def authorize(session: Session, operation: Operation, channel: str, token: str | None = None) -> None:
+    """The application's rules first, in the order in which they were registered; then the policy."""
+    hub = session.hub
+    if channel.startswith("session:"):
+        raise HubbubError(
+            ErrorCode.PERMISSION_DENIED, "session: is the server's own namespace", field="channel"
+        )
+    for rule in hub.handlers.rules:
+        if rule.operation == operation and matches(rule.pattern, channel):
+            timeout = hub.config.limits.call_timeout
+            if not await eager.in_task(rule.function, session, channel, timeout=timeout):
+                raise HubbubError(
+                    ErrorCode.PERMISSION_DENIED, f"may not {operation} {channel}", field="channel"
+                )
+            return
+    await hub.policy.authorize(session.principal, operation, channel, token)
+
+
+def check_name(value: str | None, limit: int, field: str) -> None:
+    """Event names and keys: printable and not longer than `limits.key_length`."""
+    if value is not None and (len(value) > limit or not value.isprintable() or not value):
+        raise HubbubError(
+            ErrorCode.BAD_REQUEST,
+            f"{field} must be 1 to limits.key_length = {limit} printable characters",
+            field=field,
+        )
+
+
+async def publish(session: Session, command: model.Publish) -> model.Published:
+    hub, name, limit = session.hub, command.channel, session.hub.config.limits.key_length
+    check_channel(name, hub.config.limits.channel_length)
+    check_name(command.event, limit, "event")
+    check_name(command.key, limit, "key")
+    check_name(command.conflation_key, limit, "conflation_key")
+    session.publish_tat = hub.take(session.publish_tat, hub.publish_rate, "publish_rate")
+    await authorize(session, "publish", name)
+    user = session.user
+    publication = Publication(
+        name,
+        command.event,
+        command.data,
+        sender=user or None,
+        time=round(hub.clock.now(), 3),
+        conflation_key=command.conflation_key,
+    )
+    envelope = Envelope(publication, None if command.echo else session.id, hub.clock.monotonic())
+    key = f"{user or session.id}\0{command.key}" if command.key is not None else None
+    hub.metrics.publications += 1
+    accepted = await hub.broker.publish(envelope, hub.retention(hub.config.namespace(name)), key=key)
+    return model.Published(command.id, accepted.position, accepted.id)
+
+
+async def history(session: Session, command: model.HistoryQuery) -> model.Result:
+    hub, name = session.hub, command.channel
+    check_channel(name, hub.config.limits.channel_length)
+    if name not in session.subscriptions:
+        await authorize(session, "history", name)
+    return model.Result(command.id, await hub.history(name, command.since, command.limit, command.reverse))
+
+
+async def presence(session: Session, command: model.PresenceQuery) -> model.Result:
+    hub, name = session.hub, command.channel
+    check_channel(name, hub.config.limits.channel_length)
+    if name not in session.subscriptions:
+        await authorize(session, "presence", name)
+    return model.Result(command.id, await hub.who(name))
+
+
+# --- call, refresh, ping ----------------------------------------------------------------------------------
+
+
+async def call(session: Session, command: model.Call) -> model.Result:
+    hub = session.hub
+    handler = hub.handlers.methods.get(command.method)
+    if handler is None:
+        raise HubbubError(
+            ErrorCode.METHOD_NOT_FOUND, f"no such method: {command.method[:64]}", field="method"
+        )
+    check_name(command.key, hub.config.limits.key_length, "key")
+    params = bytes(command.params)
+
+    async def run() -> bytes:
+        try:
+            return await eager.in_task(handler, session, params, timeout=hub.config.limits.call_timeout)
+        except TimeoutError:
+            hub.metrics.rejected["call_timeout"] += 1
+            raise HubbubError(ErrorCode.TIMEOUT, f"{command.method} took too long") from None
+
+    if command.key is None:
+        result = await run()
+    else:
+        body = hashlib.sha256(command.method.encode() + b"\0" + params).digest()
+        result = await hub.results.once(f"{session.user or session.id}\0{command.key}", body, run)
+    return model.Result(command.id, model.Raw(result))
+
+
+async def refresh(session: Session, command: model.Refresh) -> model.Result:
+    hub = session.hub
+    principal = await hub.policy.authenticate(command.token, session.info)
+    if principal.user != session.user:
+        raise HubbubError(ErrorCode.INVALID_TOKEN, "the token is another user's", field="token")
+    hub.identify(session, principal)
+    return model.Result(command.id, model.Refreshed(principal.expires))
+
+
+async def ping(session: Session, command: model.Ping) -> model.Result:
+    return model.Result(command.id, model.Empty())
+
+
+TABLE: dict[type, Execute] = {
+    model.Connect: connect,
+    model.Subscribe: subscribe,
+    model.Unsubscribe: unsubscribe,
+    model.Publish: publish,
+    model.HistoryQuery: history,
+    model.PresenceQuery: presence,
+    model.Call: call,
+    model.Refresh: refresh,
+    model.Ping: ping,
+}

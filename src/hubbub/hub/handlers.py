@@ -1,0 +1,80 @@
+"""What an application adds: typed handlers of calls, rules that authorize, and hooks of a session's life."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+import msgspec
+
+from hubbub import jsondata
+from hubbub.errors import ErrorCode, HubbubError
+from hubbub.hub.session import Session
+from hubbub.model import Operation
+
+Hook = Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """One method that clients may call. `params` is the annotation of its second parameter; None takes none."""
+
+    method: str
+    function: Hook
+    params: Any
+    result: Any
+    doc: str
+
+    async def __call__(self, session: Session, raw: bytes) -> bytes:
+        """Decode, run, encode. Raises VALIDATION_FAILED with the field that does not fit."""
+        if self.params is None:
+            value = await self.function(session)
+        else:
+            try:
+                decoded = msgspec.json.decode(raw, type=self.params)
+            except msgspec.ValidationError as error:
+                message, path = jsondata.invalid_field(error)
+                raise HubbubError(ErrorCode.VALIDATION_FAILED, message, field=path or "params") from None
+            value = await self.function(session, decoded)
+        return msgspec.json.encode(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`@app.authorize(operation, pattern)`: its verdict is final for the channels that match."""
+
+    operation: Operation
+    pattern: str
+    function: Hook
+
+
+@dataclass(slots=True)
+class Handlers:
+    """All of an application's handlers; filled before the start."""
+
+    methods: dict[str, Handler] = field(default_factory=dict)
+    rules: list[Rule] = field(default_factory=list)
+    connected: list[Hook] = field(default_factory=list)
+    disconnected: list[Hook] = field(default_factory=list)
+
+    def add(self, method: str, function: Hook) -> None:
+        """Raises TypeError when `function` is not a coroutine function with one or two parameters, or twice the same."""
+        if not inspect.iscoroutinefunction(function):
+            raise TypeError(f"the handler of {method!r} must be `async def`")
+        if method in self.methods:
+            raise TypeError(f"there is a handler of {method!r} already")
+        parameters = list(inspect.signature(function).parameters.values())
+        if not 1 <= len(parameters) <= 2:
+            raise TypeError(
+                f"the handler of {method!r} takes (session) or (session, params), not {len(parameters)} parameters"
+            )
+        hints = get_type_hints(function, include_extras=True)
+        params = hints.get(parameters[1].name, Any) if len(parameters) == 2 else None
+        handler = Handler(method, function, params, hints.get("return", Any), inspect.getdoc(function) or "")
+        if params is not None:
+            msgspec.json.Decoder(
+                params
+            )  # an annotation that msgspec cannot read is found now, not at the first call
+        self.methods[method] = handler

@@ -1,0 +1,463 @@
+"""This process's sessions and channels, and the way of a push from the broker to the sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+from hubbub import model
+from hubbub.auth.base import ConnectionInfo, Policy
+from hubbub.broker.base import Broker
+from hubbub.clock import Clock
+from hubbub.config import Config, NamespaceConfig
+from hubbub.errors import EXPIRED, INSUFFICIENT_STATE, REPLACED, Disconnect, ErrorCode, HubbubError
+from hubbub.hub import commands, eager
+from hubbub.hub.base import Connection
+from hubbub.hub.channel import Channel
+from hubbub.hub.handlers import Handlers
+from hubbub.hub.idempotency import Results
+from hubbub.hub.limits import Rate
+from hubbub.hub.session import Execute, Session
+from hubbub.model import Envelope, Position, Principal, Publication, Retention
+from hubbub.presence.base import PresenceStore
+from hubbub.telemetry.metrics import Metrics
+
+log = structlog.get_logger("hubbub.hub")
+
+SWEEP = 1.0
+HEAL_LIMIT = 1_000
+
+
+class Hub:
+    """Synchronous but for commands and the server's operations. One per process."""
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        broker: Broker,
+        presence: PresenceStore,
+        policy: Policy,
+        handlers: Handlers,
+        metrics: Metrics,
+        *,
+        presence_lease: float = float("inf"),
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self.broker = broker
+        self.presence = presence
+        self.presence_lease = presence_lease
+        self.policy = policy
+        self.handlers = handlers
+        self.metrics = metrics
+        self.sessions: dict[str, Session] = {}
+        self.users: dict[str, tuple[Session, ...]] = {}
+        self.channels: dict[str, Channel] = {}
+        self.detached: dict[str, Session] = {}
+        self.draining = False
+        self.commands: dict[type, Execute] = commands.TABLE
+        limits = config.limits
+        self.command_rate = Rate(limits.command_rate, limits.command_burst)
+        self.publish_rate = Rate(limits.publish_rate, limits.publish_burst)
+        self.subscribe_rate = Rate(limits.subscribe_rate, limits.subscribe_burst)
+        self.results = Results(clock, config.broker.idempotency_ttl, config.broker.idempotency_keys)
+        self._retentions: dict[int, Retention] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopped = False
+        metrics.gauges.update(
+            sessions=lambda: len(self.sessions),
+            sessions_detached=lambda: len(self.detached),
+            users=lambda: len(self.users),
+            channels=lambda: len(self.channels),
+            subscriptions=lambda: sum(channel.size for channel in self.channels.values()),
+        )
+
+    # --- life ---------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        await self.broker.start(self.on_push)
+        self._tick()
+
+    async def stop(self) -> None:
+        """Forget everything; connections have been closed by their transports."""
+        self._stopped = True
+        for session in list(self.sessions.values()):
+            self.end(session, None)
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.broker.stop()
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run in the background, keeping a reference and logging what goes wrong."""
+        task = eager.start(_logged(coroutine))
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _tick(self) -> None:
+        """Once a second: sessions whose window or token has run out, presence leases, heads of idle channels."""
+        if self._stopped:
+            return
+        self.clock.call_later(SWEEP, self._tick)
+        now = self.clock.monotonic()
+        for session in list(self.detached.values()):
+            if session.deadline is not None and session.deadline <= now:
+                self.end(session, None)
+            elif not session.absent and self._away(session, now) >= self.config.sessions.presence_grace:
+                session.absent = True
+                self.spawn(self._leave_presence(session, session.away))
+        wall = self.clock.now()
+        grace = self.config.auth.expiry_grace
+        for session in list(self.sessions.values()):
+            if session.expires is not None and session.expires + grace <= wall:
+                self.end(session, EXPIRED)
+        self.spawn(self._sweep_presence())
+        if not self.broker.lossless:
+            self.spawn(self.check_heads())
+
+    def _away(self, session: Session, now: float) -> float:
+        """Seconds since the client of a detached session went."""
+        assert session.deadline is not None
+        return now + self.config.sessions.resume_window - session.deadline
+
+    async def _sweep_presence(self) -> None:
+        for channel, member in await self.presence.sweep():
+            await self.announce(self.channel(channel), model.Leave(channel, member))
+
+    # --- sessions -----------------------------------------------------------------------------------------
+
+    def open(self, connection: Connection, info: ConnectionInfo) -> Session:
+        """A connection has come up; its session is nobody's until it sends `connect`."""
+        session = Session(self, connection, info)
+        connection.session = session
+        return session
+
+    def admit(self, session: Session, principal: Principal) -> None:
+        """Give `session` its identity. Raises LIMIT_EXCEEDED above `connections_per_user`."""
+        others = self.users.get(principal.user, ()) if principal.user else ()
+        if len(others) >= self.config.limits.connections_per_user:
+            # Sessions whose client is away make room first, the longest away at the head.
+            away = [other for other in others if other.connection is None]
+            if not away:
+                self.metrics.rejected["connections_per_user"] += 1
+                raise HubbubError(
+                    ErrorCode.LIMIT_EXCEEDED,
+                    f"limits.connections_per_user = {self.config.limits.connections_per_user} sessions of this user",
+                )
+            self.end(away[0], None)
+        session.id = secrets.token_urlsafe(12)
+        session.secret = secrets.token_urlsafe(18)
+        self.identify(session, principal)
+        self.sessions[session.id] = session
+        if principal.user:
+            self.users[principal.user] = (*self.users.get(principal.user, ()), session)
+
+    def identify(self, session: Session, principal: Principal) -> None:
+        session.principal = principal
+        session.expires = principal.expires
+
+    def resume(self, id: str, secret: str) -> Session:
+        """The session with that id. Raises SESSION_GONE, for a wrong secret too."""
+        session = self.sessions.get(id)
+        if (
+            session is None
+            or session.closed
+            or not hmac.compare_digest(session.secret.encode(), secret.encode())
+        ):
+            self.metrics.resumes["gone"] += 1
+            raise HubbubError(ErrorCode.SESSION_GONE)
+        return session
+
+    def attach(self, session: Session, connection: Connection, info: ConnectionInfo) -> None:
+        """Move a session to a new connection; the old one, if it still stands, is ended."""
+        if (old := session.connection) is not None:
+            self._leave_channels(session, old)
+            old.session = None
+            old.close(REPLACED)
+        self.detached.pop(session.id, None)
+        session.deadline = None
+        session.connection = connection
+        session.info = info
+        connection.session = session
+
+    def detach(self, session: Session, *, resumable: bool = True) -> None:
+        """The connection is down. Keep the session for the resume window, unless it was never admitted."""
+        connection = session.connection
+        if connection is None or session.closed:
+            return
+        window = self.config.sessions.resume_window
+        if not session.id or not resumable or window <= 0 or self._stopped:
+            self.end(session, None)
+            return
+        self._leave_channels(session, connection)
+        session.connection = None
+        session.deadline = self.clock.monotonic() + window
+        self.detached[session.id] = session
+
+    def _leave_channels(self, session: Session, connection: Connection) -> None:
+        """Take a session out of its channels, remembering their names in `away`."""
+        channels, session.subscriptions = session.subscriptions, {}
+        session.away = (*session.away, *channels)
+        for name, channel in channels.items():
+            channel.leave(connection.codec.encoding(name), connection)
+            self.release(channel)
+
+    def end(self, session: Session, reason: Disconnect | None) -> None:
+        """End a session for good, and its connection with `reason` if it has one."""
+        if session.closed:
+            return
+        connection = session.connection
+        if connection is not None:
+            self._leave_channels(session, connection)
+            connection.session = None
+            if reason is not None:
+                session.connection = None
+                connection.close(reason)
+        session.closed = True
+        session.connection = None
+        self.detached.pop(session.id, None)
+        self.sessions.pop(session.id, None)
+        if session.user:
+            rest = tuple(other for other in self.users.get(session.user, ()) if other is not session)
+            if rest:
+                self.users[session.user] = rest
+            else:
+                self.users.pop(session.user, None)
+        if session.away and not session.absent:
+            self.spawn(self._leave_presence(session, session.away))
+        if session.id:
+            for hook in self.handlers.disconnected:
+                self.spawn(eager.in_task(hook, session))
+
+    # --- channels -----------------------------------------------------------------------------------------
+
+    def channel(self, name: str) -> Channel:
+        """The channel as it stands here; made, but not yet entered, if it is new."""
+        channel = self.channels.get(name)
+        if channel is None:
+            options = self.config.namespace(name)
+            retention = self.retention(options)
+            channel = Channel(name, options, retention, self.metrics, lambda f: self.clock.call_later(0, f))
+        return channel
+
+    def retention(self, options: NamespaceConfig) -> Retention:
+        found = self._retentions.get(id(options))
+        if found is None:
+            found = Retention(options.retention, options.ttl, options.conflate)
+            self._retentions[id(options)] = found
+        return found
+
+    async def hold(self, name: str, buffer: list[Publication]) -> Channel:
+        """Begin to enter a channel: from when this returns, `buffer` receives what is published in it, and the
+        channel stays until `release` is called with the buffer taken out."""
+        channel = self.channels.get(name)
+        if channel is None:
+            if len(self.channels) >= self.config.limits.channels:
+                self.metrics.rejected["channels"] += 1
+                raise HubbubError(
+                    ErrorCode.LIMIT_EXCEEDED, f"limits.channels = {self.config.limits.channels} on this node"
+                )
+            channel = self.channels[name] = self.channel(name)
+        if channel.buffers is None:
+            channel.buffers = []
+        channel.buffers.append(buffer)
+        if not channel.subscribed:
+            try:
+                await self.broker.subscribe(name)
+            except BaseException:
+                self.release(channel, buffer)
+                raise
+            channel.subscribed = True
+        return channel
+
+    def release(self, channel: Channel, buffer: list[Publication] | None = None) -> None:
+        """Take `buffer` out; forget the channel if nobody is in it or is entering it."""
+        if channel.buffers is not None and buffer is not None:
+            channel.buffers = [other for other in channel.buffers if other is not buffer] or None
+        if channel.size or channel.buffers or self.channels.get(channel.name) is not channel:
+            return
+        del self.channels[channel.name]
+        self.spawn(self.broker.unsubscribe(channel.name))
+
+    # --- from the broker to the sockets -------------------------------------------------------------------
+
+    def on_push(self, envelope: Envelope) -> None:
+        """The broker's listener: in order for each channel."""
+        push = envelope.push
+        channel = self.channels.get(push.channel)
+        if channel is None:
+            return
+        if type(push) is Publication:
+            if push.offset is not None:
+                self._in_order(channel, envelope, push)
+                return
+            if channel.buffers:
+                for buffer in channel.buffers:
+                    buffer.append(push)
+        channel.broadcast(envelope)
+
+    def _in_order(self, channel: Channel, envelope: Envelope, push: Publication) -> None:
+        assert push.offset is not None
+        assert push.epoch is not None
+        if channel.healing is not None:
+            channel.healing.append(envelope)
+            return
+        last = channel.position
+        if last is not None:
+            if push.epoch == last.epoch and push.offset <= last.offset:
+                return  # seen already
+            if push.epoch != last.epoch or push.offset != last.offset + 1:
+                channel.healing = [envelope]
+                self.spawn(self._heal(channel))
+                return
+        self._deliver(channel, envelope, push)
+
+    def _deliver(self, channel: Channel, envelope: Envelope, push: Publication) -> None:
+        assert push.offset is not None
+        assert push.epoch is not None
+        channel.position = Position(push.epoch, push.offset)
+        channel.touched = self.clock.monotonic()
+        if channel.buffers:
+            for buffer in channel.buffers:
+                buffer.append(push)
+        if channel.retention.conflate and channel.options.conflate_interval > 0:
+            self._conflate(channel, envelope, push)
+        else:
+            channel.broadcast(envelope)
+
+    def _conflate(self, channel: Channel, envelope: Envelope, push: Publication) -> None:
+        """The first value of a key goes out at once; later ones wait for the interval, and only the last survives."""
+        key = push.conflation_key or push.event
+        if channel.conflating is not None:
+            channel.conflating.pop(key, None)
+            channel.conflating[key] = envelope
+            return
+        channel.conflating = {}
+        self.clock.call_later(channel.options.conflate_interval, lambda: self._flush_conflated(channel))
+        channel.broadcast(envelope)
+
+    def _flush_conflated(self, channel: Channel) -> None:
+        waiting, channel.conflating = channel.conflating, None
+        if not waiting:
+            return
+        for envelope in waiting.values():
+            channel.broadcast(envelope)
+        channel.conflating = {}
+        self.clock.call_later(channel.options.conflate_interval, lambda: self._flush_conflated(channel))
+
+    async def _heal(self, channel: Channel) -> None:
+        """A live publication was missed: fill in from the log, or tell the subscribers that state is lost."""
+        since = channel.position
+        history = await self.broker.history(channel.name, channel.retention, since=since, limit=HEAL_LIMIT)
+        waiting, channel.healing = channel.healing or [], None
+        if not history.complete or history.more:
+            self.metrics.gaps["lost"] += 1
+            channel.position = history.position
+            for members in list(channel.groups.values()):
+                for connection in list(members):
+                    connection.close(INSUFFICIENT_STATE)
+            return
+        self.metrics.gaps["healed"] += 1
+        for publication in history.publications:
+            self._deliver(channel, Envelope(publication), publication)
+        for envelope in waiting:
+            assert isinstance(envelope.push, Publication)
+            self._in_order(channel, envelope, envelope.push)
+
+    async def check_heads(self) -> None:
+        """Compare idle channels with their logs, so that a lost last message is found."""
+        idle_since = self.clock.monotonic() - self.config.broker.head_check
+        for channel in list(self.channels.values()):
+            if channel.position is None or channel.healing is not None or channel.touched > idle_since:
+                continue
+            channel.touched = self.clock.monotonic()
+            head = (await self.broker.history(channel.name, channel.retention, limit=0)).position
+            if head != channel.position and channel.healing is None:
+                channel.healing = []
+                await self._heal(channel)
+
+    # --- shared by commands and operations ----------------------------------------------------------------
+
+    def take(self, state: float, rate: Rate, limit: str) -> float:
+        """Spend from a token bucket. Raises RATE_LIMITED, saying when to try again."""
+        if not rate.interval:
+            return state
+        after = rate.take(state, self.clock.monotonic())
+        if after < 0:
+            self.metrics.rejected[limit] += 1
+            raise HubbubError(
+                ErrorCode.RATE_LIMITED, f"more than limits.{limit}", retry_after=round(-after, 3)
+            )
+        return after
+
+    async def announce(self, channel: Channel, push: model.Join | model.Leave) -> None:
+        """Send a join or leave, where the namespace wants them and the channel is not too large for them."""
+        options = channel.options
+        if options.join_leave and options.presence == "full" and channel.size <= options.presence_limit:
+            await self.broker.publish(Envelope(push))
+
+    async def enter_presence(self, session: Session, channel: Channel) -> None:
+        info = session.principal.info
+        member = (
+            model.Member(session.id, session.user, model.Raw(info))
+            if info is not None
+            else model.Member(session.id, session.user)
+        )
+        if await self.presence.touch(channel.name, member, self.presence_lease):
+            await self.announce(channel, model.Join(channel.name, member))
+
+    async def leave_presence(self, session: Session, channel: Channel) -> None:
+        if channel.options.presence == "off":
+            return
+        member = await self.presence.remove(channel.name, session.id)
+        if member is not None:
+            await self.announce(channel, model.Leave(channel.name, member))
+
+    async def _leave_presence(self, session: Session, names: tuple[str, ...]) -> None:
+        for name in names:
+            await self.leave_presence(session, self.channel(name))
+
+    async def server_subscribe(self, session: Session, channel: str) -> None:
+        await commands.subscribe_by_server(session, channel)
+
+    async def server_unsubscribe(self, session: Session, channel: str) -> bool:
+        return await commands.unsubscribe_by_server(session, channel)
+
+    async def history(
+        self, name: str, since: Position | None = None, limit: int = 100, reverse: bool = False
+    ) -> model.History:
+        """Raises NOT_AVAILABLE where the namespace keeps no log, LIMIT_EXCEEDED above `limits.history`."""
+        retention = self.retention(self.config.namespace(name))
+        if not retention.size:
+            raise HubbubError(
+                ErrorCode.NOT_AVAILABLE, f"{name}: the namespace keeps no history", field="channel"
+            )
+        if not 0 <= limit <= self.config.limits.history:
+            raise HubbubError(
+                ErrorCode.LIMIT_EXCEEDED,
+                f"limit is 0 to limits.history = {self.config.limits.history}",
+                field="limit",
+            )
+        return await self.broker.history(name, retention, since=since, limit=limit, reverse=reverse)
+
+    async def who(self, name: str) -> model.Presence:
+        """Raises NOT_AVAILABLE where the namespace keeps no presence."""
+        options = self.config.namespace(name)
+        if options.presence == "off":
+            raise HubbubError(
+                ErrorCode.NOT_AVAILABLE, f"{name}: the namespace keeps no presence", field="channel"
+            )
+        return await self.presence.members(name, options.presence_limit if options.presence == "full" else 0)
+
+
+async def _logged(coroutine: Coroutine[Any, Any, None]) -> None:
+    try:
+        await coroutine
+    except Exception as error:
+        log.error("background work failed", exc_info=error)

@@ -1,0 +1,44 @@
+"""Catching a subscription up, purely: what to send, and whether anything is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from hubbub.model import History, Position, Publication
+
+
+class Recovery(NamedTuple):
+    """What a new subscription is told. `publications` is empty unless `recovered`: never a part of the truth."""
+
+    position: Position
+    recovered: bool
+    publications: tuple[Publication, ...]
+
+
+def merge(since: Position | None, history: History, buffered: Iterable[Publication] = ()) -> Recovery:
+    """Join the log read while subscribing with the live publications that arrived meanwhile.
+
+    Without `since` the subscription starts after the last one that was buffered, and nothing is sent; with it, the
+    buffered ones complete the recovery. An overlap is sent once, by offset.
+    """
+    head = history.position
+    later: list[Publication] = []
+    contiguous = True
+    last = head.offset
+    for publication in buffered:
+        if publication.offset is None or publication.epoch != head.epoch:
+            contiguous = contiguous and publication.offset is None
+            continue
+        if publication.offset <= last:
+            continue
+        contiguous = contiguous and publication.offset == last + 1
+        later.append(publication)
+        last = publication.offset
+    position = Position(head.epoch, last)
+    if since is None:
+        return Recovery(position, False, ())
+    whole = history.complete and not history.more and contiguous and since.epoch == head.epoch
+    if not whole:
+        return Recovery(position, False, ())
+    return Recovery(position, True, (*history.publications, *later))

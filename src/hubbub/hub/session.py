@@ -1,0 +1,287 @@
+"""One client's logical presence: its identity, its subscriptions, and the commands it sends, handled in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+
+from hubbub import model
+from hubbub.auth.base import ConnectionInfo
+from hubbub.errors import AUTH_FAILED, BAD_COMMAND, ERRORS, FLOOD, Disconnect, ErrorCode, HubbubError
+from hubbub.hub import eager
+from hubbub.hub.base import Connection
+from hubbub.model import Command, ErrorReply, Invalid, Principal, Reply, SessionPush
+from hubbub.protocols.base import Payload
+
+if TYPE_CHECKING:
+    from hubbub.hub.channel import Channel
+    from hubbub.hub.hub import Hub
+
+log = structlog.get_logger("hubbub.session")
+
+NOBODY = Principal(user="")
+ERROR_WINDOW = 10.0
+FATAL_CONNECT = (
+    ErrorCode.INVALID_TOKEN,
+    ErrorCode.TOKEN_EXPIRED,
+    ErrorCode.UNAUTHENTICATED,
+    ErrorCode.PERMISSION_DENIED,
+)
+
+
+class Session:
+    """Before `connect` it is anonymous and unknown to the hub; afterwards it outlives its connection.
+
+    Attributes that a handler may use: `id`, `user`, `principal`, `info`, `state` (a dict of the application's own),
+    `subscriptions` (channels by name), `connected`.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_errors_seen",
+        "_errors_since",
+        "_queue",
+        "_running",
+        "_state",
+        "absent",
+        "away",
+        "closed",
+        "command_tat",
+        "connection",
+        "deadline",
+        "expires",
+        "hidden",
+        "hub",
+        "id",
+        "info",
+        "joining",
+        "pending",
+        "pending_bytes",
+        "principal",
+        "publish_tat",
+        "secret",
+        "subscribe_tat",
+        "subscriptions",
+    )
+
+    def __init__(self, hub: Hub, connection: Connection, info: ConnectionInfo) -> None:
+        self.hub = hub
+        self.connection: Connection | None = connection
+        self.info = info
+        self.id = ""
+        self.secret = ""
+        self.principal = NOBODY
+        self.expires: float | None = None
+        self.subscriptions: dict[str, Channel] = {}
+        self.joining: set[str] | None = None
+        self.hidden: dict[str, float] | None = None
+        self.pending: list[SessionPush | model.Push] | None = None
+        self.pending_bytes = 0
+        self.deadline: float | None = None
+        self.closed = False
+        self.away: tuple[str, ...] = ()  # the channels of a detached session
+        self.absent = False  # detached, and out of presence too
+        self.command_tat = self.publish_tat = self.subscribe_tat = 0.0
+        self._errors_since = 0.0
+        self._errors_seen = 0
+        self._queue: deque[Command | Invalid] | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._state: dict[str, Any] | None = None
+
+    # --- what handlers see --------------------------------------------------------------------------------
+
+    @property
+    def user(self) -> str:
+        return self.principal.user
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """A dictionary of the application's own; it lives as long as the session."""
+        if self._state is None:
+            self._state = {}
+        return self._state
+
+    @property
+    def connected(self) -> bool:
+        return self.connection is not None and not self.closed
+
+    async def send(self, event: str, data: Any) -> None:
+        """Push one event to this session alone."""
+        self.direct(
+            model.Publication(
+                f"session:{self.id}",
+                event,
+                model.Raw(msgspec.json.encode(data)),
+                time=round(self.hub.clock.now(), 3),
+            )
+        )
+
+    async def subscribe(self, channel: str) -> None:
+        """Put this session into a channel; the client is told by a `subscribed` push."""
+        await self.hub.server_subscribe(self, channel)
+
+    async def unsubscribe(self, channel: str) -> None:
+        """Take this session out of a channel; the client is told by an `unsubscribed` push."""
+        await self.hub.server_unsubscribe(self, channel)
+
+    def disconnect(self, reason: Disconnect) -> None:
+        """End the session and its connection."""
+        self.hub.end(self, reason)
+
+    # --- commands -----------------------------------------------------------------------------------------
+
+    def accept(self, item: Command | Invalid) -> None:
+        """Handle `item` now, or after those before it that are still being handled."""
+        if self.closed:
+            return
+        if self._running is not None:
+            if self._queue is None:
+                self._queue = deque()
+            self._queue.append(item)
+            if len(self._queue) >= self.hub.config.limits.pending_commands and self.connection is not None:
+                self.hub.metrics.rejected["pending_commands"] += 1
+                self.connection.pause()
+            return
+        task = eager.start(self._handle(item))
+        if task is not None:
+            self._running = task
+            task.add_done_callback(self._handled)
+
+    def _handled(self, task: asyncio.Task[None]) -> None:
+        self._running = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("command failed", session=self.id, exc_info=error)
+        connection = self.connection
+        # A resume has moved the connection to the older session: what is left belongs there.
+        heir = connection.session if connection is not None and connection.session is not None else self
+        while self._queue and (heir is not self or self._running is None):
+            heir.accept(self._queue.popleft())
+        if connection is not None and not self._queue:
+            connection.resume()
+
+    async def _handle(self, item: Command | Invalid) -> None:
+        hub = self.hub
+        try:
+            reply = await self._execute(item)
+        except HubbubError as error:
+            self.refuse(item.id, error)
+            if type(item) is model.Connect and error.code in FATAL_CONNECT and self.connection is not None:
+                self.connection.close(AUTH_FAILED)
+        except Exception as error:
+            hub.metrics.handler_errors += 1
+            log.error("command failed", session=self.id, command=type(item).__name__, exc_info=error)
+            self.refuse(item.id, HubbubError(ErrorCode.INTERNAL))
+        else:
+            if reply is not None:
+                self.reply(reply)
+
+    async def _execute(self, item: Command | Invalid) -> Reply | None:
+        hub = self.hub
+        if isinstance(item, Invalid):
+            raise HubbubError(ErrorCode(item.code), item.message, field=item.field)
+        kind = type(item)
+        if not self.id and kind is not model.Connect:
+            raise HubbubError(ErrorCode.UNAUTHENTICATED, "send `connect` first")
+        self.command_tat = hub.take(self.command_tat, hub.command_rate, "command_rate")
+        hub.metrics.commands[NAMES[kind]] += 1
+        execute = hub.commands[kind]
+        return await execute(self, item)
+
+    def count_error(self, code: int) -> None:
+        """Count a refusal; a client that earns too many of them is ended."""
+        self.hub.metrics.errors[code] += 1
+        now = self.hub.clock.monotonic()
+        if now - self._errors_since > ERROR_WINDOW:
+            self._errors_since, self._errors_seen = now, 0
+        self._errors_seen += 1
+        if self._errors_seen > self.hub.config.limits.error_burst and self.connection is not None:
+            self.hub.metrics.rejected["error_burst"] += 1
+            self.connection.close(FLOOD)
+
+    def refuse(self, id: int, error: HubbubError) -> None:
+        info = ERRORS[error.code]
+        self.reply(
+            ErrorReply(
+                id,
+                int(error.code),
+                error.message,
+                name=info.name,
+                temporary=info.temporary,
+                retry_after=error.retry_after,
+                field=error.field,
+            )
+        )
+        self.count_error(int(error.code))
+
+    # --- writing ------------------------------------------------------------------------------------------
+
+    def reply(self, reply: Reply) -> None:
+        if (connection := self.connection) is not None:
+            self._write(connection, connection.codec.reply(reply))
+
+    def push(self, push: SessionPush) -> None:
+        """Send what is for this session alone; kept for a detached session until it is back."""
+        if (connection := self.connection) is not None:
+            self._write(connection, connection.codec.push(push))
+        elif not self.closed:
+            self.keep(push, 128)
+
+    def direct(self, push: model.Publication) -> None:
+        """Send a publication to this session, whatever channels it is in."""
+        if (connection := self.connection) is not None:
+            self._write(connection, connection.codec.encoding(push.channel).encode(push))
+        elif not self.closed:
+            self.keep(push, len(push.data) + 128)
+
+    def keep(self, push: SessionPush | model.Push, size: int) -> None:
+        if self.pending is None:
+            self.pending = []
+        self.pending_bytes += size
+        if self.pending_bytes > self.hub.config.sessions.pending_bytes:
+            self.hub.metrics.rejected["pending_bytes"] += 1
+            self.hub.end(self, FLOOD)
+            return
+        self.pending.append(push)
+
+    def release(self) -> None:
+        """Send what was kept while the client was away."""
+        kept, self.pending, self.pending_bytes = self.pending, None, 0
+        for push in kept or ():
+            if isinstance(push, model.Publication):
+                self.direct(push)
+            elif not isinstance(push, model.Join | model.Leave):
+                self.push(push)
+
+    def _write(self, connection: Connection, payloads: Iterable[Payload]) -> None:
+        metrics = self.hub.metrics
+        for payload in payloads:
+            frame = connection.framing((payload,))
+            metrics.messages_out += 1
+            metrics.bytes_out += len(frame)
+            connection.write(frame)
+
+    def fail(self, error: HubbubError) -> None:
+        """The peer broke its protocol: say what was wrong, then end the connection."""
+        self.refuse(0, error)
+        if self.connection is not None:
+            self.connection.close(BAD_COMMAND)
+
+
+NAMES: dict[type, str] = {
+    model.Connect: "connect",
+    model.Subscribe: "subscribe",
+    model.Unsubscribe: "unsubscribe",
+    model.Publish: "publish",
+    model.HistoryQuery: "history",
+    model.PresenceQuery: "presence",
+    model.Call: "call",
+    model.Refresh: "refresh",
+    model.Ping: "ping",
+}
+
+Execute = Callable[[Session, Any], Awaitable[Reply | None]]

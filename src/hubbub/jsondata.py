@@ -1,0 +1,78 @@
+"""The one check of JSON that is passed through: done on entry, so that no bytes can hurt a reader later.
+
+msgspec's `Raw` lets invalid UTF-8, numbers beyond a double and duplicate keys through unread; this does not.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from hubbub.errors import ErrorCode, HubbubError
+
+_decode = msgspec.json.Decoder().decode
+
+
+def check(raw: bytes, *, depth: int, keys: int, field: str = "data") -> Any:
+    """The value of `raw`, if it is strict JSON within the limits.
+
+    `depth` is the nesting of objects and arrays, `keys` the number of object keys at all levels together.
+    Raises HubbubError INVALID_DATA for anything that is not UTF-8, not JSON (RFC 8259), not finite, a lone surrogate
+    or a duplicate key, and LIMIT_EXCEEDED beyond a limit.
+    """
+    try:
+        value = _decode(raw)
+    except (ValueError, RecursionError, MemoryError, msgspec.MsgspecError) as error:
+        text = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise HubbubError(ErrorCode.INVALID_DATA, f"{field}: {text}", field=field) from None
+    if isinstance(value, dict | list):
+        found = _measure(value, depth, field)
+        if found > keys:
+            raise HubbubError(
+                ErrorCode.LIMIT_EXCEEDED, f"{field}: more than limits.json_keys = {keys} keys", field=field
+            )
+        # Every key has a colon: an excess means colons inside strings, or keys that were given twice.
+        if raw.count(b":") != found:
+            _refuse_duplicates(raw, field)
+    return value
+
+
+def _measure(value: Any, depth: int, field: str) -> int:
+    """Keys in `value`; raises beyond `depth`."""
+    keys = 0
+    level: list[Any] = [value]
+    while level:
+        depth -= 1
+        if depth < 0:
+            raise HubbubError(
+                ErrorCode.LIMIT_EXCEEDED, f"{field}: nested deeper than limits.json_depth", field=field
+            )
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                keys += len(item)
+                below += [inner for inner in item.values() if isinstance(inner, dict | list)]
+            else:
+                below += [inner for inner in item if isinstance(inner, dict | list)]
+        level = below
+    return keys
+
+
+def _refuse_duplicates(raw: bytes, field: str) -> None:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(pairs)
+        if len(result) != len(pairs):
+            raise HubbubError(
+                ErrorCode.INVALID_DATA, f"{field}: an object has the same key twice", field=field
+            )
+        return result
+
+    json.loads(raw, object_pairs_hook=once)
+
+
+def invalid_field(error: msgspec.ValidationError) -> tuple[str, str | None]:
+    """Message and dotted field path of a msgspec validation error (`Expected int - at $.items[0].price`)."""
+    message, at, path = str(error).partition(" - at `$")
+    return message, path.rstrip("`").lstrip(".") or None if at else None

@@ -1,0 +1,137 @@
+"""Every metric, in one table. The hot path adds to plain numbers; a scrape turns them into Prometheus families."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Histogram:
+    """Counts by upper bound, in seconds."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(LATENCY_BUCKETS) + 1)
+        self.total = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(LATENCY_BUCKETS, seconds)] += 1
+        self.total += seconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        rows, running = [], 0
+        for bound, count in zip((*map(str, LATENCY_BUCKETS), "+Inf"), self.counts, strict=True):
+            running += count
+            rows.append((bound, float(running)))
+        return rows
+
+
+# name -> (kind, help, labels). The names here are the attributes of `Metrics`; `hubbub_` is put before them.
+TABLE: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "connections": ("gauge", "Open connections.", ("transport", "protocol")),
+    "connections_opened": ("counter", "Connections since the start.", ("transport", "protocol")),
+    "sessions": ("gauge", "Sessions, connected or within their resume window.", ()),
+    "sessions_detached": ("gauge", "Sessions that wait for their client to come back.", ()),
+    "users": ("gauge", "Users with at least one session.", ()),
+    "channels": ("gauge", "Channels with subscribers.", ()),
+    "subscriptions": ("gauge", "Subscriptions.", ()),
+    "commands": ("counter", "Commands from clients.", ("type",)),
+    "messages_in": ("counter", "Messages from clients.", ()),
+    "messages_out": ("counter", "Messages to clients.", ()),
+    "bytes_in": ("counter", "Bytes of messages from clients.", ()),
+    "bytes_out": ("counter", "Bytes of messages to clients.", ()),
+    "publications": ("counter", "Publications accepted.", ()),
+    "deliveries": ("counter", "Publications written, counted once for each recipient.", ()),
+    "encodes": ("counter", "Encodings made for broadcasts: one for each audience.", ()),
+    "delivery_seconds": ("histogram", "From publish accepted to written to all local subscribers.", ()),
+    "queue_bytes": ("gauge", "Bytes that wait in the queues of slow readers.", ()),
+    "disconnects": ("counter", "Connections ended by the server, by disconnect code.", ("code",)),
+    "errors": ("counter", "Commands and requests refused, by error code.", ("code",)),
+    "rejected": ("counter", "What a limit refused, by the limit's name in the config.", ("limit",)),
+    "resumes": ("counter", "Resume attempts.", ("outcome",)),
+    "recoveries": ("counter", "Recoveries of single subscriptions.", ("outcome",)),
+    "gaps": ("counter", "Gaps in a live stream, healed from the log or not.", ("outcome",)),
+    "loop_lag_seconds": ("gauge", "How late the event loop was at the last check.", ()),
+    "loop_lag_max_seconds": ("gauge", "How late the event loop was at the most, since the last scrape.", ()),
+    "handler_errors": ("counter", "Exceptions out of handlers and hooks.", ()),
+    "http_requests": ("counter", "HTTP requests, by status class.", ("status",)),
+}
+
+
+class Metrics(Collector):
+    """The numbers of one process. Attributes are named as in `TABLE`; `Counter`s are keyed by their labels' values."""
+
+    def __init__(self) -> None:
+        self.connections: Counter[tuple[str, str]] = Counter()
+        self.connections_opened: Counter[tuple[str, str]] = Counter()
+        self.commands: Counter[str] = Counter()
+        self.messages_in = 0
+        self.messages_out = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.publications = 0
+        self.deliveries = 0
+        self.encodes = 0
+        self.delivery_seconds = Histogram()
+        self.disconnects: Counter[int] = Counter()
+        self.errors: Counter[int] = Counter()
+        self.rejected: Counter[str] = Counter()
+        self.resumes: Counter[str] = Counter()
+        self.recoveries: Counter[str] = Counter()
+        self.gaps: Counter[str] = Counter()
+        self.http_requests: Counter[str] = Counter()
+        self.loop_lag_seconds = 0.0
+        self.loop_lag_max_seconds = 0.0
+        self.handler_errors = 0
+        self.gauges: dict[str, Callable[[], float]] = {}
+        self._accepted: list[float] = []
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(self)
+
+    def delivering(self, accepted: float) -> None:
+        """A publication accepted at `accepted` (monotonic) has been queued to its last local subscriber."""
+        self._accepted.append(accepted)
+
+    def flushed(self, now: float) -> None:
+        """Everything queued so far has been written."""
+        if self._accepted:
+            for accepted in self._accepted:
+                self.delivery_seconds.observe(now - accepted)
+            self._accepted.clear()
+
+    def lag(self, seconds: float) -> None:
+        self.loop_lag_seconds = seconds
+        self.loop_lag_max_seconds = max(self.loop_lag_max_seconds, seconds)
+
+    def collect(self) -> Iterator[Metric]:
+        for name, (kind, text, labels) in TABLE.items():
+            value = self.gauges[name]() if name in self.gauges else getattr(self, name, 0)
+            full = f"hubbub_{name}"
+            if kind == "histogram":
+                assert isinstance(value, Histogram)
+                yield HistogramMetricFamily(full, text, buckets=value.buckets(), sum_value=value.total)
+                continue
+            family = (GaugeMetricFamily if kind == "gauge" else CounterMetricFamily)(
+                full, text, labels=labels
+            )
+            if isinstance(value, Counter):
+                for key, number in value.items():
+                    family.add_metric(
+                        [str(part) for part in (key if isinstance(key, tuple) else (key,))], number
+                    )
+            else:
+                family.add_metric([], float(value))
+            yield family
+        self.loop_lag_max_seconds = 0.0
+
+    def exposition(self) -> bytes:
+        """The Prometheus text format, version 0.0.4."""
+        return generate_latest(self.registry)
