@@ -179,7 +179,7 @@ def verify_subscription(token: str, keys: KeySet, rules: TokenRules, now: float)
     )
 
 
-# --- signature ----------------------------------------------------------------------------------------------
+# --- signature --------------------------------------------------------------------------------------------
 
 
 def _refuse(check: str) -> NoReturn:
@@ -260,7 +260,7 @@ def _json_object(data: bytes, part: str) -> dict[str, Any]:
     return value
 
 
-# --- claims -------------------------------------------------------------------------------------------------
+# --- claims -----------------------------------------------------------------------------------------------
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float:
@@ -367,7 +367,7 @@ def _subscribe(claims: Mapping[str, Any], rules: TokenRules) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_channel(name, rules, "subscribe") for name in names))
 
 
-# --- minting ------------------------------------------------------------------------------------------------
+# --- minting ----------------------------------------------------------------------------------------------
 
 
 def mint(
