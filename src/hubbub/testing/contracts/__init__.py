@@ -1,0 +1,10 @@
+"""What every implementation of a port must keep, as pytest classes to subclass. Needs pytest and anyio."""
+
+import pytest
+
+pytest.register_assert_rewrite("hubbub.testing.contracts.broker", "hubbub.testing.contracts.presence")
+
+from hubbub.testing.contracts.broker import BrokerContract, Inbox, publication  # noqa: E402
+from hubbub.testing.contracts.presence import PresenceContract  # noqa: E402
+
+__all__ = ["BrokerContract", "Inbox", "PresenceContract", "publication"]
