@@ -46,6 +46,7 @@ ALGORITHMS: dict[str, Algorithm] = {
 SUBSCRIPTION_OPERATIONS: tuple[Operation, ...] = ("subscribe", "history", "presence")
 KINDS: tuple[Kind, ...] = get_args(Kind)
 INFO_BYTES = 4096
+INFO_DEPTH = 32
 ID_LENGTH = 255
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
@@ -321,6 +322,8 @@ def _info(claims: Mapping[str, Any]) -> bytes | None:
     info = claims["info"]
     if not isinstance(info, dict):
         _refuse("info is not an object")
+    if _deeper(info, INFO_DEPTH):
+        _refuse(f"info is nested deeper than {INFO_DEPTH}")
     try:
         data = msgspec.json.encode(info)
     except (ValueError, TypeError, OverflowError, RecursionError):
@@ -328,6 +331,14 @@ def _info(claims: Mapping[str, Any]) -> bytes | None:
     if len(data) > INFO_BYTES:
         _refuse(f"info is longer than {INFO_BYTES} bytes")
     return data
+
+
+def _deeper(value: dict[str, Any] | list[Any], depth: int) -> bool:
+    """Whether objects and arrays are nested in `value` to more than `depth` levels, its own counted."""
+    if depth == 0:
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return any(_deeper(item, depth - 1) for item in inner if isinstance(item, dict | list))
 
 
 def _operations(value: object) -> tuple[Operation, ...]:
