@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import socketio
+import socketio  # type: ignore[import-untyped]
 import uvicorn
 
 server = socketio.AsyncServer(

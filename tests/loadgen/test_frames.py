@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,6 +29,16 @@ def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
         at += len(parts[-1])
         turn += 1
     return parts
+
+
+def finish(parser: Generator[None, None, Frame]) -> Frame:
+    """The frame, which must be there already."""
+    try:
+        next(parser)
+    except StopIteration as done:
+        frame: Frame = done.value
+        return frame
+    raise AssertionError("the frame is not whole")
 
 
 @unhurried
@@ -55,9 +67,7 @@ def test_counter_counts_a_message_only_when_it_is_whole() -> None:
 @given(SIZES, CUTS)
 def test_reader_gives_every_payload_once_and_in_order(sizes: list[int], cuts: list[int]) -> None:
     reader = FrameReader()
-    seen = [
-        frame for part in pieces(b"".join(map(server_frame, sizes)), cuts) for frame in reader.feed(part)
-    ]
+    seen = [frame for part in pieces(b"".join(map(server_frame, sizes)), cuts) for frame in reader.feed(part)]
     assert seen == [(TEXT, b"x" * size) for size in sizes]
 
 
@@ -68,9 +78,5 @@ def test_client_frames_are_what_the_websockets_library_reads(size: int, opcode: 
     payload = bytes(i % 251 for i in range(size))
     stream = StreamReader()
     stream.feed_data(masked(payload, opcode))
-    parser = Frame.parse(stream.read_exact, mask=True, max_size=None)
-    with pytest.raises(StopIteration) as stopped:
-        while True:
-            next(parser)
-    frame = stopped.value.value
+    frame = finish(Frame.parse(stream.read_exact, mask=True, max_size=None))
     assert (frame.opcode, frame.data, frame.fin) == (opcode, payload, True)
