@@ -199,7 +199,8 @@ class NamespaceConfig(Section):
     ttl: Seconds = Field(300.0, description="Seconds for which publications are kept.")
     subscribe: Who = Field(
         "permitted",
-        description="Who may subscribe: anyone, authenticated, permitted (by token, subscription token or Policy), nobody.",
+        description="Who may subscribe: anyone, authenticated, permitted (by token, subscription token or Policy), "
+        "nobody.",
     )
     publish: Who = Field("permitted", description="Which clients may publish; the server API always may.")
     history: Who = Field("permitted", description="Who may read history; subscribers always may.")

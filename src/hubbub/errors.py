@@ -238,7 +238,7 @@ class Disconnect:
     @property
     def resumable(self) -> bool:
         """Whether the session is kept for the resume window."""
-        return 3000 <= self.code < 3400 or self.code in (1001, 1006)
+        return self.code != 1000 and self.code < 3400
 
 
 class ProtocolError(HubbubError):

@@ -40,7 +40,13 @@ class Broker(Protocol):
         """
 
     async def history(
-        self, channel: str, retention: Retention, *, since: Position | None = None, limit: int = 100, reverse: bool = False
+        self,
+        channel: str,
+        retention: Retention,
+        *,
+        since: Position | None = None,
+        limit: int = 100,
+        reverse: bool = False,
     ) -> History:
         """The log after `since` (before it, newest first, with `reverse`), at most `limit` publications.
 

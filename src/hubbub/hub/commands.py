@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import NamedTuple
 
 from hubbub import __version__, model
@@ -31,9 +32,10 @@ async def connect(session: Session, command: model.Connect) -> None:
     if connection is None:
         return  # gone while we asked
     hub.admit(session, principal)
+    session.info = replace(session.info, headers=())  # for the policy only; ten thousand copies would weigh
     try:
         for hook in hub.handlers.connected:
-            await eager.in_task(hook, session, timeout=hub.config.limits.call_timeout)
+            await eager.in_task(hook, session, within=hub.config.limits.call_timeout)
     except HubbubError as error:
         session.refuse(command.id, error)
         hub.end(session, AUTH_FAILED)
@@ -76,7 +78,7 @@ async def _resume(fresh: Session, command: model.Connect, proof: model.Resume) -
         connection = fresh.connection
         if connection is None or session.closed:
             raise HubbubError(ErrorCode.SESSION_GONE)
-        hub.attach(session, connection, fresh.info)
+        hub.attach(session, connection, replace(fresh.info, headers=()))
         names, session.away = session.away, ()
         subscribed: list[Subscribed] = []
         channels: list[Channel] = []
@@ -270,7 +272,7 @@ async def authorize(session: Session, operation: Operation, channel: str, token:
     for rule in hub.handlers.rules:
         if rule.operation == operation and matches(rule.pattern, channel):
             timeout = hub.config.limits.call_timeout
-            if not await eager.in_task(rule.function, session, channel, timeout=timeout):
+            if not await eager.in_task(rule.function, session, channel, within=timeout):
                 raise HubbubError(
                     ErrorCode.PERMISSION_DENIED, f"may not {operation} {channel}", field="channel"
                 )
@@ -343,7 +345,7 @@ async def call(session: Session, command: model.Call) -> model.Result:
 
     async def run() -> bytes:
         try:
-            return await eager.in_task(handler, session, params, timeout=hub.config.limits.call_timeout)
+            return await eager.in_task(handler, session, params, within=hub.config.limits.call_timeout)
         except TimeoutError:
             hub.metrics.rejected["call_timeout"] += 1
             raise HubbubError(ErrorCode.TIMEOUT, f"{command.method} took too long") from None

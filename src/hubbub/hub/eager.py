@@ -45,11 +45,11 @@ def start(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
     return asyncio.get_running_loop().create_task(_wrap(coroutine, waiting))
 
 
-async def in_task(function: Callable[..., Awaitable[T]], *args: Any, timeout: float | None = None) -> T:
-    """Await `function(*args)` inside a Task of its own; raises TimeoutError after `timeout` seconds."""
+async def in_task(function: Callable[..., Awaitable[T]], *args: Any, within: float | None = None) -> T:
+    """Await `function(*args)` inside a Task of its own; raises TimeoutError after `within` seconds."""
 
     async def run() -> T:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(within):
             return await function(*args)
 
     return await asyncio.get_running_loop().create_task(run())

@@ -60,7 +60,7 @@ class Handlers:
     disconnected: list[Hook] = field(default_factory=list)
 
     def add(self, method: str, function: Hook) -> None:
-        """Raises TypeError when `function` is not a coroutine function with one or two parameters, or twice the same."""
+        """Raises TypeError for a second handler of `method`, or one that is not `async` with one or two parameters."""
         if not inspect.iscoroutinefunction(function):
             raise TypeError(f"the handler of {method!r} must be `async def`")
         if method in self.methods:

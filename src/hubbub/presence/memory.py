@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from hubbub.clock import Clock
@@ -52,7 +53,8 @@ class MemoryPresence:
                 _leave(roll, lease.member)
                 first = _enter(roll, member)
             lease.member, lease.deadline = member, deadline
-        self._due.setdefault(int(deadline), {})[channel, member.session] = None
+        if deadline < math.inf:
+            self._due.setdefault(int(deadline), {})[channel, member.session] = None
         return first
 
     async def remove(self, channel: str, session: str) -> Member | None:
@@ -89,6 +91,8 @@ class MemoryPresence:
         return gone
 
     def _forget_deadline(self, channel: str, lease: _Lease) -> None:
+        if lease.deadline == math.inf:
+            return  # a lease for as long as the process lives
         second = int(lease.deadline)
         bucket = self._due[second]
         del bucket[channel, lease.member.session]

@@ -96,6 +96,10 @@ class Metrics(Collector):
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
 
+    def connections_total(self) -> int:
+        """Open connections, whether authenticated or not."""
+        return sum(self.connections.values())
+
     def delivering(self, accepted: float) -> None:
         """A publication accepted at `accepted` (monotonic) has been queued to its last local subscriber."""
         self._accepted.append(accepted)

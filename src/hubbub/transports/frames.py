@@ -24,13 +24,13 @@ RSV1: Final = 0x40
 NO_STATUS: Final = 1005
 """The code of a Close that carried none (RFC 6455, section 7.1.5). Never on the wire."""
 
-_RSV = 0x70
 _RSV2_OR_3 = 0x30
+_CONTROL = 0x08
 _FINAL_TEXT = FIN | TEXT
 _FINAL_BINARY = FIN | BINARY
 _WHOLE_MESSAGE = (_FINAL_TEXT, _FINAL_BINARY)
 _OPCODES = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
-_VIEW_FROM = 4096
+_VIEW_FROM = 8192
 """From this many bytes on, a view of the payload is cheaper than a copy of it (measured)."""
 
 
@@ -123,7 +123,7 @@ class FrameParser:
     With an `inflater`, `max_message` bounds the compressed and the inflated size alike.
     """
 
-    __slots__ = ("_held", "_inflater", "_max_fragments", "_max_message", "_message", "_over")
+    __slots__ = ("_held", "_inflater", "_max_fragments", "_max_message", "_message", "_over", "_room")
 
     def __init__(self, max_message: int, max_fragments: int, inflater: Inflater | None = None) -> None:
         self._max_message = max_message
@@ -132,6 +132,7 @@ class FrameParser:
         self._held: bytearray | None = None
         self._message: _Message | None = None
         self._over = False
+        self._room = max_message
 
     def feed(self, data: bytes) -> list[Event]:
         """What `data`, after all that was fed before it, completes. After a Close or a FrameError: nothing.
@@ -155,7 +156,7 @@ class FrameParser:
             self._end()
             fault.events = tuple(events)
             raise
-        if at == size or self._over:
+        if at == size:
             self._held = None
         elif at or self._held is None:
             self._held = bytearray(memoryview(source)[at:])
@@ -177,19 +178,20 @@ class FrameParser:
             raise FrameError(errors.PROTOCOL_ERROR, "unmasked frame")
         body = at + 6
         if length > 125:
-            if first & 0x08:
+            if first & _CONTROL:
                 raise FrameError(errors.PROTOCOL_ERROR, "control frame longer than 125 bytes")
-            shortest = 126 if length == 126 else 65536
+            shortest = length
             body += 2 if length == 126 else 8
             if body - 4 > size:
                 return 0
-            length = int.from_bytes(data[at + 2 : body - 4], "big")
+            if length == 126:
+                length = data[at + 2] << 8 | data[at + 3]
+            else:
+                shortest = 65536
+                length = int.from_bytes(data[at + 2 : at + 10], "big")
             if length < shortest or length >> 63:
                 raise FrameError(errors.PROTOCOL_ERROR, "wrongly encoded length")
-        if (
-            length > self._max_message - (0 if self._message is None else len(self._message.body))
-            and not first & 0x08
-        ):
+        if length > self._room and not first & _CONTROL:
             raise FrameError(errors.TOO_LARGE, f"message longer than {self._max_message} bytes")
         end = body + length
         if end > size:
@@ -198,8 +200,7 @@ class FrameParser:
         if length < _VIEW_FROM:
             payload = apply_mask(data[body:end], mask)
         else:
-            with memoryview(data) as whole, whole[body:end] as view:
-                payload = apply_mask(view, mask)
+            payload = apply_mask(memoryview(data)[body:end], mask)
         if not plain:
             return self._read(first, payload, events, end, size)
         if first == _FINAL_BINARY:
@@ -218,7 +219,7 @@ class FrameParser:
         starts = opcode in (TEXT, BINARY)
         if first & _RSV2_OR_3 or (first & RSV1 and not (starts and self._inflater)):
             raise FrameError(errors.PROTOCOL_ERROR, "reserved bit")
-        if opcode & 0x08:
+        if opcode & _CONTROL:
             if not first & FIN:
                 raise FrameError(errors.PROTOCOL_ERROR, "fragmented control frame")
         elif starts:
@@ -254,9 +255,12 @@ class FrameParser:
                 raise FrameError(errors.INVALID_UTF8, "text is not UTF-8") from None
         message.body += payload
         message.fragments += 1
-        self._message = None if final else message
         if not final:
+            self._message = message
+            self._room = self._max_message - len(message.body)
             return
+        self._message = None
+        self._room = self._max_message
         whole = bytes(message.body)
         if message.compressed and self._inflater is not None:
             whole = self._inflater.inflate(whole, self._max_message)

@@ -1,0 +1,274 @@
+"""The composition root: the only file that names concrete classes. Start, drain, stop; and the public `Hubbub`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from hubbub import config as settings
+from hubbub.api.app import build_asgi
+from hubbub.auth.base import Policy
+from hubbub.auth.keys import Keys
+from hubbub.auth.policy import TokenPolicy
+from hubbub.auth.tickets import Tickets
+from hubbub.broker.base import Broker
+from hubbub.broker.memory import MemoryBroker
+from hubbub.clock import Clock, SystemClock
+from hubbub.config import Config
+from hubbub.errors import ConfigError, HubbubError
+from hubbub.hub import operations
+from hubbub.hub.handlers import Handlers, Rule
+from hubbub.hub.hub import Hub
+from hubbub.model import Operation, Position
+from hubbub.presence.base import PresenceStore
+from hubbub.presence.memory import MemoryPresence
+from hubbub.protocols.base import ProtocolEntry
+from hubbub.protocols.native import JsonCodec, MessagePackCodec
+from hubbub.telemetry.metrics import Metrics
+from hubbub.transports.node import Node
+from hubbub.transports.server import Listener, drain, listen
+
+log = structlog.get_logger("hubbub")
+F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
+
+# The registries: what a name in the configuration stands for.
+BROKERS: dict[str, Callable[[Config, Clock], Broker]] = {
+    "memory": lambda config, clock: MemoryBroker(
+        clock,
+        idempotency_ttl=config.broker.idempotency_ttl,
+        idempotency_keys=config.broker.idempotency_keys,
+        logs=config.broker.logs,
+    )
+}
+PRESENCE: dict[str, Callable[[Config, Clock], PresenceStore]] = {
+    "memory": lambda config, clock: MemoryPresence(clock),
+}
+PROTOCOLS: dict[str, Callable[[Config], ProtocolEntry]] = {
+    "native-json": lambda config: _native("native-json", "hubbub.v1.json", False, JsonCodec, config),
+    "native-msgpack": lambda config: _native(
+        "native-msgpack", "hubbub.v1.msgpack", True, MessagePackCodec, config
+    ),
+}
+
+
+def _native(
+    name: str, subprotocol: str, binary: bool, codec: Callable[..., Any], config: Config
+) -> ProtocolEntry:
+    limits = config.limits
+    shared = codec(json_depth=limits.json_depth, json_keys=limits.json_keys, batch=limits.batch)
+    return ProtocolEntry(
+        name, subprotocol, binary, lambda: shared
+    )  # native codecs keep nothing between calls
+
+
+class Hubbub:
+    """A Hubbub server as an object: register handlers, then `run()` it or mount `asgi`.
+
+    Settings come from `hubbub.toml` and `HUBBUB_*` unless `config` is given. Nothing is opened before the start.
+    """
+
+    def __init__(
+        self, config: Config | None = None, *, policy: Policy | None = None, clock: Clock | None = None
+    ) -> None:
+        self.config = config if config is not None else settings.load()
+        self.clock = clock or SystemClock()
+        self.handlers = Handlers()
+        self.metrics = Metrics()
+        self.keys = Keys(self.config.auth, self.clock, lambda message: log.warning(message))
+        self.policy: Policy = policy or TokenPolicy(self.config, self.keys, self.clock)
+        self.tickets = Tickets(self.clock, self.config.auth.ticket_ttl)
+        self.hub = Hub(
+            self.config,
+            self.clock,
+            _registered(BROKERS, self.config.broker.type, "broker.type")(self.config, self.clock),
+            PRESENCE["memory"](self.config, self.clock),
+            self.policy,
+            self.handlers,
+            self.metrics,
+        )
+        protocols = {name: make(self.config) for name, make in PROTOCOLS.items()}
+        self.node = Node(self.config, self.clock, self.hub, protocols)
+        self._asgi: Any = None
+        self._started = False
+
+    # --- what the application adds ------------------------------------------------------------------------
+
+    def on(self, method: str) -> Callable[[F], F]:
+        """Register a handler of `call`: `async def handler(session, params: SomeStruct) -> result`."""
+
+        def register(function: F) -> F:
+            self.handlers.add(method, function)
+            return function
+
+        return register
+
+    def authorize(self, operation: Operation, pattern: str) -> Callable[[F], F]:
+        """Register the rule for channels that match `pattern`: `async def rule(session, channel) -> bool`."""
+
+        def register(function: F) -> F:
+            self.handlers.rules.append(Rule(operation, pattern, function))
+            return function
+
+        return register
+
+    def on_connect(self, function: F) -> F:
+        """Call `async def hook(session)` for each new session; raise HubbubError in it to refuse."""
+        self.handlers.connected.append(function)
+        return function
+
+    def on_disconnect(self, function: F) -> F:
+        """Call `async def hook(session)` when a session has ended for good."""
+        self.handlers.disconnected.append(function)
+        return function
+
+    # --- what the application does ------------------------------------------------------------------------
+
+    async def publish(
+        self,
+        channel: str,
+        event: str,
+        data: Any,
+        *,
+        key: str | None = None,
+        conflation_key: str | None = None,
+    ) -> Position | None:
+        """Publish from anywhere in the process. Returns the Position, or None where no log is kept."""
+        accepted = await operations.publish(
+            self.hub, channel, event, data, key=key, conflation_key=conflation_key
+        )
+        return accepted.position
+
+    async def broadcast(
+        self, channels: Sequence[str], event: str, data: Any, *, key: str | None = None
+    ) -> list[Position | None]:
+        """Publish the same in many channels. Raises the first error, after all have been tried."""
+        outcomes = await operations.broadcast(self.hub, channels, event, data, key=key)
+        for outcome in outcomes:
+            if isinstance(outcome, HubbubError):
+                raise outcome
+        return [outcome.position for outcome in outcomes if not isinstance(outcome, HubbubError)]
+
+    async def send_to_user(self, user: str, event: str, data: Any) -> int:
+        """Push to all sessions of a user. Returns how many."""
+        return operations.to_user(self.hub, user, event, data)
+
+    async def send_to_session(self, session: str, event: str, data: Any) -> bool:
+        """Push to one session. False if it is gone."""
+        return operations.to_session(self.hub, session, event, data)
+
+    # --- life ---------------------------------------------------------------------------------------------
+
+    @property
+    def asgi(self) -> Any:
+        """The whole server as an ASGI application, WebSockets included, to serve or to mount."""
+        if self._asgi is None:
+            self._asgi = build_asgi(self)
+        return self._asgi
+
+    async def start(self) -> None:
+        """Open what the server needs. Mounted applications call this by `lifespan`."""
+        if self._started:
+            return
+        self._started = True
+        await self.keys.start()
+        await self.hub.start()
+        self.node.start()
+
+    async def stop(self) -> None:
+        if not self._started:
+            return
+        self._started = False
+        self.node.stop()
+        await self.hub.stop()
+        await self.keys.stop()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, *_: object) -> AsyncIterator[None]:
+        """For the host application: `FastAPI(lifespan=hubbub.lifespan)`."""
+        await self.start()
+        try:
+            yield
+        finally:
+            await self.stop()
+
+    async def serve(
+        self, *, ready: Callable[[str, int], None] | None = None, sock: socket.socket | None = None
+    ) -> None:
+        """Listen until SIGTERM or SIGINT, then drain. `ready` is called with the host and port."""
+        settings.validate(self.config)
+        server = self.config.server
+        sock = sock or listen(server.host, server.port, server.backlog)
+        await self.start()
+        listener = Listener(self.node, self.asgi, sock=sock, tls=_tls(server.tls_certificate, server.tls_key))
+        await listener.start()
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self.hub.spawn(self.reload()))
+        host, port = sock.getsockname()[:2]
+        log.info("listening", host=host, port=port, tls=server.tls_certificate is not None)
+        if ready is not None:
+            ready(host, port)
+        try:
+            await stopping.wait()
+            # A second signal means: now.
+            hurry = asyncio.Event()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, hurry.set)
+            listener.stop_accepting()
+
+            async def pause(seconds: float) -> None:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(hurry.wait(), seconds)
+
+            await drain(self.node, server.drain_window, pause)
+        finally:
+            await listener.close()
+            await self.stop()
+            log.info("stopped")
+
+    def run(self, *, ready: Callable[[str, int], None] | None = None) -> None:
+        """`serve` on an event loop of its own; returns when the server has stopped."""
+        try:
+            import uvloop
+        except ImportError:
+            asyncio.run(self.serve(ready=ready))
+        else:
+            uvloop.run(self.serve(ready=ready))
+
+    async def reload(self) -> None:
+        """Read keys again (SIGHUP); broken files leave the old ones in force."""
+        if await self.keys.reload():
+            log.info("keys reloaded")
+
+
+def _registered(registry: dict[str, Any], name: str, setting: str) -> Any:
+    if name not in registry:
+        raise ConfigError(f"{setting}: there is no {name!r}; known are {', '.join(sorted(registry))}")
+    return registry[name]
+
+
+def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    if certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"server.tls_certificate or server.tls_key cannot be read: {error}") from error
+    return context
+
+
+def new_secret() -> str:
+    return secrets.token_urlsafe(settings.DEV_SECRET_BYTES)

@@ -1,0 +1,121 @@
+"""Who may open a connection: limits by node and address, origins, and which proxies are believed."""
+
+from __future__ import annotations
+
+import ipaddress
+import resource
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
+
+from hubbub.config import Config
+from hubbub.telemetry.metrics import Metrics
+
+Headers = Sequence[tuple[bytes, bytes]]
+DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+class Origins:
+    """Which pages may connect: those of the server's own origin, and the configured ones (RFC 6454)."""
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        names = tuple(allowed)
+        self.any = "*" in names
+        self._allowed = frozenset(filter(None, (origin_of(name) for name in names)))
+
+    def permits(self, origin: str | None, scheme: str, host: str | None) -> bool:
+        """Whether a request from a page of `origin` may come in; a request without one is not from a page."""
+        if origin is None or self.any:
+            return True
+        asked = origin_of(origin)
+        if asked is None:
+            return False
+        return asked in self._allowed or (host is not None and asked == origin_of(f"{scheme}://{host}"))
+
+
+def origin_of(url: str) -> tuple[str, str, int] | None:
+    """(scheme, host, port) of `url`, or None for what is not the origin of a page (`null`, a path, two origins)."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.path not in ("", "/") or " " in url:
+        return None
+    if parts.username is not None or parts.query or parts.fragment or parts.hostname.endswith("."):
+        return None
+    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+    return scheme, parts.hostname.lower(), port or DEFAULT_PORTS[parts.scheme]
+
+
+class Proxies:
+    """The proxies whose forwarding headers are believed."""
+
+    def __init__(self, trusted: Iterable[str]) -> None:
+        self._networks = [ipaddress.ip_network(each, strict=False) for each in trusted]
+
+    def trusts(self, address: str) -> bool:
+        if not self._networks:
+            return False
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(ip in network for network in self._networks)
+
+    def client(self, address: str, scheme: str, headers: Headers) -> tuple[str, str]:
+        """The client's address and scheme: as the trusted proxies say, nearest first, as far as they are trusted."""
+        if not self.trusts(address):
+            return address, scheme
+        hops: list[str] = []
+        for name, value in headers:
+            if name == b"x-forwarded-for":
+                hops += [hop.strip() for hop in value.decode("latin-1").split(",")]
+            elif name == b"x-forwarded-proto" and value in (b"http", b"https"):
+                scheme = value.decode()
+        while hops and self.trusts(address):
+            hop = hops.pop()
+            try:
+                address = str(ipaddress.ip_address(hop))
+            except ValueError:
+                break
+        return address, scheme
+
+
+class Admission:
+    """Counts connections of this node, and says no above the limits. Descriptors for operators stay free."""
+
+    def __init__(self, config: Config, metrics: Metrics) -> None:
+        limits = config.limits
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        room = soft - limits.reserved_descriptors if soft != resource.RLIM_INFINITY else limits.connections
+        self.capacity = max(0, min(limits.connections, room))
+        self.total = 0
+        self._per_ip = limits.connections_per_ip
+        self._exempt_loopback = config.dev
+        self._addresses: Counter[str] = Counter()
+        self._metrics = metrics
+
+    def enter(self, address: str) -> bool:
+        """Count one connection from `address`; False, and not counted, above a limit."""
+        if self.total >= self.capacity:
+            self._metrics.rejected["connections"] += 1
+            return False
+        if self._addresses[address] >= self._per_ip and not (self._exempt_loopback and is_loopback(address)):
+            self._metrics.rejected["connections_per_ip"] += 1
+            return False
+        self.total += 1
+        self._addresses[address] += 1
+        return True
+
+    def leave(self, address: str) -> None:
+        self.total -= 1
+        left = self._addresses[address] - 1
+        if left > 0:
+            self._addresses[address] = left
+        else:
+            del self._addresses[address]
+
+
+def is_loopback(address: str) -> bool:
+    return address.startswith("127.") or address in ("::1", "localhost")

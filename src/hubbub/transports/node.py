@@ -1,0 +1,120 @@
+"""What the transports of one process share: the hub, the registry of protocols, the flush and the heartbeat."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Protocol
+
+from hubbub.clock import Clock
+from hubbub.config import Config
+from hubbub.hub.hub import Hub
+from hubbub.hub.limits import Rate
+from hubbub.protocols.base import ProtocolEntry
+from hubbub.telemetry.metrics import Metrics
+from hubbub.transports.guards import Admission, Origins, Proxies
+
+TICK = 0.25
+STALL = 1.0
+
+
+class Flushable(Protocol):
+    def flush(self) -> None: ...
+
+
+class Beating(Protocol):
+    def beat(self, now: float) -> float | None:
+        """Look after deadlines; when to be called again (monotonic seconds), or None for never."""
+
+
+class Node:
+    """One per process; every connection holds it."""
+
+    def __init__(
+        self, config: Config, clock: Clock, hub: Hub, protocols: Mapping[str, ProtocolEntry]
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self.hub = hub
+        self.metrics: Metrics = hub.metrics
+        self.protocols = protocols
+        self.by_subprotocol = {entry.subprotocol: entry for entry in protocols.values()}
+        self.origins = Origins(config.server.allowed_origins)
+        self.proxies = Proxies(config.server.trusted_proxies)
+        self.admission = Admission(config, self.metrics)
+        self.wheel = Wheel(clock, self.metrics)
+        self.control_rate = Rate(config.limits.control_rate, config.limits.control_burst)
+        self.queued_bytes = 0
+        self._dirty: list[Flushable] = []
+        self.metrics.gauges["queue_bytes"] = lambda: self.queued_bytes
+
+    def dirty(self, connection: Flushable) -> None:
+        """`connection` has frames to write: flush it at the end of this turn of the loop."""
+        if not self._dirty:
+            self.clock.call_later(0, self._flush)
+        self._dirty.append(connection)
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for connection in dirty:
+            connection.flush()
+        self.metrics.flushed(self.clock.monotonic())
+
+    def start(self) -> None:
+        self.wheel.start()
+
+    def stop(self) -> None:
+        self.wheel.stop()
+
+
+class Wheel:
+    """One timer for all deadlines of all connections, to a quarter of a second.
+
+    When the loop itself was late by more than `STALL`, nobody is judged for the time it lost: everything that is due is
+    put off once by the delay.
+    """
+
+    def __init__(self, clock: Clock, metrics: Metrics) -> None:
+        self._clock = clock
+        self._metrics = metrics
+        self._slots: dict[int, list[Beating]] = {}
+        self._last = 0.0
+        self._slot = 0
+        self._running = False
+        self.late = 0.0
+
+    def add(self, member: Beating, at: float) -> None:
+        """Call `member.beat` at the monotonic time `at`."""
+        slot = max(int(at / TICK) + 1, self._slot + 1)
+        self._slots.setdefault(slot, []).append(member)
+
+    def start(self) -> None:
+        self._running = True
+        self._last = self._clock.monotonic()
+        self._slot = int(self._last / TICK)
+        self._clock.call_later(TICK, self._tick)
+
+    def stop(self) -> None:
+        self._running = False
+        self._slots.clear()
+
+    def _tick(self) -> None:
+        if not self._running:
+            return
+        now = self._clock.monotonic()
+        self.late = max(0.0, now - self._last - TICK)
+        self._metrics.lag(self.late)
+        self._last = now
+        self._clock.call_later(TICK, self._tick)
+        due, self._slot = self._slot + 1, int(now / TICK)
+        for slot in range(due, self._slot + 1):
+            for member in self._slots.pop(slot, ()):
+                if self.late > STALL:
+                    self.add(member, now + self.late)
+                elif (again := member.beat(now)) is not None:
+                    self.add(member, again)
+
+
+def jittered(seconds: float) -> float:
+    """`seconds`, less up to a tenth: so that timers which began together do not stay together."""
+    return seconds * (1 - random.random() / 10)

@@ -1,0 +1,365 @@
+"""The WebSocket connection: frames in, commands to the session; shared frames out, joined once a turn of the loop.
+
+It takes over an accepted socket after the HTTP side has read the request (`transports/server.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+from typing import TYPE_CHECKING
+
+import structlog
+
+from hubbub.auth.base import ConnectionInfo
+from hubbub.errors import (
+    CONNECT_TIMEOUT,
+    FLOOD,
+    NO_PONG,
+    NORMAL,
+    SERVER_ERROR,
+    SLOW,
+    Disconnect,
+    ProtocolError,
+)
+from hubbub.model import DisconnectPush
+from hubbub.protocols.base import Codec, Framing, Payload
+from hubbub.transports import framing as wire
+from hubbub.transports.frames import Binary, Close, FrameError, FrameParser, Ping, Pong, Text
+from hubbub.transports.node import Node, jittered
+
+if TYPE_CHECKING:
+    from hubbub.hub.session import Session
+
+log = structlog.get_logger("hubbub.websocket")
+
+HIGH_WATER = 65_536
+CLOSING_TIMEOUT = 5.0
+IDLE_BEAT = 60.0
+
+
+class WebSocketConnection(asyncio.Protocol):
+    """Frames wait in `_outbox` until the flush. While the peer reads too slowly they stay there, counted."""
+
+    __slots__ = (
+        "_address",
+        "_binary",
+        "_closing",
+        "_control_tat",
+        "_counted",
+        "_dirty",
+        "_due",
+        "_heard",
+        "_node",
+        "_outbox",
+        "_parser",
+        "_paused_at",
+        "_paused_size",
+        "_pinged",
+        "_queued",
+        "_reading",
+        "_socket",
+        "codec",
+        "framing",
+        "protocol",
+        "session",
+    )
+    transport = "websocket"
+
+    def __init__(
+        self,
+        node: Node,
+        socket_transport: asyncio.Transport,
+        codec: Codec,
+        framing: Framing,
+        parser: FrameParser,
+        info: ConnectionInfo,
+        *,
+        address: str,
+        binary: bool,
+    ) -> None:
+        self._node = node
+        self._socket: asyncio.Transport | None = socket_transport
+        self._parser = parser
+        self._address = address
+        self._binary = binary
+        self.protocol = info.protocol
+        self.codec = codec
+        self.framing = framing
+        self.session: Session | None = None
+        self._outbox: list[bytes] = []
+        self._dirty = False
+        self._closing: float | None = None
+        self._queued = 0  # bytes of the first `_counted` frames of the outbox, while writing is paused
+        self._counted = 0
+        self._paused_at: float | None = None
+        self._paused_size = 0
+        self._reading = True
+        self._pinged: float | None = None
+        self._control_tat = 0.0
+        now = node.clock.monotonic()
+        self._heard = now
+        socket_transport.set_write_buffer_limits(high=HIGH_WATER)
+        node.metrics.connections[self.transport, self.protocol] += 1
+        node.metrics.connections_opened[self.transport, self.protocol] += 1
+        node.hub.open(self, info)
+        self._due = now + node.config.limits.handshake_timeout
+        node.wheel.add(self, self._due)
+
+    # --- in ---------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing is not None:
+            self._await_close(data)
+            return
+        node = self._node
+        self._heard = node.clock.monotonic()
+        self._pinged = None
+        fault: FrameError | None = None
+        try:
+            events = self._parser.feed(data)
+        except FrameError as error:
+            events, fault = list(error.events), error
+        for event in events:
+            kind = type(event)
+            if kind is Text or kind is Binary:
+                self._message(event.data, kind is Binary)  # type: ignore[union-attr]
+            else:
+                self._control(event)
+            if self._closing is not None:
+                return
+        if fault is not None:
+            self.close(fault.disconnect, str(fault))
+
+    def _message(self, data: bytes, binary: bool) -> None:
+        metrics, session = self._node.metrics, self.session
+        metrics.messages_in += 1
+        metrics.bytes_in += len(data)
+        if session is None:
+            return
+        try:
+            if binary is not self._binary:
+                raise ProtocolError(f"{self.protocol} takes {'binary' if self._binary else 'text'} frames")
+            items = self.codec.receive(data)
+        except ProtocolError as error:
+            for command in error.commands:
+                session.accept(command)
+            session.fail(error)
+            return
+        except Exception as error:  # a codec's fault must not take the process's loop with it
+            log.error("codec failed", protocol=self.protocol, exc_info=error)
+            self.close(SERVER_ERROR)
+            return
+        for item in items:
+            if isinstance(item, Payload):
+                self.write(self.framing((item,)))
+            elif self.session is not None:
+                self.session.accept(item)
+
+    def _control(self, event: Ping | Pong | Close | Text | Binary) -> None:
+        if isinstance(event, Close):
+            self._finish(event.code)
+            return
+        self._control_tat = self._node.control_rate.take(self._control_tat, self._heard)
+        if self._control_tat < 0:
+            self._node.metrics.rejected["control_rate"] += 1
+            self.close(FLOOD)
+        elif isinstance(event, Ping):
+            self.write(wire.pong(event.data))
+
+    # --- out --------------------------------------------------------------------------------------------
+
+    def write(self, frame: bytes) -> None:
+        self._outbox.append(frame)
+        if not self._dirty:
+            self._dirty = True
+            self._node.dirty(self)
+
+    def flush(self) -> None:
+        self._dirty = False
+        outbox, transport = self._outbox, self._socket
+        if transport is None:
+            outbox.clear()
+        elif self._paused_at is not None:
+            self._count_queued(transport)
+        elif outbox:
+            if len(outbox) == 1:
+                transport.write(outbox[0])
+            else:
+                transport.write(b"".join(outbox))
+            outbox.clear()
+
+    def pause_writing(self) -> None:
+        assert self._socket is not None
+        self._paused_at = self._node.clock.monotonic()
+        self._paused_size = self._socket.get_write_buffer_size()
+        self._count_queued(self._socket)
+        self._call_at(self._paused_at + self._node.config.limits.write_timeout)
+
+    def resume_writing(self) -> None:
+        self._paused_at = None
+        self._uncount()
+        self.flush()
+
+    def _count_queued(self, transport: asyncio.Transport) -> None:
+        """A slow reader: what waits, in the socket's buffer and here, is counted, and bounded."""
+        new = sum(map(len, self._outbox[self._counted :]))
+        self._counted = len(self._outbox)
+        self._queued += new
+        self._node.queued_bytes += new
+        if self._queued + transport.get_write_buffer_size() > self._node.config.limits.queue_bytes:
+            self._node.metrics.rejected["queue_bytes"] += 1
+            self.abort(SLOW)
+
+    def _uncount(self) -> None:
+        self._node.queued_bytes -= self._queued
+        self._queued = self._counted = 0
+
+    def pause(self) -> None:
+        if self._reading and self._socket is not None:
+            self._reading = False
+            self._socket.pause_reading()
+
+    def resume(self) -> None:
+        if not self._reading and self._socket is not None:
+            self._reading = True
+            self._heard = self._node.clock.monotonic()
+            self._socket.resume_reading()
+
+    # --- deadlines --------------------------------------------------------------------------------------
+
+    def beat(self, now: float) -> float | None:
+        """Called by the wheel: the handshake, slow readers and dead peers, whichever is due."""
+        if self._socket is None or now < self._due:
+            return None  # gone, or another entry in the wheel stands for this connection
+        again = self._next_beat(self._socket, now)
+        self._due = again if again is not None else math.inf
+        return again
+
+    def _call_at(self, at: float) -> None:
+        """Be called by the wheel at `at`, if not before."""
+        if at < self._due:
+            self._due = at
+            self._node.wheel.add(self, at)
+
+    def _next_beat(self, transport: asyncio.Transport, now: float) -> float | None:
+        config = self._node.config
+        if self._closing is not None:
+            if now < self._closing:
+                return self._closing
+            transport.abort()
+            return None
+        session = self.session
+        if session is not None and not session.id:
+            self._node.metrics.rejected["handshake_timeout"] += 1
+            self.close(CONNECT_TIMEOUT)
+            return now + CLOSING_TIMEOUT
+        write_deadline = math.inf
+        if self._paused_at is not None:
+            if self._stalled(transport, now):
+                return None
+            write_deadline = self._paused_at + config.limits.write_timeout
+        interval, timeout = config.heartbeat.ping_interval, config.heartbeat.ping_timeout
+        if interval <= 0:
+            return min(write_deadline, now + IDLE_BEAT)
+        if not self._reading:
+            return min(write_deadline, now + interval)  # its bytes wait unread: silence means nothing
+        if self._pinged is not None:
+            if now - self._pinged >= timeout:
+                self.abort(NO_PONG)
+                return None
+            return min(write_deadline, self._pinged + timeout)
+        if now - self._heard < interval * 0.9:
+            return min(write_deadline, self._heard + jittered(interval))
+        self._pinged = now
+        self.write(wire.PING)
+        return min(write_deadline, now + timeout)
+
+    def _stalled(self, transport: asyncio.Transport, now: float) -> bool:
+        """Whether the slow reader took nothing for `write_timeout`; then it is gone."""
+        assert self._paused_at is not None
+        size = transport.get_write_buffer_size()
+        if size < self._paused_size:
+            self._paused_at = now
+        self._paused_size = size
+        if now - self._paused_at < self._node.config.limits.write_timeout:
+            return False
+        self._node.metrics.rejected["write_timeout"] += 1
+        self.abort(SLOW)
+        return True
+
+    # --- the end ----------------------------------------------------------------------------------------
+
+    def close(self, reason: Disconnect, text: str = "") -> None:
+        """Say why in a `disconnect` push and a close frame, flush, and wait a little for the peer's close."""
+        if self._closing is not None or self._socket is None:
+            return
+        self._node.metrics.disconnects[reason.code] += 1
+        push = DisconnectPush(reason.code, text or reason.text, reason.reconnect)
+        frames = (
+            [self.framing((payload,)) for payload in self.codec.push(push)] if reason.code >= 3000 else []
+        )
+        for frame in (*frames, wire.close_frame(reason.code, text or reason.text)):
+            self._outbox.append(frame)
+        self._end(resumable=reason.resumable)
+        if self._paused_at is None:
+            self.flush()
+        else:
+            self._socket.abort()
+
+    def abort(self, reason: Disconnect) -> None:
+        if self._socket is None or self._closing is not None:
+            return
+        self._node.metrics.disconnects[reason.code] += 1
+        self._outbox.clear()
+        self._uncount()
+        self._end(resumable=reason.resumable)
+        self._socket.abort()
+
+    def _end(self, *, resumable: bool) -> None:
+        """From here on nothing is read but the peer's close frame, and the session is on its own."""
+        self._closing = self._node.clock.monotonic() + CLOSING_TIMEOUT
+        self._call_at(self._closing)
+        session, self.session = self.session, None
+        if session is not None and session.connection is self:
+            self._node.hub.detach(session, resumable=resumable)
+
+    def _finish(self, code: int) -> None:
+        """The peer closes: echo its frame (RFC 6455, section 5.5.1). 1001 is a page that may come back."""
+        assert self._socket is not None
+        self._outbox.append(wire.close_frame(code))
+        self._end(resumable=code != NORMAL.code)
+        self.flush()
+        self._socket.close()
+
+    def _await_close(self, data: bytes) -> None:
+        try:
+            events = self._parser.feed(data)
+        except FrameError:
+            events = [Close(NORMAL.code, "")]
+        if self._socket is not None and any(isinstance(event, Close) for event in events):
+            self._socket.close()
+
+    def eof_received(self) -> None:
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._socket = None
+        self._outbox.clear()
+        self._uncount()
+        self._node.admission.leave(self._address)
+        self._node.metrics.connections[self.transport, self.protocol] -= 1
+        session, self.session = self.session, None
+        if session is not None and session.connection is self:
+            self._node.hub.detach(session)
+
+
+def tune(transport: asyncio.Transport, user_timeout: float) -> None:
+    """Options of an accepted socket: no delay, and the kernel's own limit for unacknowledged data (RFC 5482)."""
+    raw = transport.get_extra_info("socket")
+    if raw is None or raw.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(user_timeout * 1000))
