@@ -80,6 +80,7 @@ def negotiate(header: str, level: int) -> tuple[str, Deflate] | None:
 def _offers(header: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Each extension of the header with its parameters; a parameter without a value has an empty one."""
     offers = []
+    header = header.rstrip(" \t,")
     at = 0
     while at < len(header):
         found = _OFFER.match(header, at)
