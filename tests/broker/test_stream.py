@@ -37,10 +37,8 @@ class Model:
     def kept(self, now: float) -> list[Publication]:
         alive = [(t, p) for t, p in self.entries if p.offset not in self.forgotten]
         if self.retention.conflate:
-            latest = {
-                (p.conflation_key if p.conflation_key is not None else p.event): p.offset for _, p in alive
-            }
-            alive = [(t, p) for t, p in alive if p.offset in latest.values()]
+            latest = {p.event if p.conflation_key is None else p.conflation_key: p for _, p in self.entries}
+            alive = [(t, p) for t, p in alive if p in latest.values()]
         excess = len(alive) - self.retention.size
         stale = [
             p

@@ -2,9 +2,15 @@
 
 import pytest
 
-pytest.register_assert_rewrite("hubbub.testing.contracts.broker", "hubbub.testing.contracts.presence")
+pytest.register_assert_rewrite(
+    "hubbub.testing.contracts.broker_case",
+    "hubbub.testing.contracts.broker_delivery",
+    "hubbub.testing.contracts.broker_logs",
+    "hubbub.testing.contracts.presence",
+)
 
-from hubbub.testing.contracts.broker import BrokerContract, Inbox, publication  # noqa: E402
+from hubbub.testing.contracts.broker import BrokerContract  # noqa: E402
+from hubbub.testing.contracts.broker_case import Inbox, publication  # noqa: E402
 from hubbub.testing.contracts.presence import PresenceContract  # noqa: E402
 
 __all__ = ["BrokerContract", "Inbox", "PresenceContract", "publication"]
