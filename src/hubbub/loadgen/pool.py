@@ -150,12 +150,10 @@ class Pool:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link = Link(sock, self._opened, next(self._tokens))
         self._opened += 1
-        error = sock.connect_ex(address)
-        if error not in (0, errno.EINPROGRESS):
+        refused = sock.connect_ex(address)
+        if refused not in (0, errno.EINPROGRESS):
             sock.close()
-            raise BenchError(
-                f"cannot connect to {self._authority}: {os.strerror(error)}; is the server running?"
-            )
+            raise self._unreachable(refused)
         self.links[link.fd] = link
         self._poll.register(link.fd, select.EPOLLOUT)
         return link

@@ -10,7 +10,7 @@ import msgspec
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`figures` maps names that end in their unit (`_ms`, `_per_s`, `_bytes`, `_s`) or are counts to values."""
+    """`figures` maps names that end in their unit (`_per_s`, `_ms`, `_us`, `_bytes`, `_s`) or are counts to values."""
 
     scenario: str
     protocol: str
@@ -25,7 +25,7 @@ class Report:
         return [_readable(name, value) for name, value in self.figures.items()]
 
 
-_UNITS = (("_per_s", "/s"), ("_ms", " ms"), ("_bytes", " B"), ("_s", " s"))
+_UNITS = (("_per_s", "/s"), ("_ms", " ms"), ("_us", " µs"), ("_bytes", " B"), ("_s", " s"))
 
 
 def _readable(name: str, value: float) -> tuple[str, str]:

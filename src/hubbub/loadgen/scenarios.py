@@ -71,6 +71,30 @@ class Bench:
         self.pool.ask(links, lambda link: self.adapter.subscribe(2, channel(link)))
 
 
+class Effort:
+    """Who worked how hard since it was made: processor time of the server and of the load generator.
+
+    With other work on the machine, time on the clock says little and processor time still says something. A load
+    generator near 1.0 was the bottleneck itself.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._server = target.cpu()
+        self._own = time.process_time()
+        self._began = time.perf_counter()
+
+    def figures(self, work: float) -> Figures:
+        """Shares of a core, and the server's processor time for each unit of `work`."""
+        took = time.perf_counter() - self._began
+        figures = {"load_generator_cpu": (time.process_time() - self._own) / took}
+        now = self._target.cpu()
+        if now is not None and self._server is not None:
+            used = now - self._server
+            figures |= {"server_cpu": used / took, "server_each_us": used / work * 1e6 if work else 0.0}
+        return figures
+
+
 def age(payload: bytes) -> float | None:
     """Seconds since the message in `payload` was sent; None when it is not one of ours."""
     at = payload.find(_STAMP)
@@ -89,6 +113,7 @@ def connect(bench: Bench) -> Figures:
     tokens = bench.target.tokens()
     ready = [next(tokens) for _ in range(options.connections)]
     with Pool(bench.target.url, bench.adapter, iter(ready)) as pool:
+        effort = Effort(bench.target)
         began = time.perf_counter()
         links = pool.open(
             options.connections,
@@ -99,6 +124,7 @@ def connect(bench: Bench) -> Figures:
         return {
             "connections_per_s": len(links) / took,
             **latencies([link.ready - link.began for link in links], "connect"),
+            **effort.figures(len(links)),
         }
 
 
@@ -157,7 +183,7 @@ def fanout(bench: Bench) -> Figures:
     bench.subscribe(audience.links, lambda link: channel)
     publisher = bench.open(1)[0]
     published = before = 0
-    warm = False
+    effort: Effort | None = None
     now = tick = time.perf_counter()
     began = now + options.warmup
     end = began + options.seconds
@@ -170,8 +196,8 @@ def fanout(bench: Bench) -> Figures:
         if not audience.hear(QUIET_SECONDS):
             raise BenchError(f"{published * count - audience.delivered} deliveries have not come")
         now = time.perf_counter()
-        if not warm and now >= began:
-            warm, began, before = True, now, audience.delivered
+        if effort is None and now >= began:
+            effort, began, before = Effort(bench.target), now, audience.delivered
             audience.ages.clear()
         if now >= tick:
             tick = now + 1.0
@@ -182,6 +208,7 @@ def fanout(bench: Bench) -> Figures:
         "deliveries_per_s": heard / (now - began),
         "publishes_per_s": heard / (now - began) / count,
         **latencies(audience.ages),
+        **(effort.figures(heard) if effort else {}),
     }
     while audience.delivered < published * count and audience.hear(1.0):
         pass
@@ -209,7 +236,7 @@ def echo(bench: Bench) -> Figures:
     now = tick = time.perf_counter()
     began = now + options.warmup
     end = began + options.seconds
-    warm = False
+    effort: Effort | None = None
     for link in links:
         link.send(command * options.in_flight)
         link.sent = [now] * options.in_flight
@@ -228,13 +255,14 @@ def echo(bench: Bench) -> Figures:
         now = time.perf_counter()
         if pool.lost:
             raise BenchError("the server closed a connection")
-        if not warm and now >= began:
-            warm, began = True, now
+        if effort is None and now >= began:
+            effort, began = Effort(bench.target), now
             answered.clear()
         if now >= tick:
             tick = now + 1.0
             bench.progress("publishing", 1 - max(0.0, end - now) / (options.warmup + options.seconds))
-    return {"acks_per_s": len(answered) / (now - began), **latencies(answered)}
+    figures = {"acks_per_s": len(answered) / (now - began), **latencies(answered)}
+    return {**figures, **(effort.figures(len(answered)) if effort else {})}
 
 
 # --- paced load: latency, stall, hold -------------------------------------------------------------------------
@@ -300,10 +328,12 @@ def latency(bench: Bench) -> Figures:
     stream = _in_groups(bench, bench.open(options.connections))
     publishers = bench.open(PUBLISHERS)
     paced(bench, publishers, [stream], options.warmup)
+    effort = Effort(bench.target)
     ages = paced(bench, publishers, [stream], options.seconds)
     return {
         "deliveries_per_s": len(ages) / options.seconds,
         **latencies(ages),
+        **effort.figures(len(ages)),
         "dropped_connections": len(bench.pool.lost),
     }
 
@@ -363,7 +393,11 @@ def stall(bench: Bench) -> Figures:
     if gone:
         figures["gone_after_s"] = gone[0]
     if memory and peak and after:
-        figures |= {"memory_before_bytes": memory, "memory_peak_bytes": peak, "memory_after_bytes": after}
+        figures |= {
+            "memory_before_bytes": memory,
+            "memory_peak_bytes": peak,
+            "memory_kept_bytes": after - memory,
+        }
     return {**figures, "dropped_others": len(pool.lost)}
 
 

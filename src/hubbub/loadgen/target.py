@@ -45,6 +45,13 @@ class Target:
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS:"))
 
+    def cpu(self) -> float | None:
+        """Processor seconds that the server's process has used; the kernel counts in hundredths."""
+        if self.pid is None:
+            return None
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def descriptors(self) -> int | None:
         """How many files and sockets the server has open."""
         return None if self.pid is None else len(os.listdir(f"/proc/{self.pid}/fd"))
@@ -80,6 +87,11 @@ def settings(secret: str) -> dict[str, str]:
         f"HUBBUB_NAMESPACES__{CHANNELS.upper()}__PUBLISH": "authenticated",
         "HUBBUB_TELEMETRY__LOG_LEVEL": "warning",
     }
+
+
+def serve(port: int) -> list[str]:
+    """The command that starts a Hubbub of this very installation."""
+    return [sys.executable, "-c", "from hubbub.cli import main; main()", "serve", "--port", str(port)]
 
 
 def wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
