@@ -136,7 +136,8 @@ def _jwk(entry: object, accepted: Iterable[str], symmetric: bool) -> Key:
         return _asymmetric(key_id, material, accepted, algorithm)
     if len(material) < SECRET_BYTES:
         raise ValueError("a short secret")
-    return Key(key_id, _accepted([algorithm] if algorithm else FAMILIES["HS"], accepted), material)
+    possible = (name for name in FAMILIES["HS"] if algorithm in (None, name))
+    return Key(key_id, _accepted(possible, accepted), material)
 
 
 # --- the whole set ----------------------------------------------------------------------------------------

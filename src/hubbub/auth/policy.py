@@ -109,7 +109,9 @@ class TokenPolicy:
             token_bytes=auth.token_bytes,
             channel_length=config.limits.channel_length,
         )
-        self.revocations = revocations or Revocations(clock, auth.max_lifetime + auth.leeway)
+        if revocations is None:
+            revocations = Revocations(clock, auth.max_lifetime + auth.leeway)
+        self.revocations = revocations
         self._config = config
         self._keys = keys
         self._clock = clock
