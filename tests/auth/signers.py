@@ -34,8 +34,7 @@ class Signer:
     def sign(self, header: Mapping[str, Any] | bytes, payload: Mapping[str, Any] | bytes) -> str:
         """A token with exactly this header and payload, and a good signature."""
         signed = f"{segment(header)}.{segment(payload)}"
-        algorithm = ALGORITHMS[self.algorithm]
-        signature = algorithm.sign(signed.encode(), algorithm.prepare_key(self.private))
+        signature = ALGORITHMS[self.algorithm].sign(signed.encode(), _prepared(self.algorithm, self.private))
         return f"{signed}.{segment(signature)}"
 
     def token(self, **claims: Any) -> str:
@@ -46,6 +45,12 @@ class Signer:
     def claims(**claims: Any) -> dict[str, Any]:
         merged = {"sub": "ada", "iat": int(NOW), "exp": int(NOW) + 600} | claims
         return {name: value for name, value in merged.items() if value is not ...}
+
+
+@cache
+def _prepared(algorithm: str, private: bytes) -> Any:
+    """Reading a private RSA key checks it, which takes longer than signing."""
+    return ALGORITHMS[algorithm].prepare_key(private)
 
 
 def segment(part: Mapping[str, Any] | bytes) -> str:
