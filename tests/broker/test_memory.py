@@ -262,6 +262,23 @@ def test_a_log_does_not_keep_the_message_that_data_came_in(broker: MemoryBroker)
     assert sys.getrefcount(message) == references
 
 
+def test_what_has_expired_is_freed_in_channels_that_nobody_uses(clock: FakeClock) -> None:
+    broker, data = MemoryBroker(clock), bytes(1000)
+    run(broker.start(Inbox()))
+    references = sys.getrefcount(data)
+    for number in range(1000):
+        run(broker.publish(Envelope(Publication(f"c:{number}", "message", Raw(data))), KEPT))
+    run(broker.subscribe("c:1"))
+    assert sys.getrefcount(data) > references + 999
+    clock.advance(KEPT.ttl / 2)
+    assert sys.getrefcount(data) > references + 999
+    clock.advance(KEPT.ttl)
+    assert sys.getrefcount(data) == references
+    assert position(broker, "c:0").offset == 1
+    run(broker.stop())
+    assert clock.pending == 0
+
+
 def test_ids_differ_between_brokers() -> None:
     made = {run(MemoryBroker(FakeClock()).publish(Envelope(publication("a")))).id for _ in range(20)}
     assert len(made) == 20

@@ -9,11 +9,12 @@ import secrets
 import string
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain, count, product
 
 from hubbub.broker.base import Accepted
 from hubbub.broker.stream import ConflatedLog, Log, begin
-from hubbub.clock import Clock
+from hubbub.clock import Clock, Timer
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import NO_RETENTION, Envelope, History, Position, Publication, Retention
 
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 DIGITS = string.digits + string.ascii_lowercase
 EPOCH_LENGTH = 8
+SWEEP_INTERVAL = 30.0
+SWEEP_SLICE = 200
 
 
 class MemoryBroker:
@@ -28,7 +31,8 @@ class MemoryBroker:
 
     Idempotency keys are remembered for `idempotency_ttl` seconds, at most `idempotency_keys` of them; at most
     `logs` channel logs are kept, and the longest idle go first, those without a subscriber before the others.
-    A log that was let go begins anew in a new epoch.
+    A log that was let go begins anew in a new epoch. What has expired in logs that nobody uses is freed by a
+    sweep, a slice of the logs in one turn of the loop.
     """
 
     lossless = True
@@ -52,15 +56,19 @@ class MemoryBroker:
         self._idle: OrderedDict[str, Log | ConflatedLog] = OrderedDict()
         self._delivering = False
         self._nested: deque[Envelope] = deque()
+        self._timer: Timer | None = None
 
     async def start(self, listener: Callable[[Envelope], object]) -> None:
         self._listener = listener
+        self._timer = self._clock.call_later(SWEEP_INTERVAL, self._sweep)
 
     async def stop(self) -> None:
         """Deliver no more. Logs stay, should the broker be started again."""
         for channel in list(self._subscribed):
             await self.unsubscribe(channel)
         self._listener = None
+        if self._timer is not None:
+            self._timer.cancel()
 
     async def subscribe(self, channel: str) -> None:
         if channel not in self._subscribed:
@@ -130,6 +138,18 @@ class MemoryBroker:
         log.retention = retention
         logs.move_to_end(channel)
         return log
+
+    def _sweep(self, unswept: list[Log | ConflatedLog] | None = None) -> None:
+        if unswept is None:
+            unswept = [*self._live.values(), *self._idle.values()]
+        now = self._clock.monotonic()
+        for log in unswept[-SWEEP_SLICE:]:
+            log.trim(now)
+        del unswept[-SWEEP_SLICE:]
+        if unswept:
+            self._timer = self._clock.call_later(0.0, partial(self._sweep, unswept))
+        else:
+            self._timer = self._clock.call_later(SWEEP_INTERVAL, self._sweep)
 
     def _deliver(self, envelope: Envelope) -> None:
         """Call the listener; what it publishes meanwhile waits its turn, so that no channel is reordered."""

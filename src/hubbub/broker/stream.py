@@ -1,4 +1,4 @@
-"""One channel's log, pure: time is passed in as monotonic seconds, epochs are made by the caller.
+"""One channel's log. Pure: time is passed in as monotonic seconds, epochs are made by the caller.
 
 `Log` keeps the tail of everything; `ConflatedLog` keeps the latest publication of each key. Both give gapless
 offsets from 1, forget by size and by age, and never claim to be complete when something was forgotten.

@@ -1,0 +1,105 @@
+"""The tests mirror the sources: each test file has its source, each source of substance has its tests."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+SOURCES = TESTS.parent / "src" / "hubbub"
+
+WITHOUT_A_SOURCE = {
+    "test_architecture.py": "about all sources",
+    "test_mirror.py": "about all tests",
+    "end_to_end": "whole servers with real clients",
+    "scripts": "about scripts/, not src/",
+    "examples": "about examples/, not src/",
+    "bench": "about bench/, not src/",
+    "docs": "about docs/, not src/",
+}
+"""Test files and folders that mirror no source, and why."""
+
+WITHOUT_TESTS = {
+    "__init__.py": "the public names only; the end-to-end tests and the examples import from it",
+    "testing/contracts": "suites, which tests/broker and tests/presence run",
+    "loadgen/__main__.py": "calls loadgen/cli.py",
+}
+"""Sources and folders that have no test file of their own, and why."""
+
+
+def files(root: Path, pattern: str) -> list[Path]:
+    return sorted(path.relative_to(root) for path in root.rglob(pattern))
+
+
+def excused(path: Path, excuses: dict[str, str]) -> bool:
+    return any(part.as_posix() in excuses for part in (path, *path.parents))
+
+
+def mirrors(test: Path, source: Path) -> bool:
+    """`x/test_y.py` is of `x/y.py` or of the package `x/y`; so is `x/test_y_aspect.py`."""
+    if source.name == "__init__.py":
+        source = source.parent
+    stem = f"test_{source.stem}"
+    return test.parent == source.parent and (test.stem == stem or test.stem.startswith(stem + "_"))
+
+
+def has_substance(tree: ast.Module) -> bool:
+    """Whether there is code that runs: a function outside of the ports, which only say what others do."""
+    return any(
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        or (isinstance(node, ast.ClassDef) and not is_port(node) and has_substance(ast.Module(node.body, [])))
+        for node in tree.body
+    )
+
+
+def is_port(node: ast.ClassDef) -> bool:
+    return any("Protocol" in ast.unparse(base) for base in node.bases)
+
+
+@pytest.mark.parametrize("test", files(TESTS, "test_*.py"), ids=str)
+def test_every_test_file_has_a_source(test: Path) -> None:
+    if not excused(test, WITHOUT_A_SOURCE):
+        assert any(mirrors(test, source) for source in files(SOURCES, "*.py"))
+
+
+@pytest.mark.parametrize("source", files(SOURCES, "*.py"), ids=str)
+def test_every_source_of_substance_has_tests(source: Path) -> None:
+    tree = ast.parse((SOURCES / source).read_text(encoding="utf-8"))
+    if has_substance(tree) and not excused(source, WITHOUT_TESTS):
+        assert any(mirrors(test, source) for test in files(TESTS, "test_*.py"))
+
+
+def test_every_excuse_is_needed() -> None:
+    assert [name for name in WITHOUT_TESTS if not (SOURCES / name).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("test", "source", "answer"),
+    [
+        ("hub/test_hub.py", "hub/hub.py", True),
+        ("hub/test_hub_resume.py", "hub/hub.py", True),
+        ("hub/test_hubris.py", "hub/hub.py", False),
+        ("test_hub.py", "hub/hub.py", False),
+        ("test_model.py", "model.py", True),
+        ("test_telemetry.py", "telemetry/__init__.py", True),
+        ("broker/test_hub.py", "hub/hub.py", False),
+    ],
+)
+def test_the_rule_of_mirroring(test: str, source: str, answer: bool) -> None:
+    assert mirrors(Path(test), Path(source)) is answer
+
+
+@pytest.mark.parametrize(
+    ("source", "answer"),
+    [
+        ("X = 1\nclass A:\n    x: int\n", False),
+        ("class P(Protocol):\n    def f(self) -> None: ...\n", False),
+        ("class P(Hashable, typing.Protocol):\n    def f(self) -> None: ...\n", False),
+        ("class A:\n    def f(self) -> None: ...\n", True),
+        ("async def f(): pass\n", True),
+    ],
+)
+def test_the_rule_of_substance(source: str, answer: bool) -> None:
+    assert has_substance(ast.parse(source)) is answer
