@@ -279,8 +279,8 @@ def _check_text(data: bytes) -> None:
 def _read_close(payload: bytes) -> Close:
     if not payload:
         return Close(NO_STATUS, "")
-    code = int.from_bytes(payload[:2], "big")
-    if len(payload) == 1 or not may_be_sent(code):
+    code = int.from_bytes(payload[:2], "big")  # of one byte: below 256, so invalid
+    if not may_be_sent(code):
         raise FrameError(errors.PROTOCOL_ERROR, "invalid close code")
     try:
         return Close(code, payload[2:].decode())
