@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import replace
 from typing import NamedTuple
 
+import structlog
+
 from hubbub import __version__, model
 from hubbub.auth.channels import check_channel, matches
 from hubbub.errors import AUTH_FAILED, ErrorCode, HubbubError
@@ -14,6 +16,8 @@ from hubbub.hub.channel import Channel
 from hubbub.hub.recovery import Recovery, merge
 from hubbub.hub.session import Execute, Session
 from hubbub.model import Envelope, History, Operation, Position, Publication, Subscribed
+
+log = structlog.get_logger("hubbub.session")
 
 # --- connect ----------------------------------------------------------------------------------------------
 
@@ -33,16 +37,36 @@ async def connect(session: Session, command: model.Connect) -> None:
         return  # gone while we asked
     hub.admit(session, principal)
     session.info = replace(session.info, headers=())  # for the policy only; ten thousand copies would weigh
-    try:
-        for hook in hub.handlers.connected:
-            await eager.in_task(hook, session, within=hub.config.limits.call_timeout)
-    except HubbubError as error:
-        session.refuse(command.id, error)
-        hub.end(session, AUTH_FAILED)
-        return
+    if hub.handlers.connected:
+        refusal = await _ask_hooks(session)
+        if connection.session is not session:
+            hub.end(session, None)
+            return
+        session.connection = connection
+        if refusal is not None:
+            session.refuse(command.id, refusal)
+            hub.end(session, AUTH_FAILED)
+            return
     session.reply(_connected(session, command.id))
-    for name in principal.subscribe:
+    session.release()
+    names, session.away = session.away, ()
+    for name in (*principal.subscribe, *names):
         await subscribe_by_server(session, name)
+
+
+async def _ask_hooks(session: Session) -> HubbubError | None:
+    """Run the `on_connect` hooks; what they push and subscribe waits until the client knows of its session."""
+    session.connection = None
+    try:
+        for hook in session.hub.handlers.connected:
+            await eager.in_task(hook, session, within=session.hub.config.limits.call_timeout)
+    except HubbubError as error:
+        return error
+    except Exception as error:
+        session.hub.metrics.handler_errors += 1
+        log.error("on_connect failed", session=session.id, exc_info=error)
+        return HubbubError(ErrorCode.INTERNAL)
+    return None
 
 
 def _connected(

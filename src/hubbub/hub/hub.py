@@ -143,7 +143,7 @@ class Hub:
         others = self.users.get(principal.user, ()) if principal.user else ()
         if len(others) >= self.config.limits.connections_per_user:
             # Sessions whose client is away make room first, the longest away at the head.
-            away = [other for other in others if other.connection is None]
+            away = [other for other in others if other.id in self.detached]
             if not away:
                 self.metrics.rejected["connections_per_user"] += 1
                 raise HubbubError(
