@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 import structlog
 
 from hubbub import config as settings
-from hubbub.api.app import build_asgi
+from hubbub.api.app import build_api
+from hubbub.api.context import ApiContext
+from hubbub.auth.api_keys import ApiKeys
 from hubbub.auth.base import Policy
 from hubbub.auth.keys import Keys
 from hubbub.auth.policy import TokenPolicy
@@ -33,6 +35,8 @@ from hubbub.presence.base import PresenceStore
 from hubbub.presence.memory import MemoryPresence
 from hubbub.protocols.base import ProtocolEntry
 from hubbub.protocols.native import JsonCodec, MessagePackCodec
+from hubbub.telemetry.health import PATHS as HEALTH_PATHS
+from hubbub.telemetry.health import Health
 from hubbub.telemetry.metrics import Metrics
 from hubbub.transports.node import Node
 from hubbub.transports.server import Listener, drain, listen
@@ -171,8 +175,22 @@ class Hubbub:
     def asgi(self) -> Any:
         """The whole server as an ASGI application, WebSockets included, to serve or to mount."""
         if self._asgi is None:
-            self._asgi = build_asgi(self)
+            self._asgi = self._http()
         return self._asgi
+
+    def _http(self) -> Any:
+        """What answers HTTP where no transport does: health and metrics, and the server API."""
+        keys = ApiKeys(self.config.auth.api_keys)
+        revocations = self.policy.revocations if isinstance(self.policy, TokenPolicy) else None
+        api = build_api(ApiContext(self.hub, keys, self.tickets, revocations))
+        health = Health(self.hub, keys, lambda: self._started)
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "http":
+                path = scope["path"].removeprefix(scope.get("root_path", ""))
+                await (health if path in HEALTH_PATHS else api)(scope, receive, send)
+
+        return app
 
     async def start(self) -> None:
         """Open what the server needs. Mounted applications call this by `lifespan`."""

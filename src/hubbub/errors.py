@@ -41,6 +41,7 @@ class ErrorCode(IntEnum):
     CONNECTION_LIMIT = 122
     ORIGIN_REFUSED = 123
     TICKET_INVALID = 124
+    METHOD_NOT_ALLOWED = 125
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,13 @@ ERRORS: dict[ErrorCode, ErrorInfo] = {
         401,
         False,
         "Get a new ticket with `POST /v1/tickets`; each works once.",
+    ),
+    ErrorCode.METHOD_NOT_ALLOWED: ErrorInfo(
+        "method_not_allowed",
+        "method not allowed",
+        405,
+        False,
+        "Use one of the HTTP methods that the `Allow` header names.",
     ),
 }
 

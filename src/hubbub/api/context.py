@@ -1,0 +1,32 @@
+"""What the routes of the server API work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from litestar.params import Dependency
+
+from hubbub.auth.api_keys import ApiKeys
+from hubbub.auth.revocation import Revocations
+from hubbub.auth.tickets import Tickets
+from hubbub.config import Config
+from hubbub.hub.hub import Hub
+
+
+@dataclass(frozen=True, slots=True)
+class ApiContext:
+    """One server's parts, as far as its API needs them. `revocations` is None with a Policy that keeps none."""
+
+    hub: Hub
+    api_keys: ApiKeys
+    tickets: Tickets
+    revocations: Revocations | None = None
+
+    @property
+    def config(self) -> Config:
+        return self.hub.config
+
+
+Context = Annotated[ApiContext, Dependency(skip_validation=True)]
+"""The annotation by which a route asks for the context."""
