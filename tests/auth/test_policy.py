@@ -373,6 +373,7 @@ def test_the_servers_channels_are_nobodys(operation: Operation) -> None:
     )
     assert not bench.may(all_of_it, operation, "session:1")
     assert not bench.may(all_of_it, operation, "session:1", HS.token(sub="root", channel="session:1"))
+    assert not Bench().may(all_of_it, operation, "session:1", HS.token(sub="root", channel="session:1"))
     assert bench.may(all_of_it, operation, "other:1")
 
 

@@ -135,7 +135,7 @@ class TokenPolicy:
             raise HubbubError(ErrorCode.PERMISSION_DENIED, "permission denied: access was revoked")
         if self._open(principal, operation, channel):
             return
-        if token and self._grantable(operation, channel):
+        if token and self._who(operation, channel) == "permitted":
             grant = await self._verified(token, self._grants, verify_subscription)
             if grant.user != principal.user:
                 raise HubbubError(ErrorCode.INVALID_TOKEN, "invalid token: sub is not the session's user")
@@ -150,6 +150,8 @@ class TokenPolicy:
         return self.revocations.revoked(principal.user, principal.token_id, principal.issued)
 
     def _who(self, operation: Operation, channel: str) -> Who:
+        if reserved(channel):
+            return "nobody"
         if channel.startswith(USER_NAMESPACE):
             return "permitted"
         options = self._config.namespace(channel)
@@ -159,8 +161,6 @@ class TokenPolicy:
 
     def _open(self, principal: Principal, operation: Operation, channel: str) -> bool:
         """Whether the operation is allowed without a subscription token."""
-        if reserved(channel):
-            return False
         who = self._who(operation, channel)
         if who == "anyone" or (who == "authenticated" and not principal.anonymous):
             return True
@@ -169,9 +169,6 @@ class TokenPolicy:
         if operation != "publish" and not principal.anonymous and channel == USER_NAMESPACE + principal.user:
             return True
         return permits(principal.permissions, operation, channel)
-
-    def _grantable(self, operation: Operation, channel: str) -> bool:
-        return not reserved(channel) and self._who(operation, channel) == "permitted"
 
     async def _verified(
         self, token: str, cache: TokenCache[T], check: Callable[[str, KeySet, TokenRules, float], T]
