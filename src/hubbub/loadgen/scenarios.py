@@ -152,7 +152,10 @@ class Audience:
         for fd, _ in events:
             if fd in counted:
                 receive, counter = counted[fd]
-                size = receive(buffer)
+                try:
+                    size = receive(buffer)
+                except OSError:
+                    size = 0
                 if not size:
                     raise BenchError("the server closed a subscriber's connection")
                 self.delivered += counter.feed(buffer, size)
@@ -162,6 +165,8 @@ class Audience:
                 self.ages += ages
             else:
                 pool.receive(pool.links[fd])
+        if pool.lost:
+            raise BenchError("the server closed a connection")
         return bool(events)
 
     def keep_alive(self) -> None:
@@ -175,7 +180,7 @@ class Audience:
 def fanout(bench: Bench) -> Figures:
     """One channel, `connections` subscribers, `in_flight` publishes on their way at any time.
 
-    A publish is on its way until its last delivery.
+    A publish is on its way until it has had as many deliveries as there are subscribers.
     """
     options, adapter, count = bench.options, bench.adapter, bench.options.connections
     channel = f"{bench.prefix}-fanout"
@@ -212,7 +217,7 @@ def fanout(bench: Bench) -> Figures:
     }
     while audience.delivered < published * count and audience.hear(1.0):
         pass
-    return {**figures, "lost": published * count - audience.delivered}
+    return {**figures, "published": published, "lost": published * count - audience.delivered}
 
 
 def _ages(bench: Bench, link: Link) -> list[float]:
@@ -351,7 +356,7 @@ def hold(bench: Bench) -> Figures:
 
 STALL_LIMIT_SECONDS = 30.0
 FLOOD_BYTES = 16_384
-FLOODS_PER_SECOND = 20.0
+FLOODS_PER_SECOND = 32.0
 
 
 def stall(bench: Bench) -> Figures:
@@ -377,22 +382,23 @@ def stall(bench: Bench) -> Figures:
     streams = [load, Stream(lambda n: own, FLOODS_PER_SECOND, lambda: flood)]
     began = time.perf_counter()
     gone: list[float] = []
+    peak = memory or 0
 
     def given_up() -> bool:
-        left = target.descriptors()
+        nonlocal peak
+        left, peak = target.descriptors(), max(peak, target.memory() or 0)
         if left is not None and descriptors is not None and left < descriptors:
             gone.append(time.perf_counter() - began)
         return bool(gone)
 
     beside = latencies(paced(bench, publishers, streams, STALL_LIMIT_SECONDS, given_up), "with")
-    peak = target.memory()
     paced(bench, publishers, [load], 2.0)
     after = target.memory()
     pool.close([stalled])
     figures = {**alone, **beside, "p99_ratio": beside["with_p99_ms"] / alone["without_p99_ms"]}
     if gone:
         figures["gone_after_s"] = gone[0]
-    if memory and peak and after:
+    if memory and after:
         figures |= {
             "memory_before_bytes": memory,
             "memory_peak_bytes": peak,
