@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -35,9 +36,20 @@ class KeyServer:
         redirect: str = "",
         drop: bool = False,
         hang: bool = False,
+        drip: str = "",
     ) -> None:
-        """Answer like this from now on. `redirect` is for `/keys`; other paths give the body."""
-        self._answer = {"body": body, "status": status, "redirect": redirect, "drop": drop, "hang": hang}
+        """Answer like this from now on. `redirect` is for `/keys`; other paths give the body.
+
+        `drip` is the beginning of an answer, which then goes on byte by byte until `release`.
+        """
+        self._answer = {
+            "body": body,
+            "status": status,
+            "redirect": redirect,
+            "drop": drop,
+            "hang": hang,
+            "drip": drip,
+        }
 
     def release(self) -> None:
         """Let answers that hang go on."""
@@ -54,6 +66,13 @@ class KeyServer:
         answer = dict(self._answer)
         if answer["hang"]:
             self._released.wait(10)
+        if answer["drip"]:
+            handler.close_connection = True
+            with contextlib.suppress(OSError):
+                handler.wfile.write(answer["drip"].encode())
+                while not self._released.wait(0.02):
+                    handler.wfile.write(b"x")
+            return
         if answer["drop"]:
             handler.close_connection = True
             return

@@ -474,6 +474,21 @@ async def test_a_server_that_says_nothing_is_given_up(key_server: KeyServer) -> 
         key_server.release()
 
 
+@pytest.mark.parametrize(
+    "drip", ["HTTP/1.1 200 OK\r\nX: ", "HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"]
+)
+async def test_a_server_that_drips_is_given_up(key_server: KeyServer, drip: str) -> None:
+    """Every byte comes in time, so only a deadline for the whole helps."""
+    key_server.serve(drip=drip)
+    async with at_url(key_server) as url:
+        assert url.keys._source is not None
+        url.keys._source._timeout = 0.1
+        await asyncio.wait_for(url.keys.start(), 5)
+        (report,) = url.reports
+        assert "no answer within 0.1 s" in report
+        key_server.release()
+
+
 async def test_redirects_stay_at_home(key_server: KeyServer) -> None:
     good = key_set(jwk(signer("ES256", "k")))
     async with at_url(key_server) as url:

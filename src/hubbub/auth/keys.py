@@ -125,9 +125,7 @@ def _jwk(entry: object, accepted: Iterable[str], symmetric: bool) -> Key:
     if family is None or (family == "HS" and not symmetric):
         raise ValueError("not a public key")
     # Without private members: what is left is the public half.
-    public = {
-        name: value for name, value in entry.items() if name not in ("d", "p", "q", "dp", "dq", "qi", "oth")
-    }
+    public = {name: value for name, value in entry.items() if name not in _PRIVATE_MEMBERS}
     try:
         material: Any = ALGORITHMS[FAMILIES[family][0]].from_jwk(public)
     except (jwt.PyJWTError, ValueError, TypeError, KeyError, UnsupportedAlgorithm) as error:
