@@ -27,7 +27,7 @@ def check(raw: bytes, *, depth: int, keys: int, field: str = "data") -> Any:
     except (ValueError, RecursionError, MemoryError, msgspec.MsgspecError) as error:
         text = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise HubbubError(ErrorCode.INVALID_DATA, f"{field}: {text}", field=field) from None
-    if isinstance(value, dict | list):
+    if isinstance(value, (dict, list)):
         found = _measure(value, depth, field)
         if found > keys:
             raise HubbubError(
@@ -51,11 +51,13 @@ def _measure(value: Any, depth: int, field: str) -> int:
             )
         below: list[Any] = []
         for item in level:
-            if isinstance(item, dict):
+            if type(item) is dict:
                 keys += len(item)
-                below += [inner for inner in item.values() if isinstance(inner, dict | list)]
-            else:
-                below += [inner for inner in item if isinstance(inner, dict | list)]
+                item = item.values()
+            for inner in item:
+                kind = type(inner)
+                if kind is dict or kind is list:
+                    below.append(inner)
         level = below
     return keys
 

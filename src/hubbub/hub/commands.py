@@ -334,7 +334,7 @@ async def publish(session: Session, command: model.Publish) -> model.Published:
     envelope = Envelope(publication, None if command.echo else session.id, hub.clock.monotonic())
     key = f"{user or session.id}\0{command.key}" if command.key is not None else None
     hub.metrics.publications += 1
-    accepted = await hub.broker.publish(envelope, hub.retention(hub.config.namespace(name)), key=key)
+    accepted = await hub.broker.publish(envelope, hub.retention(name), key=key)
     return model.Published(command.id, accepted.position, accepted.id)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -67,7 +67,8 @@ class Hub:
         self.publish_rate = Rate(limits.publish_rate, limits.publish_burst)
         self.subscribe_rate = Rate(limits.subscribe_rate, limits.subscribe_burst)
         self.results = Results(clock, config.broker.idempotency_ttl, config.broker.idempotency_keys)
-        self._retentions: dict[int, Retention] = {}
+        self._default_retention = _retention(config.default)
+        self._retentions = {name: _retention(options) for name, options in config.namespaces.items()}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
         metrics.gauges.update(
@@ -237,21 +238,22 @@ class Hub:
 
     # --- channels -----------------------------------------------------------------------------------------
 
+    def _soon(self, callback: Callable[[], object]) -> None:
+        self.clock.call_later(0, callback)
+
     def channel(self, name: str) -> Channel:
         """The channel as it stands here; made, but not yet entered, if it is new."""
         channel = self.channels.get(name)
         if channel is None:
             options = self.config.namespace(name)
-            retention = self.retention(options)
-            channel = Channel(name, options, retention, self.metrics, lambda f: self.clock.call_later(0, f))
+            channel = Channel(name, options, self.retention(name), self.metrics, self._soon)
         return channel
 
-    def retention(self, options: NamespaceConfig) -> Retention:
-        found = self._retentions.get(id(options))
-        if found is None:
-            found = Retention(options.retention, options.ttl, options.conflate)
-            self._retentions[id(options)] = found
-        return found
+    def retention(self, name: str) -> Retention:
+        """How much of the channel's log is kept, as its namespace says."""
+        namespace, colon, _ = name.partition(":")
+        found = self._retentions.get(namespace) if colon else None
+        return found if found is not None else self._default_retention
 
     async def hold(self, name: str, buffer: list[Publication]) -> Channel:
         """Begin to enter a channel: from when this returns, `buffer` receives what is published in it, and the
@@ -433,7 +435,7 @@ class Hub:
         self, name: str, since: Position | None = None, limit: int = 100, reverse: bool = False
     ) -> model.History:
         """Raises NOT_AVAILABLE where the namespace keeps no log, LIMIT_EXCEEDED above `limits.history`."""
-        retention = self.retention(self.config.namespace(name))
+        retention = self.retention(name)
         if not retention.size:
             raise HubbubError(
                 ErrorCode.NOT_AVAILABLE, f"{name}: the namespace keeps no history", field="channel"
@@ -454,6 +456,10 @@ class Hub:
                 ErrorCode.NOT_AVAILABLE, f"{name}: the namespace keeps no presence", field="channel"
             )
         return await self.presence.members(name, options.presence_limit if options.presence == "full" else 0)
+
+
+def _retention(options: NamespaceConfig) -> Retention:
+    return Retention(options.retention, options.ttl, options.conflate)
 
 
 async def _logged(coroutine: Coroutine[Any, Any, None]) -> None:

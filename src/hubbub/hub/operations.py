@@ -81,8 +81,9 @@ async def publish(
     )
     envelope = Envelope(publication, exclude, hub.clock.monotonic())
     hub.metrics.publications += 1
-    retention = hub.retention(hub.config.namespace(channel))
-    return await hub.broker.publish(envelope, retention, key=None if key is None else f"\0{scope}\0{key}")
+    return await hub.broker.publish(
+        envelope, hub.retention(channel), key=None if key is None else f"\0{scope}\0{key}"
+    )
 
 
 async def broadcast(

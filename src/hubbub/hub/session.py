@@ -166,31 +166,26 @@ class Session:
 
     async def _handle(self, item: Command | Invalid) -> None:
         hub = self.hub
+        kind = type(item)
         try:
-            reply = await self._execute(item)
+            if isinstance(item, Invalid):
+                raise HubbubError(ErrorCode(item.code), item.message, field=item.field)
+            if not self.id and kind is not model.Connect:
+                raise HubbubError(ErrorCode.UNAUTHENTICATED, "send `connect` first")
+            self.command_tat = hub.take(self.command_tat, hub.command_rate, "command_rate")
+            hub.metrics.commands[NAMES[kind]] += 1
+            reply = await hub.commands[kind](self, item)
         except HubbubError as error:
             self.refuse(item.id, error)
-            if type(item) is model.Connect and error.code in FATAL_CONNECT and self.connection is not None:
+            if kind is model.Connect and error.code in FATAL_CONNECT and self.connection is not None:
                 self.connection.close(AUTH_FAILED)
         except Exception as error:
             hub.metrics.handler_errors += 1
-            log.error("command failed", session=self.id, command=type(item).__name__, exc_info=error)
+            log.error("command failed", session=self.id, command=kind.__name__, exc_info=error)
             self.refuse(item.id, HubbubError(ErrorCode.INTERNAL))
         else:
             if reply is not None:
                 self.reply(reply)
-
-    async def _execute(self, item: Command | Invalid) -> Reply | None:
-        hub = self.hub
-        if isinstance(item, Invalid):
-            raise HubbubError(ErrorCode(item.code), item.message, field=item.field)
-        kind = type(item)
-        if not self.id and kind is not model.Connect:
-            raise HubbubError(ErrorCode.UNAUTHENTICATED, "send `connect` first")
-        self.command_tat = hub.take(self.command_tat, hub.command_rate, "command_rate")
-        hub.metrics.commands[NAMES[kind]] += 1
-        execute = hub.commands[kind]
-        return await execute(self, item)
 
     def count_error(self, code: int) -> None:
         """Count a refusal; a client that earns too many of them is ended."""
