@@ -6,15 +6,16 @@ measured by one clock, in one process; what the generator cannot keep up with sh
 
 from __future__ import annotations
 
+import gc
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from hubbub.loadgen.adapters import ADAPTERS, Kind
 from hubbub.loadgen.frames import FrameCounter, masked
 from hubbub.loadgen.pool import READ_BYTES, BenchError, Link, Pool
-from hubbub.loadgen.report import latencies
+from hubbub.loadgen.report import Report, latencies
 from hubbub.loadgen.target import CHANNELS, Target
 
 Figures = dict[str, float]
@@ -463,3 +464,20 @@ SCENARIOS: dict[str, Callable[[Bench], Figures]] = {
     "hold": hold,
 }
 """The scenarios by the name that the command line uses."""
+
+
+def run(
+    scenario: str, options: Options, target: Target, progress: Progress = lambda doing, share: None
+) -> Report:
+    """Load `target` with `scenario`. Raises BenchError when the server refuses, stops answering or drops a link."""
+    bench = Bench(options, target, progress)
+    collecting = gc.isenabled()
+    gc.disable()  # a collection among 10,000 links is a pause that would be blamed on the server
+    try:
+        with bench.pool:
+            figures = SCENARIOS[scenario](bench)
+    finally:
+        if collecting:
+            gc.enable()
+    settings = {name: value for name, value in asdict(options).items() if name != "protocol"}
+    return Report(scenario, options.protocol, settings, figures)
