@@ -10,7 +10,7 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 
-from hubbub.api import access, channels, connections, publishing
+from hubbub.api import access, channels, connections, pages, publishing
 from hubbub.api.body import StrictBody
 from hubbub.api.context import ApiContext
 from hubbub.api.errors import handle
@@ -23,10 +23,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def routers() -> list[Router]:
-    """All routes of the API, in three groups by who may call them."""
+def routers() -> tuple[Router, ...]:
+    """All routes of the API that the OpenAPI document describes, in groups by who may call them."""
     guarded = (*publishing.ROUTES, *channels.ROUTES, *connections.ROUTES, *access.ROUTES)
-    return [
+    return (
         Router(
             "/v1",
             route_handlers=guarded,
@@ -37,35 +37,44 @@ def routers() -> list[Router]:
         ),
         Router("/v1", route_handlers=access.PUBLIC_ROUTES, dto=StrictBody, return_dto=None),
         Router("/", route_handlers=[access.dev_token], dto=StrictBody, return_dto=None),
-    ]
+    )
 
 
 def build_api(context: ApiContext) -> AsgiApp:
     """The application for every path that no transport has taken."""
+    described = routers()
     litestar = Litestar(
-        route_handlers=routers(),
+        route_handlers=[*described, *pages.ROUTES],
         dependencies={"api": Provide(lambda: context, sync_to_thread=False)},
         exception_handlers={Exception: handle},
         request_max_body_size=context.config.limits.body_bytes,
         openapi_config=None,
         logging_config=None,
-        state=State({"context": context}, deep_copy=False),
+        state=State({"context": context, "routers": described}, deep_copy=False),
     )
     metrics = context.hub.metrics
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request_id = secrets.token_hex(8)
-        inner = {**scope, "state": {"request_id": request_id}, "root_path": "", "path": _path(scope)}
+        root = scope.get("root_path", "").rstrip("/")
+        inner = {
+            **scope,
+            "state": {"request_id": request_id, "mounted": root},
+            "root_path": "",
+            "path": _path(scope, root),
+        }
 
         async def answer(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 metrics.http_requests[f"{message['status'] // 100}xx"] += 1
-                message["headers"] = [
-                    *message.get("headers", ()),
+                headers = list(message.get("headers", ()))
+                headers += [
                     (b"x-request-id", request_id.encode()),
                     (b"x-content-type-options", b"nosniff"),
-                    (b"cache-control", b"no-store"),
                 ]
+                if not any(name.lower() == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+                message["headers"] = headers
             await send(message)
 
         await litestar(inner, receive, answer)  # type: ignore[arg-type]
@@ -73,11 +82,10 @@ def build_api(context: ApiContext) -> AsgiApp:
     return app
 
 
-def _path(scope: Scope) -> str:
+def _path(scope: Scope, root: str) -> str:
     """The path to route by, below where the application is mounted."""
     raw = scope.get("raw_path") or scope["path"].encode()
     path = raw.decode("latin-1")
-    root = scope.get("root_path", "").rstrip("/")
     if root and path.startswith(root + "/"):
         path = path[len(root) :]
     return route_path(path)
