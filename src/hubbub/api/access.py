@@ -43,7 +43,7 @@ async def ticket(api: Context, request: Request[Any, Any, Any], data: TicketRequ
     """For browsers, with the user's own token: a ticket goes into the URL, `GET /v1/sse?ticket=...`, and works once."""
     channels = None if data is None else data.channels
     for channel in channels or ():
-        check_channel(channel, api.config.limits.channel_length)
+        check_channel(channel, api.hub.config.limits.channel_length)
     principal = await api.hub.policy.authenticate(bearer(request), info_of(request))
     return Ticket(api.tickets.issue(principal, channels), api.tickets.ttl)
 
@@ -59,10 +59,10 @@ async def ticket(api: Context, request: Request[Any, Any, Any], data: TicketRequ
 )
 async def dev_token(api: Context, data: TokenRequest) -> Token:
     """Only with `--dev`, and only from loopback and this server's own pages; elsewhere it does not exist."""
-    auth = api.config.auth
+    auth = api.hub.config.auth
     if auth.hmac_secret is None:
         raise HubbubError(ErrorCode.NOT_AVAILABLE, "auth.hmac_secret is not set: tokens come from elsewhere")
-    length = api.config.limits.channel_length
+    length = api.hub.config.limits.channel_length
     channels = EVERYTHING if data.channels is None else data.channels
     for pattern in channels:
         if not is_pattern(pattern, length):

@@ -47,12 +47,11 @@ def build_api(context: ApiContext) -> AsgiApp:
         route_handlers=[*described, *pages.ROUTES],
         dependencies={"api": Provide(lambda: context, sync_to_thread=False)},
         exception_handlers={Exception: handle},
-        request_max_body_size=context.config.limits.body_bytes,
+        request_max_body_size=context.hub.config.limits.body_bytes,
         openapi_config=None,
         logging_config=None,
         state=State({"context": context, "routers": described}, deep_copy=False),
     )
-    metrics = context.hub.metrics
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request_id = secrets.token_hex(8)
@@ -66,7 +65,6 @@ def build_api(context: ApiContext) -> AsgiApp:
 
         async def answer(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                metrics.http_requests[f"{message['status'] // 100}xx"] += 1
                 headers = list(message.get("headers", ()))
                 headers += [
                     (b"x-request-id", request_id.encode()),

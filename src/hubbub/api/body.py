@@ -72,7 +72,7 @@ class StrictBody(AbstractDTO[Any]):
 
     def decode_bytes(self, value: bytes) -> Any:
         field = self.asgi_connection.route_handler.parsed_data_field
-        return decode(value, field.annotation, self.asgi_connection.app.state.context.config.limits)
+        return decode(value, field.annotation, self.asgi_connection.app.state.context.hub.config.limits)
 
     @classmethod
     def create_for_field_definition(

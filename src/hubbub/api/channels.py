@@ -68,7 +68,7 @@ async def history(
 ) -> History:
     """Publications that are retained, oldest first. `complete` says whether nothing after `since` is missing."""
     wanted = decoded(name, "channel")
-    check_channel(wanted, api.config.limits.channel_length)
+    check_channel(wanted, api.hub.config.limits.channel_length)
     return await api.hub.history(wanted, None if since is None else position(since), limit, reverse)
 
 
@@ -78,7 +78,7 @@ async def history(
 async def presence(api: Context, name: Name) -> Presence:
     """Counts, and the members where the namespace keeps them and they are not too many."""
     wanted = decoded(name, "channel")
-    check_channel(wanted, api.config.limits.channel_length)
+    check_channel(wanted, api.hub.config.limits.channel_length)
     return await api.hub.who(wanted)
 
 

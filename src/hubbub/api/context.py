@@ -10,7 +10,6 @@ from litestar.params import Dependency
 from hubbub.auth.api_keys import ApiKeys
 from hubbub.auth.revocation import Revocations
 from hubbub.auth.tickets import Tickets
-from hubbub.config import Config
 from hubbub.hub.hub import Hub
 
 
@@ -22,10 +21,6 @@ class ApiContext:
     api_keys: ApiKeys
     tickets: Tickets
     revocations: Revocations | None = None
-
-    @property
-    def config(self) -> Config:
-        return self.hub.config
 
 
 Context = Annotated[ApiContext, Dependency(skip_validation=True)]

@@ -92,7 +92,7 @@ def _invalid(error: ValidationException) -> HubbubError:
 def handle(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorBody]:
     """Litestar's exception handler for everything."""
     context = request.app.state.context
-    known = refusal(error, context.config.limits.body_bytes)
+    known = refusal(error, context.hub.config.limits.body_bytes)
     if known.code is ErrorCode.INTERNAL and getattr(error, "detail", "") != CLIENT_GONE:
         request_id = request.scope["state"]["request_id"]
         log.error(

@@ -108,7 +108,7 @@ async def static(api: Context, request: Request[Any, Any, Any], name: str) -> Re
 
 
 def _shown(api: Context) -> None:
-    if not api.config.server.docs:
+    if not api.hub.config.server.docs:
         raise HubbubError(ErrorCode.NOT_FOUND, "there is nothing at this path")
 
 

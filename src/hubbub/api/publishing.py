@@ -44,7 +44,7 @@ def _key(context: ApiContext, header: str | None, body: str | None) -> str | Non
             ErrorCode.BAD_REQUEST, "key: it is not the Idempotency-Key of the header", field="key"
         )
     key = body if header is None else header
-    check_name(key, context.config.limits.key_length, "key")
+    check_name(key, context.hub.config.limits.key_length, "key")
     return key
 
 
@@ -84,7 +84,7 @@ async def batch(api: Context, data: BatchRequest, idempotency_key: IdempotencyKe
     """Publish the items in their order; each has its own outcome. With an `Idempotency-Key` the whole batch can be sent
     again: what was published is not published again, and what failed is tried again."""
     operations.check_batch(api.hub, len(data.items), "items")
-    check_name(idempotency_key, api.config.limits.key_length, "key")
+    check_name(idempotency_key, api.hub.config.limits.key_length, "key")
     outcomes = []
     for place, item in enumerate(data.items):
         try:

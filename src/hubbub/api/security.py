@@ -43,7 +43,7 @@ async def require_own_page(connection: Connection, _: BaseRouteHandler) -> None:
 
     The Host must be a name of loopback too: a page elsewhere whose name was rebound to 127.0.0.1 is not ours.
     """
-    if not (connection.app.state.context.config.dev and _local(connection) and _same_origin(connection)):
+    if not (connection.app.state.context.hub.config.dev and _local(connection) and _same_origin(connection)):
         raise HubbubError(ErrorCode.NOT_FOUND, "there is nothing at this path")
 
 
