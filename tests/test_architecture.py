@@ -34,6 +34,7 @@ FLOORS = {
     "app": 5,
     "cli": 5,
     "": 5,  # hubbub/__init__.py
+    "__main__": 5,
     "testing": 6,
 }
 COMPOSITION_ROOT = "app"
@@ -112,7 +113,7 @@ def fault(importer: str, imported: str) -> str | None:
             None if within(imported, CLIENT_MAY_IMPORT) else "the SDK shares only the words and its protocol"
         )
     if within(imported, ("client",)):
-        return None if importer == "cli" else "the SDK is for other programs"
+        return None if within(importer, ("cli",)) else "the SDK is for other programs"
     here, there = room(importer), room(imported)
     if here == there:
         return None

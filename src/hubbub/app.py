@@ -83,7 +83,7 @@ class Hubbub:
     def __init__(
         self, config: Config | None = None, *, policy: Policy | None = None, clock: Clock | None = None
     ) -> None:
-        self.config = config if config is not None else settings.load()
+        self.config = config if config is not None else settings.current()
         self.clock = clock or SystemClock()
         self.handlers = Handlers()
         self.metrics = Metrics()
@@ -255,14 +255,16 @@ class Hubbub:
             await self.stop()
             log.info("stopped")
 
-    def run(self, *, ready: Callable[[str, int], None] | None = None) -> None:
+    def run(
+        self, *, ready: Callable[[str, int], None] | None = None, sock: socket.socket | None = None
+    ) -> None:
         """`serve` on an event loop of its own; returns when the server has stopped."""
         try:
             import uvloop
         except ImportError:
-            asyncio.run(self.serve(ready=ready))
+            asyncio.run(self.serve(ready=ready, sock=sock))
         else:
-            uvloop.run(self.serve(ready=ready))
+            uvloop.run(self.serve(ready=ready, sock=sock))
 
     async def reload(self) -> None:
         """Read keys again (SIGHUP); broken files leave the old ones in force."""

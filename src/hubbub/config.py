@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -337,6 +339,24 @@ def load(path: Path | None = None, **flags: Any) -> Config:
     finally:
         _FileSource.values = {}
     return config
+
+
+_chosen: ContextVar[Config | None] = ContextVar("chosen", default=None)
+
+
+@contextmanager
+def chosen(config: Config) -> Iterator[None]:
+    """Inside, a `Hubbub()` without a config gets this one: how flags reach `hubbub serve shop:app`."""
+    token = _chosen.set(config)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def current() -> Config:
+    """The settings for a `Hubbub()` that is given none: those chosen on the command line, else what `load` finds."""
+    return _chosen.get() or load()
 
 
 def development(config: Config, secret: str) -> Config:
