@@ -38,8 +38,13 @@ from hubbub.protocols.native import JsonCodec, MessagePackCodec
 from hubbub.telemetry.health import PATHS as HEALTH_PATHS
 from hubbub.telemetry.health import Health
 from hubbub.telemetry.metrics import Metrics
+from hubbub.transports.asgi import AsgiWebSockets
+from hubbub.transports.http import AsgiApp
 from hubbub.transports.node import Node
+from hubbub.transports.root import Root
 from hubbub.transports.server import Listener, drain, listen
+from hubbub.transports.sessions import Sessions
+from hubbub.transports.sse import EventSources
 
 log = structlog.get_logger("hubbub")
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
@@ -101,7 +106,7 @@ class Hubbub:
         )
         protocols = {name: make(self.config) for name, make in PROTOCOLS.items()}
         self.node = Node(self.config, self.clock, self.hub, protocols)
-        self._asgi: Any = None
+        self._asgi: Root | None = None
         self._started = False
 
     # --- what the application adds ------------------------------------------------------------------------
@@ -172,13 +177,21 @@ class Hubbub:
     # --- life ---------------------------------------------------------------------------------------------
 
     @property
-    def asgi(self) -> Any:
+    def asgi(self) -> Root:
         """The whole server as an ASGI application, WebSockets included, to serve or to mount."""
         if self._asgi is None:
-            self._asgi = self._http()
+            websockets = AsgiWebSockets(self.node)
+            self._asgi = Root(
+                self.node,
+                self,
+                endpoints=(Sessions(self.node), EventSources(self.node, self.tickets)),
+                websocket=websockets,
+                api=self._http(),
+                closing=(websockets.stop,),
+            )
         return self._asgi
 
-    def _http(self) -> Any:
+    def _http(self) -> AsgiApp:
         """What answers HTTP where no transport does: health and metrics, and the server API."""
         keys = ApiKeys(self.config.auth.api_keys)
         revocations = self.policy.revocations if isinstance(self.policy, TokenPolicy) else None
@@ -191,6 +204,10 @@ class Hubbub:
                 await (health if path in HEALTH_PATHS else api)(scope, receive, send)
 
         return app
+
+    @property
+    def started(self) -> bool:
+        return self._started
 
     async def start(self) -> None:
         """Open what the server needs. Mounted applications call this by `lifespan`."""
@@ -205,6 +222,8 @@ class Hubbub:
         if not self._started:
             return
         self._started = False
+        if self._asgi is not None:
+            await self._asgi.close()
         self.node.stop()
         await self.hub.stop()
         await self.keys.stop()

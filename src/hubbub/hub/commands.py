@@ -31,7 +31,12 @@ async def connect(session: Session, command: model.Connect) -> None:
     if command.resume is not None:
         await _resume(session, command, command.resume)
         return
-    principal = await hub.policy.authenticate(command.token, session.info)
+    await welcome(session, await hub.policy.authenticate(command.token, session.info), command.id)
+
+
+async def welcome(session: Session, principal: model.Principal, id: int = 0) -> None:
+    """Give a new session its principal: what follows upon a token, or upon a ticket. Reply: `connected`."""
+    hub = session.hub
     connection = session.connection
     if connection is None:
         return  # gone while we asked
@@ -44,10 +49,10 @@ async def connect(session: Session, command: model.Connect) -> None:
             return
         session.connection = connection
         if refusal is not None:
-            session.refuse(command.id, refusal)
+            session.refuse(id, refusal)
             hub.end(session, AUTH_FAILED)
             return
-    session.reply(_connected(session, command.id))
+    session.reply(_connected(session, id))
     session.release()
     names, session.away = session.away, ()
     for name in (*principal.subscribe, *names):
