@@ -110,7 +110,6 @@ class Pool:
         count: int,
         *,
         window: int = 64,
-        receive_buffer: int | None = None,
         progress: Callable[[int], object] = lambda done: None,
         timeout: float = 30.0,
     ) -> list[Link]:
@@ -122,7 +121,7 @@ class Pool:
         done = 0
         while done < count:
             while len(links) < count and len(links) - done < window:
-                links.append(self._begin(receive_buffer))
+                links.append(self._begin())
             events = self.poll(timeout)
             if not events:
                 raise BenchError(f"no connection got on for {timeout:g} s ({done} of {count} are open)")
@@ -136,14 +135,12 @@ class Pool:
             progress(done)
         return links
 
-    def _begin(self, receive_buffer: int | None) -> Link:
+    def _begin(self) -> Link:
         family, kind, protocol, _, address = self._address
         try:
             sock = socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol)
         except OSError as full:
             raise BenchError(f"cannot open more connections: {full.strerror} (see `ulimit -n`)") from full
-        if receive_buffer:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if self._loopback and self._opened >= PORTS_PER_ADDRESS:
             # One source address has some 28,000 ports; on loopback there are plenty of addresses.
             sock.bind((f"127.0.0.{1 + self._opened // PORTS_PER_ADDRESS}", 0))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import random
+import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -358,29 +359,33 @@ def hold(bench: Bench) -> Figures:
 STALL_LIMIT_SECONDS = 30.0
 FLOOD_BYTES = 16_384
 FLOODS_PER_SECOND = 32.0
+STALLED_BUFFER_BYTES = 4_096
 
 
 def stall(bench: Bench) -> Figures:
-    """One of `connections` stops reading while messages for it alone keep coming: what do the others notice?
+    """One more than `connections` stops reading while messages for it alone keep coming: what do the others notice?
 
-    `rate` deliveries a second go to all of them, without and then with the stalled reader. The server's
-    descriptors tell when it has given the stalled one up; that, and memory, need the server's pid.
+    `rate` deliveries a second go to the others, half of `seconds` before and after with a reader in the place of
+    the stalled one, so that the stall is all that differs. The server's descriptors tell when it has given the
+    stalled one up; that, and memory, need the server's pid.
     """
     options, pool, target = bench.options, bench.pool, bench.target
-    channel, own = f"{bench.prefix}-stall", f"{bench.prefix}-stalled"
+    channel, own = f"{bench.prefix}-stall", f"{bench.prefix}-own"
     links = bench.open(options.connections)
     bench.subscribe(links, lambda link: channel)
     publishers = bench.open(PUBLISHERS)
-    load = Stream(lambda n: channel, options.rate / options.connections, bench.data)
-    paced(bench, publishers, [load], options.warmup)
-    alone = latencies(paced(bench, publishers, [load], options.seconds), "without")
-
-    stalled = pool.open(1, receive_buffer=4096)[0]
-    bench.subscribe([stalled], lambda link: own)
-    descriptors, memory = target.descriptors(), target.memory()
-    pool.ignore(stalled)
     flood = b'"' + b"x" * (FLOOD_BYTES - 2) + b'"'
-    streams = [load, Stream(lambda n: own, FLOODS_PER_SECOND, lambda: flood)]
+    streams = [
+        Stream(lambda n: channel, options.rate / options.connections, bench.data),
+        Stream(lambda n: own, FLOODS_PER_SECOND, lambda: flood),
+    ]
+    reader = _reader(bench, own)
+    paced(bench, publishers, streams, options.warmup)
+    without = paced(bench, publishers, streams, options.seconds / 2)
+
+    descriptors, memory = target.descriptors(), target.memory()
+    pool.ignore(reader)
+    reader.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, STALLED_BUFFER_BYTES)
     began = time.perf_counter()
     gone: list[float] = []
     peak = memory or 0
@@ -393,12 +398,13 @@ def stall(bench: Bench) -> Figures:
         return bool(gone)
 
     beside = latencies(paced(bench, publishers, streams, STALL_LIMIT_SECONDS, given_up), "with")
-    paced(bench, publishers, [load], 2.0)
-    after = target.memory()
-    pool.close([stalled])
+    pool.close([reader])
+    _reader(bench, own)
+    alone = latencies(without + paced(bench, publishers, streams, options.seconds / 2), "without")
     figures = {**alone, **beside, "p99_ratio": beside["with_p99_ms"] / alone["without_p99_ms"]}
     if gone:
         figures["gone_after_s"] = gone[0]
+    after = target.memory()
     if memory and after:
         figures |= {
             "memory_before_bytes": memory,
@@ -406,6 +412,12 @@ def stall(bench: Bench) -> Figures:
             "memory_kept_bytes": after - memory,
         }
     return {**figures, "dropped_others": len(pool.lost)}
+
+
+def _reader(bench: Bench, channel: str) -> Link:
+    link = bench.open(1)[0]
+    bench.subscribe([link], lambda link: channel)
+    return link
 
 
 # --- memory ---------------------------------------------------------------------------------------------------
