@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
-from itertools import islice
+from dataclasses import dataclass
 
 from hubbub.config import NamespaceConfig
 from hubbub.hub.base import Connection
@@ -15,8 +16,22 @@ from hubbub.telemetry.metrics import Metrics
 SLICE = 1_000
 """Recipients written to in one turn of the loop; the channel goes on in the next, in order."""
 
+HEALED = asyncio.Event()
+HEALED.set()
+
 GroupKey = tuple[Encoding, Framing]
 Members = dict[Connection, str]
+
+
+@dataclass(slots=True)
+class _Deferred:
+    """A frame and those members of a group that have yet to get it. `accepted` is set on a publication's last."""
+
+    members: Members
+    waiting: deque[Connection]
+    frame: bytes
+    exclude: str | None
+    accepted: float = 0.0
 
 
 class Channel:
@@ -25,10 +40,11 @@ class Channel:
 
     __slots__ = (
         "_backlog",
+        "_conflating",
         "_schedule",
         "buffers",
-        "conflating",
         "groups",
+        "healed",
         "healing",
         "metrics",
         "name",
@@ -46,8 +62,9 @@ class Channel:
         options: NamespaceConfig,
         retention: Retention,
         metrics: Metrics,
-        schedule: Callable[[Callable[[], object]], object],
+        schedule: Callable[[float, Callable[[], object]], object],
     ) -> None:
+        """`schedule(delay, callback)` is the clock's `call_later`."""
         self.name = name
         self.options = options
         self.retention = retention
@@ -58,9 +75,10 @@ class Channel:
         self.subscribed = False  # at the broker
         # Live publications for subscriptions that are being made, each with a list of its own.
         self.buffers: list[list[Publication]] | None = None
-        self.healing: list[Envelope] | None = None
-        self.conflating: dict[str, Envelope] | None = None
-        self._backlog: deque[tuple[Members, deque[Connection], bytes, str | None]] | None = None
+        self.healing: list[Envelope] | None = None  # what is heard while a gap is being filled
+        self.healed = HEALED
+        self._conflating: dict[str, Envelope] | None = None
+        self._backlog: deque[_Deferred] | None = None
         self.metrics = metrics
         self._schedule = schedule
 
@@ -68,6 +86,8 @@ class Channel:
         if self._backlog:
             # What is still queued was published before this subscription began.
             self._drain()
+        if self._conflating:
+            self._broadcast_latest()
         self.groups.setdefault((encoding, connection.framing), {})[connection] = session
         self.size += 1
 
@@ -101,33 +121,61 @@ class Channel:
                 for connection, session in members.items():
                     if session != exclude:
                         connection.write(frame)
-        if envelope.accepted:
-            metrics.delivering(envelope.accepted)
+        if envelope.accepted and self.size:
+            if self._backlog:
+                self._backlog[-1].accepted = envelope.accepted
+            else:
+                metrics.delivering(envelope.accepted)
+
+    def conflate(self, key: str, envelope: Envelope) -> None:
+        """The first publication goes out at once; the later ones wait for the interval, and only the last of each key
+        survives. They leave in the order of their offsets, so keys do not overtake each other."""
+        if self._conflating is not None:
+            self._conflating.pop(key, None)
+            self._conflating[key] = envelope
+            return
+        self.broadcast(envelope)
+        self._conflating = {}
+        self._schedule(self.options.conflate_interval, self._end_interval)
+
+    def _end_interval(self) -> None:
+        if not self._conflating:
+            self._conflating = None
+            return
+        self._broadcast_latest()
+        self._schedule(self.options.conflate_interval, self._end_interval)
+
+    def _broadcast_latest(self) -> None:
+        waiting, self._conflating = self._conflating, {}
+        for envelope in (waiting or {}).values():
+            self.broadcast(envelope)
 
     def _defer(self, members: Members, frame: bytes, exclude: str | None) -> None:
         if self._backlog is None:
             self._backlog = deque()
         if not self._backlog:
-            self._schedule(self._next_slice)
-        self._backlog.append((members, deque(members), frame, exclude))
+            self._schedule(0, self._next_slice)
+        self._backlog.append(_Deferred(members, deque(members), frame, exclude))
 
     def _next_slice(self) -> None:
         self._write_slice()
         if self._backlog:
-            self._schedule(self._next_slice)
+            self._schedule(0, self._next_slice)
 
     def _write_slice(self) -> None:
         assert self._backlog is not None
         if not self._backlog:
             return
-        members, waiting, frame, exclude = self._backlog[0]
-        for connection in list(islice(waiting, SLICE)):
-            waiting.popleft()
-            session = members.get(connection)
-            if session is not None and session != exclude:
-                connection.write(frame)
-        if not waiting:
+        first = self._backlog[0]
+        for _ in range(min(SLICE, len(first.waiting))):
+            connection = first.waiting.popleft()
+            session = first.members.get(connection)
+            if session is not None and session != first.exclude:
+                connection.write(first.frame)
+        if not first.waiting:
             self._backlog.popleft()
+            if first.accepted:
+                self.metrics.delivering(first.accepted)
 
     def _drain(self) -> None:
         while self._backlog:

@@ -19,6 +19,9 @@ from hubbub.model import Envelope, History, Operation, Position, Publication, Su
 
 log = structlog.get_logger("hubbub.session")
 
+READS = 5
+"""How often the log is read for one subscription before it is given up because the broker contradicts itself."""
+
 # --- connect ----------------------------------------------------------------------------------------------
 
 
@@ -43,7 +46,9 @@ async def welcome(session: Session, principal: model.Principal, id: int = 0) -> 
     hub.admit(session, principal)
     session.info = replace(session.info, headers=())  # for the policy only; ten thousand copies would weigh
     if hub.handlers.connected:
+        session.absent = True  # from presence, until the hooks have let it in
         refusal = await _ask_hooks(session)
+        session.absent = False
         if connection.session is not session:
             hub.end(session, None)
             return
@@ -56,12 +61,17 @@ async def welcome(session: Session, principal: model.Principal, id: int = 0) -> 
     session.release()
     names, session.away = session.away, ()
     for name in (*principal.subscribe, *names):
-        await subscribe_by_server(session, name)
+        try:
+            await subscribe_by_server(session, name)
+        except HubbubError as error:  # `connect` has been answered already
+            session.push(model.ServerUnsubscribed(name, int(error.code), error.message))
 
 
 async def _ask_hooks(session: Session) -> HubbubError | None:
     """Run the `on_connect` hooks; what they push and subscribe waits until the client knows of its session."""
-    session.connection = None
+    connection, session.connection = session.connection, None
+    if connection is not None:
+        connection.pause()  # until `connect` has been handled: what waits would not be bounded
     try:
         for hook in session.hub.handlers.connected:
             await eager.in_task(hook, session, within=session.hub.config.limits.call_timeout)
@@ -100,9 +110,16 @@ async def _resume(fresh: Session, command: model.Connect, proof: model.Resume) -
     session = hub.resume(proof.session, proof.secret)
     entries: dict[str, _Entry] = {}
     try:
-        # Others may subscribe or unsubscribe this session while we read the logs, so look again after each round.
-        while missing := [n for n in (*session.subscriptions, *session.away) if n not in entries]:
+        # Others may subscribe or unsubscribe this session while we read the logs, and a log may move on unheard,
+        # so look again after each round.
+        while missing := [
+            name
+            for name in (*session.subscriptions, *session.away)
+            if name not in entries or not entries[name].level
+        ]:
             for name in missing:
+                if (stale := entries.pop(name, None)) is not None:
+                    hub.release(stale.channel, stale.buffer)
                 entries[name] = await _begin(session, name, proof.positions.get(name))
         connection = fresh.connection
         if connection is None or session.closed:
@@ -127,7 +144,7 @@ async def _resume(fresh: Session, command: model.Connect, proof: model.Resume) -
     if session.absent:
         session.absent = False
         for channel in channels:
-            await _appear(session, channel)
+            await hub.attendance.settle(session, channel)
 
 
 # --- subscribe --------------------------------------------------------------------------------------------
@@ -144,21 +161,32 @@ class _Entry(NamedTuple):
     def finish(self) -> Recovery | None:
         return None if self.history is None else merge(self.since, self.history, self.buffer)
 
+    @property
+    def level(self) -> bool:
+        """Whether what the subscriber is told now ends where the live stream goes on: nothing twice, no hole."""
+        recovery = self.finish()
+        return recovery is None or (recovery.joined and self.channel.position in (None, recovery.position))
+
 
 async def _begin(session: Session, name: str, since: Position | None) -> _Entry:
     """Start buffering, then read the log. The caller releases the channel and buffer, whatever happens."""
     hub = session.hub
     buffer: list[Publication] = []
     channel = await hub.hold(name, buffer)
-    history = None
-    if channel.retention.size:
-        limit = hub.config.limits.history if since is not None else 0
-        try:
+    if not channel.retention.size:
+        return _Entry(channel, buffer, since, None)
+    limit = hub.config.limits.history if since is not None else 0
+    try:
+        for _ in range(READS):
             history = await hub.broker.history(name, channel.retention, since=since, limit=limit)
-        except BaseException:
-            hub.release(channel, buffer)
-            raise
-    return _Entry(channel, buffer, since, history)
+            await hub.catch_up(channel, history.position)
+            entry = _Entry(channel, buffer, since, history)
+            if entry.level:
+                return entry
+        raise HubbubError(ErrorCode.INTERNAL, f"{name}: the log and the live stream disagree; try again")
+    except BaseException:
+        hub.release(channel, buffer)
+        raise
 
 
 def _enter(session: Session, entry: _Entry, recovery: Recovery | None) -> None:
@@ -190,25 +218,45 @@ async def subscribe(session: Session, command: model.Subscribe) -> None:
     check_channel(name, hub.config.limits.channel_length)
     session.subscribe_tat = hub.take(session.subscribe_tat, hub.subscribe_rate, "subscribe_rate")
     _check_free(session, name)
-    joining = session.joining = session.joining or set()
-    joining.add(name)
+    _join(session, name)
     try:
         await authorize(session, "subscribe", name, command.token)
         entry = await _begin(session, name, command.since)
         try:
-            if session.connection is None:
+            if not session.asked:
                 return  # gone meanwhile; the client does not know of this subscription, so it is not kept
+            if name not in (session.joining or ()):
+                raise HubbubError(ErrorCode.PERMISSION_DENIED, "unsubscribed by the server", field="channel")
+            if not command.presence:
+                _hide(session, name)
             recovery = entry.finish()
             session.reply(_subscribed(command.id, entry, recovery))
             _enter(session, entry, recovery)
         finally:
             hub.release(entry.channel, entry.buffer)
     finally:
-        joining.discard(name)
-        if not joining:
+        _joined(session, name)
+    await hub.attendance.settle(session, entry.channel)
+
+
+def _join(session: Session, name: str) -> None:
+    """`name` is on its way into the session's channels, until `_joined`; `_leave` takes it back."""
+    if session.joining is None:
+        session.joining = set()
+    session.joining.add(name)
+
+
+def _joined(session: Session, name: str) -> None:
+    if session.joining is not None:
+        session.joining.discard(name)
+        if not session.joining:
             session.joining = None
-    if command.presence:
-        await _appear(session, entry.channel)
+
+
+def _hide(session: Session, name: str) -> None:
+    if session.hidden is None:
+        session.hidden = set()
+    session.hidden.add(name)
 
 
 def _check_free(session: Session, name: str) -> None:
@@ -216,19 +264,11 @@ def _check_free(session: Session, name: str) -> None:
     if name in session.subscriptions or name in joining:
         raise HubbubError(ErrorCode.ALREADY_SUBSCRIBED, f"already subscribed to {name}", field="channel")
     limit = session.hub.config.limits.subscriptions
-    if len(session.subscriptions) + len(joining) >= limit:
+    if len(session.subscriptions) + len(session.away) + len(joining) >= limit:
         session.hub.metrics.rejected["subscriptions"] += 1
         raise HubbubError(
             ErrorCode.LIMIT_EXCEEDED, f"limits.subscriptions = {limit} channels", field="channel"
         )
-
-
-async def _appear(session: Session, channel: Channel) -> None:
-    if channel.options.presence == "off":
-        return
-    await session.hub.enter_presence(session, channel)
-    if channel.name not in session.subscriptions and channel.name not in session.away:
-        await session.hub.leave_presence(session, channel)  # it left while we entered it
 
 
 async def unsubscribe(session: Session, command: model.Unsubscribe) -> model.Result:
@@ -242,13 +282,17 @@ async def _leave(session: Session, name: str) -> bool:
     channel = session.subscriptions.pop(name, None)
     if channel is None:
         if name not in session.away:
-            return False
+            joining = name in (session.joining or ())
+            _joined(session, name)
+            return joining
         session.away = tuple(other for other in session.away if other != name)
         channel = hub.channel(name)
     elif session.connection is not None:
         channel.leave(session.connection.codec.encoding(name), session.connection)
         hub.release(channel)
-    await hub.leave_presence(session, channel)
+    if session.hidden is not None:
+        session.hidden.discard(name)
+    await hub.attendance.settle(session, channel)
     return True
 
 
@@ -263,21 +307,31 @@ async def subscribe_by_server(session: Session, name: str) -> None:
         or name in (session.joining or ())
     ):
         return
+    _check_free(session, name)
     if session.connection is None:
         session.away = (*session.away, name)
+        await hub.attendance.settle(session, hub.channel(name))
         return
-    _check_free(session, name)
-    entry = await _begin(session, name, None)
+    _join(session, name)
     try:
-        if session.connection is None or name in session.subscriptions:
-            return
-        recovery = entry.finish()
-        position = recovery.position if recovery else None
-        session.push(model.ServerSubscribed(name, position=position, recoverable=recovery is not None))
-        _enter(session, entry, recovery)
+        entry = await _begin(session, name, None)
+        try:
+            if session.closed or name not in (session.joining or ()):
+                return
+            if session.connection is None:
+                session.away = (*session.away, name)
+            else:
+                recovery = entry.finish()
+                position = recovery.position if recovery else None
+                session.push(
+                    model.ServerSubscribed(name, position=position, recoverable=recovery is not None)
+                )
+                _enter(session, entry, recovery)
+        finally:
+            hub.release(entry.channel, entry.buffer)
     finally:
-        hub.release(entry.channel, entry.buffer)
-    await _appear(session, entry.channel)
+        _joined(session, name)
+    await hub.attendance.settle(session, entry.channel)
 
 
 async def unsubscribe_by_server(session: Session, name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 import structlog
@@ -13,15 +13,17 @@ import structlog
 from hubbub import model
 from hubbub.auth.base import ConnectionInfo, Policy
 from hubbub.broker.base import Broker
-from hubbub.clock import Clock
+from hubbub.clock import Clock, Timer
 from hubbub.config import Config, NamespaceConfig
 from hubbub.errors import EXPIRED, INSUFFICIENT_STATE, REPLACED, Disconnect, ErrorCode, HubbubError
 from hubbub.hub import commands, eager
 from hubbub.hub.base import Connection
 from hubbub.hub.channel import Channel
-from hubbub.hub.handlers import Handlers
+from hubbub.hub.handlers import Handlers, Hook
 from hubbub.hub.idempotency import Results
 from hubbub.hub.limits import Rate
+from hubbub.hub.presence import Attendance
+from hubbub.hub.recovery import merge
 from hubbub.hub.session import Execute, Session
 from hubbub.model import Envelope, Position, Principal, Publication, Retention
 from hubbub.presence.base import PresenceStore
@@ -52,7 +54,7 @@ class Hub:
         self.clock = clock
         self.broker = broker
         self.presence = presence
-        self.presence_lease = presence_lease
+        self.attendance = Attendance(presence, presence_lease, self.announce)
         self.policy = policy
         self.handlers = handlers
         self.metrics = metrics
@@ -70,6 +72,8 @@ class Hub:
         self._default_retention = _retention(config.default)
         self._retentions = {name: _retention(options) for name, options in config.namespaces.items()}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._leaving: dict[str, asyncio.Event] = {}  # channels that the broker is being told to leave
+        self._timer: Timer | None = None
         self._stopped = False
         metrics.gauges.update(
             sessions=lambda: len(self.sessions),
@@ -82,12 +86,15 @@ class Hub:
     # --- life ---------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
+        self._stopped = self.draining = False
         await self.broker.start(self.on_push)
         self._tick()
 
     async def stop(self) -> None:
         """Forget everything; connections have been closed by their transports."""
         self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
         for session in list(self.sessions.values()):
             self.end(session, None)
         while self._tasks:
@@ -105,14 +112,14 @@ class Hub:
         """Once a second: sessions whose window or token has run out, presence leases, heads of idle channels."""
         if self._stopped:
             return
-        self.clock.call_later(SWEEP, self._tick)
+        self._timer = self.clock.call_later(SWEEP, self._tick)
         now = self.clock.monotonic()
         for session in list(self.detached.values()):
             if session.deadline is not None and session.deadline <= now:
                 self.end(session, None)
             elif not session.absent and self._away(session, now) >= self.config.sessions.presence_grace:
                 session.absent = True
-                self.spawn(self._leave_presence(session, session.away))
+                self.spawn(self._settle(session, session.away))
         wall = self.clock.now()
         grace = self.config.auth.expiry_grace
         for session in list(self.sessions.values()):
@@ -183,6 +190,7 @@ class Hub:
             old.close(REPLACED)
         self.detached.pop(session.id, None)
         session.deadline = None
+        session.asker = None
         session.connection = connection
         session.info = info
         connection.session = session
@@ -197,7 +205,7 @@ class Hub:
             self.end(session, None)
             return
         self._leave_channels(session, connection)
-        session.connection = None
+        session.connection = session.asker = None
         session.deadline = self.clock.monotonic() + window
         self.detached[session.id] = session
 
@@ -221,7 +229,7 @@ class Hub:
                 session.connection = None
                 connection.close(reason)
         session.closed = True
-        session.connection = None
+        session.connection = session.asker = None
         self.detached.pop(session.id, None)
         self.sessions.pop(session.id, None)
         if session.user:
@@ -231,22 +239,26 @@ class Hub:
             else:
                 self.users.pop(session.user, None)
         if session.away and not session.absent:
-            self.spawn(self._leave_presence(session, session.away))
+            self.spawn(self._settle(session, session.away))
         if session.id:
             for hook in self.handlers.disconnected:
-                self.spawn(eager.in_task(hook, session))
+                self.spawn(self._run_hook(hook, session))
+
+    async def _run_hook(self, hook: Hook, session: Session) -> None:
+        try:
+            await eager.in_task(hook, session, within=self.config.limits.call_timeout)
+        except Exception as error:
+            self.metrics.handler_errors += 1
+            log.error("on_disconnect failed", session=session.id, exc_info=error)
 
     # --- channels -----------------------------------------------------------------------------------------
-
-    def _soon(self, callback: Callable[[], object]) -> None:
-        self.clock.call_later(0, callback)
 
     def channel(self, name: str) -> Channel:
         """The channel as it stands here; made, but not yet entered, if it is new."""
         channel = self.channels.get(name)
         if channel is None:
             options = self.config.namespace(name)
-            channel = Channel(name, options, self.retention(name), self.metrics, self._soon)
+            channel = Channel(name, options, self.retention(name), self.metrics, self.clock.call_later)
         return channel
 
     def retention(self, name: str) -> Retention:
@@ -271,6 +283,8 @@ class Hub:
         channel.buffers.append(buffer)
         if not channel.subscribed:
             try:
+                while (left := self._leaving.get(name)) is not None:
+                    await left.wait()  # lest the broker hears us in the wrong order
                 await self.broker.subscribe(name)
             except BaseException:
                 self.release(channel, buffer)
@@ -285,7 +299,17 @@ class Hub:
         if channel.size or channel.buffers or self.channels.get(channel.name) is not channel:
             return
         del self.channels[channel.name]
-        self.spawn(self.broker.unsubscribe(channel.name))
+        self.spawn(self._unsubscribe(channel.name))
+
+    async def _unsubscribe(self, name: str) -> None:
+        if name in self._leaving:
+            return
+        left = self._leaving[name] = asyncio.Event()
+        try:
+            await self.broker.unsubscribe(name)
+        finally:
+            del self._leaving[name]
+            left.set()
 
     # --- from the broker to the sockets -------------------------------------------------------------------
 
@@ -314,7 +338,7 @@ class Hub:
         if last is not None:
             if push.epoch == last.epoch and push.offset <= last.offset:
                 return  # seen already
-            if push.epoch != last.epoch or push.offset != last.offset + 1:
+            if not follows(last, push):
                 channel.healing = [envelope]
                 self.spawn(self._heal(channel))
                 return
@@ -329,48 +353,57 @@ class Hub:
             for buffer in channel.buffers:
                 buffer.append(push)
         if channel.retention.conflate and channel.options.conflate_interval > 0:
-            self._conflate(channel, envelope, push)
+            channel.conflate(push.conflation_key or push.event, envelope)
         else:
             channel.broadcast(envelope)
 
-    def _conflate(self, channel: Channel, envelope: Envelope, push: Publication) -> None:
-        """The first value of a key goes out at once; later ones wait for the interval, and only the last survives."""
-        key = push.conflation_key or push.event
-        if channel.conflating is not None:
-            channel.conflating.pop(key, None)
-            channel.conflating[key] = envelope
-            return
-        channel.conflating = {}
-        self.clock.call_later(channel.options.conflate_interval, lambda: self._flush_conflated(channel))
-        channel.broadcast(envelope)
-
-    def _flush_conflated(self, channel: Channel) -> None:
-        waiting, channel.conflating = channel.conflating, None
-        if not waiting:
-            return
-        for envelope in waiting.values():
-            channel.broadcast(envelope)
-        channel.conflating = {}
-        self.clock.call_later(channel.options.conflate_interval, lambda: self._flush_conflated(channel))
-
     async def _heal(self, channel: Channel) -> None:
-        """A live publication was missed: fill in from the log, or tell the subscribers that state is lost."""
+        """A live publication was missed: fill in from the log, or tell the subscribers that state is lost.
+
+        What is heard meanwhile waits in `channel.healing`. When the log cannot be read, the next publication or head
+        check finds the same gap again.
+        """
+        healed = channel.healed = asyncio.Event()
         since = channel.position
-        history = await self.broker.history(channel.name, channel.retention, since=since, limit=HEAL_LIMIT)
-        waiting, channel.healing = channel.healing or [], None
-        if not history.complete or history.more:
-            self.metrics.gaps["lost"] += 1
-            channel.position = history.position
-            for members in list(channel.groups.values()):
-                for connection in list(members):
-                    connection.close(INSUFFICIENT_STATE)
-            return
-        self.metrics.gaps["healed"] += 1
-        for publication in history.publications:
-            self._deliver(channel, Envelope(publication), publication)
-        for envelope in waiting:
-            assert isinstance(envelope.push, Publication)
-            self._in_order(channel, envelope, envelope.push)
+        waiting: list[Envelope] = []
+        try:
+            try:
+                history = await self.broker.history(
+                    channel.name, channel.retention, since=since, limit=HEAL_LIMIT
+                )
+            finally:
+                waiting, channel.healing = channel.healing or [], None
+            heard = [envelope.push for envelope in waiting if isinstance(envelope.push, Publication)]
+            # A log that neither fills the gap nor has anything new would be asked again for ever.
+            stuck = not history.publications and not merge(since, history, heard).joined
+            if lost := not history.complete or history.more or stuck:
+                self._lose(channel, history.position)
+            else:
+                self.metrics.gaps["healed"] += bool(history.publications)
+                for publication in history.publications:
+                    self._deliver(channel, Envelope(publication), publication)
+            for envelope, push in zip(waiting, heard, strict=True):
+                if not lost or follows(channel.position, push):
+                    self._in_order(channel, envelope, push)
+        finally:
+            healed.set()
+
+    def _lose(self, channel: Channel, head: Position) -> None:
+        """The subscribers must come back, and are then told what they missed or that it is lost."""
+        self.metrics.gaps["lost"] += 1
+        channel.position = head
+        for members in list(channel.groups.values()):
+            for connection in list(members):
+                connection.close(INSUFFICIENT_STATE)
+
+    async def catch_up(self, channel: Channel, head: Position) -> None:
+        """Bring the live stream, where it is behind, to where the log was seen to be."""
+        while channel.healing is not None:
+            await channel.healed.wait()
+        last = channel.position
+        if last is not None and (last.epoch != head.epoch or last.offset < head.offset):
+            channel.healing = []
+            await self._heal(channel)
 
     async def check_heads(self) -> None:
         """Compare idle channels with their logs, so that a lost last message is found."""
@@ -379,10 +412,11 @@ class Hub:
             if channel.position is None or channel.healing is not None or channel.touched > idle_since:
                 continue
             channel.touched = self.clock.monotonic()
-            head = (await self.broker.history(channel.name, channel.retention, limit=0)).position
-            if head != channel.position and channel.healing is None:
-                channel.healing = []
-                await self._heal(channel)
+            try:
+                head = (await self.broker.history(channel.name, channel.retention, limit=0)).position
+                await self.catch_up(channel, head)
+            except Exception as error:
+                log.error("head check failed", channel=channel.name, exc_info=error)
 
     # --- shared by commands and operations ----------------------------------------------------------------
 
@@ -404,26 +438,9 @@ class Hub:
         if options.join_leave and options.presence == "full" and channel.size <= options.presence_limit:
             await self.broker.publish(Envelope(push))
 
-    async def enter_presence(self, session: Session, channel: Channel) -> None:
-        info = session.principal.info
-        member = (
-            model.Member(session.id, session.user, model.Raw(info))
-            if info is not None
-            else model.Member(session.id, session.user)
-        )
-        if await self.presence.touch(channel.name, member, self.presence_lease):
-            await self.announce(channel, model.Join(channel.name, member))
-
-    async def leave_presence(self, session: Session, channel: Channel) -> None:
-        if channel.options.presence == "off":
-            return
-        member = await self.presence.remove(channel.name, session.id)
-        if member is not None:
-            await self.announce(channel, model.Leave(channel.name, member))
-
-    async def _leave_presence(self, session: Session, names: tuple[str, ...]) -> None:
+    async def _settle(self, session: Session, names: tuple[str, ...]) -> None:
         for name in names:
-            await self.leave_presence(session, self.channel(name))
+            await self.attendance.settle(session, self.channel(name))
 
     async def server_subscribe(self, session: Session, channel: str) -> None:
         await commands.subscribe_by_server(session, channel)
@@ -460,6 +477,11 @@ class Hub:
 
 def _retention(options: NamespaceConfig) -> Retention:
     return Retention(options.retention, options.ttl, options.conflate)
+
+
+def follows(last: Position | None, push: Publication) -> bool:
+    """Whether `push` is the one after `last` in its log."""
+    return last is not None and push.epoch == last.epoch and push.offset == last.offset + 1
 
 
 async def _logged(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -14,6 +14,8 @@ class Recovery(NamedTuple):
     position: Position
     recovered: bool
     publications: tuple[Publication, ...]
+    joined: bool = True
+    """Whether the log and what was buffered meet without a hole; if not, reading the log again fills it."""
 
 
 def merge(since: Position | None, history: History, buffered: Iterable[Publication] = ()) -> Recovery:
@@ -37,8 +39,8 @@ def merge(since: Position | None, history: History, buffered: Iterable[Publicati
         last = publication.offset
     position = Position(head.epoch, last)
     if since is None:
-        return Recovery(position, False, ())
+        return Recovery(position, False, (), contiguous)
     whole = history.complete and not history.more and contiguous and since.epoch == head.epoch
     if not whole:
-        return Recovery(position, False, ())
+        return Recovery(position, False, (), contiguous)
     return Recovery(position, True, (*history.publications, *later))

@@ -49,6 +49,7 @@ class Session:
         "_running",
         "_state",
         "absent",
+        "asker",
         "away",
         "closed",
         "command_tat",
@@ -79,9 +80,10 @@ class Session:
         self.expires: float | None = None
         self.subscriptions: dict[str, Channel] = {}
         self.joining: set[str] | None = None
-        self.hidden: dict[str, float] | None = None
+        self.hidden: set[str] | None = None  # channels in which it does not want to be seen
         self.pending: list[SessionPush | model.Push] | None = None
         self.pending_bytes = 0
+        self.asker: Connection | None = None  # where the command being handled came from
         self.deadline: float | None = None
         self.closed = False
         self.away: tuple[str, ...] = ()  # the channels of a detached session
@@ -89,7 +91,7 @@ class Session:
         self.command_tat = self.publish_tat = self.subscribe_tat = 0.0
         self._errors_since = 0.0
         self._errors_seen = 0
-        self._queue: deque[Command | Invalid] | None = None
+        self._queue: deque[tuple[Command | Invalid, Connection | None]] | None = None
         self._running: asyncio.Task[None] | None = None
         self._state: dict[str, Any] | None = None
 
@@ -106,9 +108,20 @@ class Session:
             self._state = {}
         return self._state
 
+    def present_in(self, channel: str) -> bool:
+        """Whether presence should show this session in `channel`."""
+        if self.closed or self.absent or (self.hidden is not None and channel in self.hidden):
+            return False
+        return channel in self.subscriptions or channel in self.away
+
     @property
     def connected(self) -> bool:
         return self.connection is not None and not self.closed
+
+    @property
+    def busy(self) -> bool:
+        """Whether a command is being handled."""
+        return self._running is not None
 
     async def send(self, event: str, data: Any) -> None:
         """Push one event to this session alone."""
@@ -136,18 +149,24 @@ class Session:
     # --- commands -----------------------------------------------------------------------------------------
 
     def accept(self, item: Command | Invalid) -> None:
-        """Handle `item` now, or after those before it that are still being handled."""
+        """Handle `item` now, or after those before it that are still being handled.
+
+        The answer goes to the connection that asked, or nowhere: on a later one its id may stand for another command.
+        """
+        self._accept(item, self.connection)
+
+    def _accept(self, item: Command | Invalid, asker: Connection | None) -> None:
         if self.closed:
             return
         if self._running is not None:
             if self._queue is None:
                 self._queue = deque()
-            self._queue.append(item)
+            self._queue.append((item, asker))
             if len(self._queue) >= self.hub.config.limits.pending_commands and self.connection is not None:
                 self.hub.metrics.rejected["pending_commands"] += 1
                 self.connection.pause()
             return
-        task = eager.start(self._handle(item))
+        task = eager.start(self._handle(item, asker))
         if task is not None:
             self._running = task
             task.add_done_callback(self._handled)
@@ -160,11 +179,13 @@ class Session:
         # A resume has moved the connection to the older session: what is left belongs there.
         heir = connection.session if connection is not None and connection.session is not None else self
         while self._queue and (heir is not self or self._running is None):
-            heir.accept(self._queue.popleft())
+            item, asker = self._queue.popleft()
+            heir._accept(item, asker)
         if connection is not None and not self._queue:
             connection.resume()
 
-    async def _handle(self, item: Command | Invalid) -> None:
+    async def _handle(self, item: Command | Invalid, asker: Connection | None) -> None:
+        self.asker = asker
         hub = self.hub
         kind = type(item)
         try:
@@ -175,17 +196,25 @@ class Session:
             self.command_tat = hub.take(self.command_tat, hub.command_rate, "command_rate")
             hub.metrics.commands[NAMES[kind]] += 1
             reply = await hub.commands[kind](self, item)
-        except HubbubError as error:
+        except Exception as error:
+            if not isinstance(error, HubbubError):
+                hub.metrics.handler_errors += 1
+                log.error("command failed", session=self.id, command=kind.__name__, exc_info=error)
+                error = HubbubError(ErrorCode.INTERNAL)
+            if not self.asked:
+                hub.metrics.errors[int(error.code)] += 1
+                return
             self.refuse(item.id, error)
             if kind is model.Connect and error.code in FATAL_CONNECT and self.connection is not None:
                 self.connection.close(AUTH_FAILED)
-        except Exception as error:
-            hub.metrics.handler_errors += 1
-            log.error("command failed", session=self.id, command=kind.__name__, exc_info=error)
-            self.refuse(item.id, HubbubError(ErrorCode.INTERNAL))
         else:
-            if reply is not None:
+            if reply is not None and self.asked:
                 self.reply(reply)
+
+    @property
+    def asked(self) -> bool:
+        """Whether the command being handled came from the connection that the session has now."""
+        return self.connection is not None and self.connection is self.asker
 
     def count_error(self, code: int) -> None:
         """Count a refusal; a client that earns too many of them is ended."""
