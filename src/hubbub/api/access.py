@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, post
+from litestar.params import JSONBody
 
 from hubbub.api.context import Context
 from hubbub.api.schemas import RevokeRequest, Sessions, Ticket, TicketRequest, Token, TokenRequest
@@ -18,7 +19,7 @@ EVERYTHING = {"*": ("*",)}
 
 
 @post("/revoke", operation_id="revoke", tags=["Access"], status_code=200, summary="Revoke tokens")
-async def revoke(api: Context, data: RevokeRequest) -> Sessions:
+async def revoke(api: Context, data: JSONBody[RevokeRequest]) -> Sessions:
     """From now on the tokens are refused, and the sessions that stand on them have ended when this answers."""
     if data.user is None and data.token_id is None:
         raise HubbubError(ErrorCode.VALIDATION_FAILED, "user: give user, token_id or both", field="user")
@@ -39,7 +40,9 @@ async def revoke(api: Context, data: RevokeRequest) -> Sessions:
     summary="Get a ticket for EventSource",
     security=[{"userToken": []}],
 )
-async def ticket(api: Context, request: Request[Any, Any, Any], data: TicketRequest | None = None) -> Ticket:
+async def ticket(
+    api: Context, request: Request[Any, Any, Any], data: JSONBody[TicketRequest | None] = None
+) -> Ticket:
     """For browsers, with the user's own token: a ticket goes into the URL, `GET /v1/sse?ticket=...`, and works once."""
     channels = None if data is None else data.channels
     for channel in channels or ():
@@ -57,7 +60,7 @@ async def ticket(api: Context, request: Request[Any, Any, Any], data: TicketRequ
     guards=[require_own_page],
     security=[{}],
 )
-async def dev_token(api: Context, data: TokenRequest) -> Token:
+async def dev_token(api: Context, data: JSONBody[TokenRequest]) -> Token:
     """Only with `--dev`, and only from loopback and this server's own pages; elsewhere it does not exist."""
     auth = api.hub.config.auth
     if auth.hmac_secret is None:

@@ -64,7 +64,7 @@ def _payloads(value: Any) -> Iterator[tuple[str, bytes]]:
     if (data := getattr(value, "data", None)) is not None:
         yield "data", bytes(data)
     for place, item in enumerate(getattr(value, "items", ())):
-        yield f"items.{place}.data", bytes(item.data)
+        yield f"items[{place}].data", bytes(item.data)
 
 
 class StrictBody(AbstractDTO[Any]):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from hubbub.api.context import Context
+from hubbub.api.parameters import ChannelInPath, PageLimit
 from hubbub.api.paths import decoded
 from hubbub.api.schemas import ChannelPage
 from hubbub.auth.channels import check_channel
@@ -15,15 +16,6 @@ from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub import operations
 from hubbub.hub.operations import ChannelInfo
 from hubbub.model import History, Position, Presence
-
-PAGE = 1_000
-Name = Annotated[
-    str,
-    Parameter(
-        description="Name of the channel, percent-encoded. Slashes may stand as they are.",
-    ),
-]
-Limit = Annotated[int, Parameter(ge=0, description="At most so many.")]
 
 
 def position(text: str) -> Position:
@@ -39,8 +31,8 @@ def position(text: str) -> Position:
 @get("/channels", operation_id="listChannels", tags=["Channels"], summary="List channels")
 async def channels(
     api: Context,
-    prefix: Annotated[str, Parameter(description="What the names begin with.")] = "",
-    limit: Annotated[int, Parameter(ge=1, le=PAGE, description="At most so many.")] = 100,
+    prefix: Annotated[str, QueryParameter(description="What the names begin with.")] = "",
+    limit: PageLimit = 100,
 ) -> ChannelPage:
     """Channels with subscribers or a log, as this node sees them."""
     found = await operations.channel_list(api.hub, prefix, limit + 1)
@@ -48,7 +40,7 @@ async def channels(
 
 
 @get("/channels/{name:str}", operation_id="getChannel", tags=["Channels"], summary="Look at a channel")
-async def channel(api: Context, name: Name) -> ChannelInfo:
+async def channel(api: Context, name: ChannelInPath) -> ChannelInfo:
     """Subscribers on this node, the head of the log and who is there. A channel that nobody uses is no error."""
     return await operations.channel_info(api.hub, decoded(name, "channel"))
 
@@ -56,15 +48,15 @@ async def channel(api: Context, name: Name) -> ChannelInfo:
 @get("/channels/{name:str}/history", operation_id="getHistory", tags=["Channels"], summary="Read a log")
 async def history(
     api: Context,
-    name: Name,
+    name: ChannelInPath,
     since: Annotated[
         str | None,
-        Parameter(
+        QueryParameter(
             description="Position to start after (before, with `reverse`): `epoch:offset`.", required=False
         ),
     ] = None,
-    limit: Limit = 100,
-    reverse: Annotated[bool, Parameter(description="Newest first.")] = False,
+    limit: Annotated[int, QueryParameter(ge=0, description="At most so many.")] = 100,
+    reverse: Annotated[bool, QueryParameter(description="Newest first.")] = False,
 ) -> History:
     """Publications that are retained, oldest first. `complete` says whether nothing after `since` is missing."""
     wanted = decoded(name, "channel")
@@ -75,7 +67,7 @@ async def history(
 @get(
     "/channels/{name:str}/presence", operation_id="getPresence", tags=["Channels"], summary="See who is there"
 )
-async def presence(api: Context, name: Name) -> Presence:
+async def presence(api: Context, name: ChannelInPath) -> Presence:
     """Counts, and the members where the namespace keeps them and they are not too many."""
     wanted = decoded(name, "channel")
     check_channel(wanted, api.hub.config.limits.channel_length)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import heapq
-from typing import Annotated
 
 from litestar import get, post
-from litestar.params import Parameter
+from litestar.params import JSONBody
 
 from hubbub.api.context import Context
+from hubbub.api.parameters import After, PageLimit, SessionInPath, UserInPath
 from hubbub.api.paths import decoded
 from hubbub.api.schemas import ChannelRequest, DisconnectRequest, SessionPage, Sessions
 from hubbub.errors import DISCONNECTS, Disconnect, ErrorCode, HubbubError, reason
 from hubbub.hub import operations
 from hubbub.hub.operations import SessionInfo
 from hubbub.hub.session import Session
-
-PAGE = 1_000
-After = Annotated[str, Parameter(description="`next` of the page before.")]
-Limit = Annotated[int, Parameter(ge=1, le=PAGE, description="At most so many.")]
 
 
 def _page(sessions: list[Session], after: str, limit: int) -> SessionPage:
@@ -41,7 +37,7 @@ def _reason(request: DisconnectRequest | None) -> Disconnect:
 
 
 @get("/connections", operation_id="listConnections", tags=["Connections"], summary="List sessions")
-async def connections(api: Context, after: After = "", limit: Limit = 100) -> SessionPage:
+async def connections(api: Context, after: After = "", limit: PageLimit = 100) -> SessionPage:
     """All sessions of this node, those within their resume window too."""
     return _page(operations.sessions_of(api.hub), after, limit)
 
@@ -52,7 +48,7 @@ async def connections(api: Context, after: After = "", limit: Limit = 100) -> Se
     tags=["Connections"],
     summary="Look at a session",
 )
-async def connection(api: Context, session: str) -> SessionInfo:
+async def connection(api: Context, session: SessionInPath) -> SessionInfo:
     found = operations.sessions_of(api.hub, session=decoded(session, "session"))
     if not found:
         raise HubbubError(ErrorCode.NOT_FOUND, "there is no such session on this node", field="session")
@@ -66,7 +62,9 @@ async def connection(api: Context, session: str) -> SessionInfo:
     status_code=200,
     summary="End a session",
 )
-async def disconnect_session(api: Context, session: str, data: DisconnectRequest | None = None) -> Sessions:
+async def disconnect_session(
+    api: Context, session: SessionInPath, data: JSONBody[DisconnectRequest | None] = None
+) -> Sessions:
     why = _reason(data)
     ended = operations.disconnect(api.hub, session=decoded(session, "session"), reason=why)
     if not ended:
@@ -80,7 +78,9 @@ async def disconnect_session(api: Context, session: str, data: DisconnectRequest
     tags=["Users"],
     summary="List the sessions of a user",
 )
-async def user_connections(api: Context, user: str, after: After = "", limit: Limit = 100) -> SessionPage:
+async def user_connections(
+    api: Context, user: UserInPath, after: After = "", limit: PageLimit = 100
+) -> SessionPage:
     """A user who is not connected has none; that is no error."""
     return _page(operations.sessions_of(api.hub, decoded(user, "user")), after, limit)
 
@@ -92,7 +92,9 @@ async def user_connections(api: Context, user: str, after: After = "", limit: Li
     status_code=200,
     summary="End all sessions of a user",
 )
-async def disconnect_user(api: Context, user: str, data: DisconnectRequest | None = None) -> Sessions:
+async def disconnect_user(
+    api: Context, user: UserInPath, data: JSONBody[DisconnectRequest | None] = None
+) -> Sessions:
     """They cannot be resumed. The user may come back with a token, unless it is revoked."""
     return Sessions(operations.disconnect(api.hub, user=decoded(user, "user"), reason=_reason(data)))
 
@@ -104,7 +106,7 @@ async def disconnect_user(api: Context, user: str, data: DisconnectRequest | Non
     status_code=200,
     summary="Put a user's sessions into a channel",
 )
-async def subscribe_user(api: Context, user: str, data: ChannelRequest) -> Sessions:
+async def subscribe_user(api: Context, user: UserInPath, data: JSONBody[ChannelRequest]) -> Sessions:
     """Each session is told by a `subscribed` push. Sessions that the user opens later are not in the channel."""
     return Sessions(await operations.subscribe_user(api.hub, decoded(user, "user"), data.channel))
 
@@ -116,7 +118,7 @@ async def subscribe_user(api: Context, user: str, data: ChannelRequest) -> Sessi
     status_code=200,
     summary="Take a user's sessions out of a channel",
 )
-async def unsubscribe_user(api: Context, user: str, data: ChannelRequest) -> Sessions:
+async def unsubscribe_user(api: Context, user: UserInPath, data: JSONBody[ChannelRequest]) -> Sessions:
     """Answers how many were in it; each is told by an `unsubscribed` push."""
     return Sessions(await operations.unsubscribe_user(api.hub, decoded(user, "user"), data.channel))
 

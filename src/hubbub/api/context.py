@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from hubbub.auth.api_keys import ApiKeys
 from hubbub.auth.revocation import Revocations
@@ -23,5 +23,5 @@ class ApiContext:
     revocations: Revocations | None = None
 
 
-Context = Annotated[ApiContext, Dependency(skip_validation=True)]
+Context = NamedDependency[SkipValidation[ApiContext]]
 """The annotation by which a route asks for the context."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, Router, get
+from litestar.params import FromPath
 
 from hubbub import __version__
 from hubbub.api.asyncapi import asyncapi_document
@@ -95,7 +96,7 @@ async def docs(api: Context) -> Response[str]:
 
 
 @get("/docs/{name:str}", include_in_schema=False)
-async def static(api: Context, request: Request[Any, Any, Any], name: str) -> Response[bytes]:
+async def static(api: Context, request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
     """A file of the reference page, compressed for those who take it so."""
     _shown(api)
     if name not in MEDIA_TYPES:

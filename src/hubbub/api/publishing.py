@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
 
 import msgspec
 from litestar import post
-from litestar.params import Parameter
+from litestar.params import JSONBody
 
 from hubbub.api.context import ApiContext, Context
 from hubbub.api.errors import body_of
+from hubbub.api.parameters import IdempotencyKey, SessionInPath, UserInPath
 from hubbub.api.paths import decoded
 from hubbub.api.schemas import (
     BatchRequest,
@@ -26,15 +26,6 @@ from hubbub.broker.base import Accepted
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub import operations
 from hubbub.hub.commands import check_name
-
-IdempotencyKey = Annotated[
-    str | None,
-    Parameter(
-        header="Idempotency-Key",
-        required=False,
-        description="The same as `key` in the body; for a batch, a key for each item that has none.",
-    ),
-]
 
 
 def _key(context: ApiContext, header: str | None, body: str | None) -> str | None:
@@ -68,7 +59,9 @@ async def _publish(context: ApiContext, item: PublishRequest, key: str | None, s
 
 
 @post("/publish", operation_id="publish", tags=["Publish"], status_code=200, summary="Publish to a channel")
-async def publish(api: Context, data: PublishRequest, idempotency_key: IdempotencyKey = None) -> Published:
+async def publish(
+    api: Context, data: JSONBody[PublishRequest], idempotency_key: IdempotencyKey = None
+) -> Published:
     """Append to the channel's log, where one is kept, and send to all subscribers."""
     return await _publish(api, data, _key(api, idempotency_key, data.key))
 
@@ -80,7 +73,9 @@ async def publish(api: Context, data: PublishRequest, idempotency_key: Idempoten
     status_code=200,
     summary="Publish many at once",
 )
-async def batch(api: Context, data: BatchRequest, idempotency_key: IdempotencyKey = None) -> Outcomes:
+async def batch(
+    api: Context, data: JSONBody[BatchRequest], idempotency_key: IdempotencyKey = None
+) -> Outcomes:
     """Publish the items in their order; each has its own outcome. With an `Idempotency-Key` the whole batch can be sent
     again: what was published is not published again, and what failed is tried again."""
     operations.check_batch(api.hub, len(data.items), "items")
@@ -106,7 +101,9 @@ async def batch(api: Context, data: BatchRequest, idempotency_key: IdempotencyKe
     status_code=200,
     summary="Publish the same to many channels",
 )
-async def broadcast(api: Context, data: BroadcastRequest, idempotency_key: IdempotencyKey = None) -> Outcomes:
+async def broadcast(
+    api: Context, data: JSONBody[BroadcastRequest], idempotency_key: IdempotencyKey = None
+) -> Outcomes:
     """One outcome for each channel, in their order; one that is refused does not stop the others."""
     key = _key(api, idempotency_key, data.key)
     accepted = await operations.broadcast(api.hub, data.channels, data.event, data.data, key=key)
@@ -128,7 +125,7 @@ async def broadcast(api: Context, data: BroadcastRequest, idempotency_key: Idemp
     summary="Send to all sessions of a user",
 )
 async def to_user(
-    api: Context, user: str, data: DirectRequest, idempotency_key: IdempotencyKey = None
+    api: Context, user: UserInPath, data: JSONBody[DirectRequest], idempotency_key: IdempotencyKey = None
 ) -> Sessions:
     """Multicast. Sessions whose clients are away get it when they are back within the resume window."""
     name = decoded(user, "user")
@@ -147,7 +144,10 @@ async def to_user(
     summary="Send to one session",
 )
 async def to_session(
-    api: Context, session: str, data: DirectRequest, idempotency_key: IdempotencyKey = None
+    api: Context,
+    session: SessionInPath,
+    data: JSONBody[DirectRequest],
+    idempotency_key: IdempotencyKey = None,
 ) -> Sessions:
     """Unicast. A session whose client is away gets it when it is back within the resume window."""
     name = decoded(session, "session")
