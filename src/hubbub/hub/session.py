@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -281,13 +281,12 @@ class Session:
             elif not isinstance(push, model.Join | model.Leave):
                 self.push(push)
 
-    def _write(self, connection: Connection, payloads: Iterable[Payload]) -> None:
+    def _write(self, connection: Connection, payloads: Sequence[Payload]) -> None:
+        frame = connection.framing(payloads)
         metrics = self.hub.metrics
-        for payload in payloads:
-            frame = connection.framing((payload,))
-            metrics.messages_out += 1
-            metrics.bytes_out += len(frame)
-            connection.write(frame)
+        metrics.messages_out += len(payloads)
+        metrics.bytes_out += len(frame)
+        connection.write(frame)
 
     def fail(self, error: HubbubError) -> None:
         """The peer broke its protocol: say what was wrong, then end the connection."""

@@ -68,5 +68,6 @@ async def running_server(
     try:
         yield RunningServer(app, host, port)
     finally:
-        await app.stop()
+        await app.asgi.close()
         await listener.close()
+        await app.stop()

@@ -91,8 +91,11 @@ class Admission:
         room = soft - limits.reserved_descriptors if soft != resource.RLIM_INFINITY else limits.connections
         self.capacity = max(0, min(limits.connections, room))
         self.total = 0
+        self.spare = 0
+        self._spare_capacity = limits.reserved_descriptors // 2
         self._per_ip = limits.connections_per_ip
         self._exempt_loopback = config.dev
+        self._proxies = Proxies(config.server.trusted_proxies)
         self._addresses: Counter[str] = Counter()
         self._metrics = metrics
 
@@ -101,12 +104,39 @@ class Admission:
         if self.total >= self.capacity:
             self._metrics.rejected["connections"] += 1
             return False
-        if self._addresses[address] >= self._per_ip and not (self._exempt_loopback and is_loopback(address)):
-            self._metrics.rejected["connections_per_ip"] += 1
+        if not self._has_room(address):
             return False
         self.total += 1
         self._addresses[address] += 1
         return True
+
+    def rename(self, address: str, real: str) -> bool:
+        """A connection admitted as a proxy's is `real`'s: count it there; False, and unchanged, above the limit."""
+        if real != address:
+            if not self._has_room(real):
+                return False
+            self.leave(address)
+            self.total += 1
+            self._addresses[real] += 1
+        return True
+
+    def _has_room(self, address: str) -> bool:
+        if self._addresses[address] < self._per_ip or self._proxies.trusts(address):
+            return True
+        if self._exempt_loopback and is_loopback(address):
+            return True
+        self._metrics.rejected["connections_per_ip"] += 1
+        return False
+
+    def enter_spare(self) -> bool:
+        """Count a connection above the limits, which may only ask for health and metrics; False if too many do."""
+        if self.spare >= self._spare_capacity:
+            return False
+        self.spare += 1
+        return True
+
+    def leave_spare(self) -> None:
+        self.spare -= 1
 
     def leave(self, address: str) -> None:
         self.total -= 1

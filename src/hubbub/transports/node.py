@@ -8,6 +8,7 @@ from typing import Protocol
 
 from hubbub.clock import Clock
 from hubbub.config import Config
+from hubbub.errors import Disconnect
 from hubbub.hub.hub import Hub
 from hubbub.hub.limits import Rate
 from hubbub.protocols.base import ProtocolEntry
@@ -20,6 +21,15 @@ STALL = 1.0
 
 class Flushable(Protocol):
     def flush(self) -> None: ...
+
+
+class WebSocket(Protocol):
+    """What the end of the server needs of an open WebSocket."""
+
+    def close(self, reason: Disconnect) -> None: ...
+
+    def cut(self) -> None:
+        """Drop the link at once."""
 
 
 class Beating(Protocol):
@@ -45,6 +55,7 @@ class Node:
         self.wheel = Wheel(clock, self.metrics)
         self.control_rate = Rate(config.limits.control_rate, config.limits.control_burst)
         self.queued_bytes = 0
+        self.websockets: set[WebSocket] = set()
         self._dirty: list[Flushable] = []
         self.metrics.gauges["queue_bytes"] = lambda: self.queued_bytes
 

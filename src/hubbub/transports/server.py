@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import http
+import math
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httptools
@@ -19,18 +19,28 @@ from uvicorn.server import ServerState
 
 from hubbub.auth.base import ConnectionInfo
 from hubbub.errors import DRAIN, ErrorCode
+from hubbub.hub.session import Session
 from hubbub.model import Advice
 from hubbub.protocols.base import Framing
 from hubbub.transports import framing as wire
 from hubbub.transports.deflate import negotiate
 from hubbub.transports.frames import FrameParser
 from hubbub.transports.handshake import HandshakeError, accept_key, check_upgrade
+from hubbub.transports.http import TRANSPORT
+from hubbub.transports.kernel import tune
 from hubbub.transports.node import Node
-from hubbub.transports.websocket import WebSocketConnection, tune
+from hubbub.transports.websocket import WebSocketConnection
 
 log = structlog.get_logger("hubbub.server")
 
 WEBSOCKET_PATH = b"/v1/ws"
+KEEP_ALIVE = 30
+"""Seconds for which an HTTP connection may be idle between requests."""
+LINGER = 1.0
+"""Seconds for which a refused client may still send, so that it comes to read the answer."""
+LINGER_BYTES = 1_048_576
+GRACE = 5.0
+"""Seconds that the end of the server waits for answers under way and for peers to close."""
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -48,121 +58,192 @@ class HttpConnection(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._admitted: str | None = None
-        self._head_bytes = 0
-        self._in_head = True
-        self._deadline: float | None = None
+        self._spare = False
         self._refused = False
+        self._upgrading = False
+        self._in_head = True
+        self._head_bytes = 0  # of the head so far, as it has been parsed
+        self._idle_bytes = 0  # read since the last head or piece of a body was complete
+        self._began = 0.0  # when the head began to come
+        self._deadline: float | None = None
+        self._due = math.inf  # when the wheel calls next
+
+    # --- life ---------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         address = self.client[0] if self.client else ""
-        node = self.node
-        tune(transport, node.config.limits.write_timeout)
-        if node.admission.enter(address):
+        tune(transport, self.node.config.limits.write_timeout)
+        if self.node.admission.enter(address):
             self._admitted = address
-        elif node.admission.total >= node.admission.capacity + node.config.limits.reserved_descriptors // 2:
+        elif self.node.admission.enter_spare():
+            # Above the limit the request is read all the same, so that health and metrics are answered.
+            self._spare = True
+        else:
+            self._refused = True
             transport.abort()
             return
-        # Above the limit the request is read all the same, so that health and metrics are answered.
-        self._deadline = node.clock.monotonic() + node.config.limits.handshake_timeout
-        node.wheel.add(self, self._deadline)
+        self._begin_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()
         self._deadline = None
         if self._admitted is not None:
             self.node.admission.leave(self._admitted)
             self._admitted = None
+        if self._spare:
+            self.node.admission.leave_spare()
+            self._spare = False
+
+    def _begin_head(self) -> None:
+        self._began = self.node.clock.monotonic()
+        self._expect_by(self._began + self.node.config.limits.handshake_timeout)
+
+    def _expect_by(self, deadline: float) -> None:
+        self._deadline = deadline
+        if deadline < self._due:
+            self._due = deadline
+            self.node.wheel.add(self, deadline)
 
     def beat(self, now: float) -> float | None:
-        """The wheel's question: is a request's head overdue?"""
+        """The wheel's question: is a request's head overdue, or a refused client still here?"""
+        if now < self._due:
+            return None  # another entry in the wheel stands for this connection
+        self._due = math.inf
         if self._deadline is None:
             return None
+        if now >= self._deadline and self._answering:
+            self._deadline = (
+                now + self.node.config.limits.handshake_timeout
+            )  # the next request waits its turn
         if now < self._deadline:
-            return self._deadline
-        self.node.metrics.rejected["handshake_timeout"] += 1
+            self._due = self._deadline
+            return self._due
         self._deadline = None
-        if self._head_bytes:
-            self.refuse(408, "the request's head took longer than limits.handshake_timeout")
-        else:
+        if self._refused:
             self.transport.abort()
+            return None
+        self.node.metrics.rejected["handshake_timeout"] += 1
+        if not self._idle_bytes:
+            self.transport.abort()
+            return None
+        self.refuse(408, "the request's head took longer than limits.handshake_timeout")
         return None
 
+    @property
+    def _answering(self) -> bool:
+        """Whether an answer is under way."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    # --- in -----------------------------------------------------------------------------------------------
+
     def data_received(self, data: bytes) -> None:
+        self._idle_bytes += len(data)
         if self._refused:
+            if self._idle_bytes > LINGER_BYTES:
+                self.transport.abort()
             return
         if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > self.node.config.limits.header_bytes and self._head_too_large(data):
-                return
-        self._unset_keepalive_if_required()
+            # Not so in a body: bytes of one that is answered already must not keep the connection.
+            self._unset_keepalive_if_required()
+            if self._deadline is None:
+                self._begin_head()
+        self._parse(data)
+        if self._idle_bytes > self.node.config.limits.header_bytes and not self._refused:
+            self._head_too_large()  # or a trailer, or a chunk's extension, that does not end
+
+    def _parse(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             if self._refused:
                 return
-            if self._should_upgrade():
-                self._upgrade(data[upgrade.args[0] :] if upgrade.args else b"")
+            rest = data[upgrade.args[0] :] if upgrade.args else b""
+            self._idle_bytes = 0
+            if self._wants_websocket():
+                self._upgrade(rest)
             else:
-                self.refuse(400, "unsupported upgrade")
+                self._ignore_upgrade(rest)
         except httptools.HttpParserError:
             if not self._refused:
                 self.refuse(400, "invalid HTTP request")
 
-    def _head_too_large(self, data: bytes) -> bool:
-        # A body may follow the head in the same read: what counts is where the head ends.
-        end = data.find(b"\r\n\r\n")
-        limit = self.node.config.limits.header_bytes
-        if end >= 0 and self._head_bytes - len(data) + end <= limit:
-            return False
+    def _head_too_large(self) -> None:
         self.node.metrics.rejected["header_bytes"] += 1
+        limit = self.node.config.limits.header_bytes
         self.refuse(431, f"the request's head is larger than limits.header_bytes = {limit}")
-        return True
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._upgrading = False
         self._in_head = True
+        self._head_bytes = 0
         if self._deadline is None:
-            self._deadline = self.node.clock.monotonic() + self.node.config.limits.handshake_timeout
-            self.node.wheel.add(self, self._deadline)
+            self._begin_head()
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
+        self._count_head(len(name) + len(value) + 4)
         if len(self.headers) > self.node.config.limits.headers and not self._refused:
             self.node.metrics.rejected["headers"] += 1
             self.refuse(431, f"more than limits.headers = {self.node.config.limits.headers} headers")
+
+    def _count_head(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > self.node.config.limits.header_bytes and not self._refused:
+            self._head_too_large()
 
     def on_headers_complete(self) -> None:
         if self._refused:
             return
         self._in_head = False
-        self._head_bytes = 0
+        self._idle_bytes = 0
         self._deadline = None
-        self.scope["client"] = self.client
+        self.scope["method"] = self.parser.get_method().decode("ascii")
+        self.scope["http_version"] = self.parser.get_http_version()
+        self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]
         if self.client is not None:
             address, scheme = self.node.proxies.client(self.client[0], self.scheme or "http", self.headers)
             self.scope["client"] = (address, self.client[1])
             self.scope["scheme"] = "https" if scheme == "https" else "http"
         if self._admitted is None and not _operational(self.url):
             self.refuse(503, "connection limit reached", ((b"Retry-After", b"5"),))
-            return
-        super().on_headers_complete()
+        elif self.scope["method"] == "CONNECT":
+            self.refuse(405, "this server is not a proxy", ((b"Allow", b"GET, POST"),))
+        elif self.parser.should_upgrade():
+            self._upgrading = True  # `_parse` goes on
+        else:
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        self._idle_bytes = 0
         if not self._refused:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if not self._refused:
-            super().on_message_complete()
+        if self._refused or self._upgrading:
+            return
+        super().on_message_complete()
+        self._in_head = True
+        self._idle_bytes = 0
+
+    # --- refusals -----------------------------------------------------------------------------------------
 
     def refuse(self, status: int, message: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         """Answer with a plain sentence and close."""
         self._refused = True
         self._deadline = None
+        self._idle_bytes = 0
         if self.transport.is_closing():
             return
         self.node.metrics.http_requests[f"{status // 100}xx"] += 1
+        if self._answering and not self._take_over():
+            return
         body = message.encode() + b"\n"
         lines = [
             b"HTTP/1.1 %d %s" % (status, http.HTTPStatus(status).phrase.encode()),
@@ -172,27 +253,60 @@ class HttpConnection(HttpToolsProtocol):
             *(name + b": " + value for name, value in headers),
         ]
         self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
-        self.transport.close()
+        if self.transport.can_write_eof():
+            # To close with bytes unread would reset the connection, and the client might never see the answer.
+            self.transport.write_eof()
+            self._expect_by(self.node.clock.monotonic() + LINGER)
+        else:
+            self.transport.close()
 
-    # --- WebSocket ----------------------------------------------------------------------------------------
+    def _take_over(self) -> bool:
+        """Whether the answer under way can be replaced: a sentence in the middle of it would be taken for a part."""
+        if not self.cycle.more_body:
+            self.cycle.keep_alive = False  # what is refused came after that request: its answer is the last
+            return False
+        if self.cycle.response_started or self.pipeline:
+            self.transport.close()
+            return False
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+        return True
+
+    # --- upgrades -----------------------------------------------------------------------------------------
+
+    def _wants_websocket(self) -> bool:
+        return any(name == b"upgrade" and b"websocket" in value.lower() for name, value in self.headers)
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """An upgrade that is not known here, such as `h2c`, is passed over (RFC 9110, section 7.8): the request is
+        read again without it, because the parser takes what follows an upgrade for another protocol."""
+        head = [
+            b" ".join(
+                (self.scope["method"].encode(), self.url, b"HTTP/" + self.scope["http_version"].encode())
+            )
+        ]
+        for name, value in self.headers:
+            if name == b"connection":
+                value = b"close" if b"close" in value.lower() else b"keep-alive"
+            if name != b"upgrade":
+                head.append(name + b": " + value)
+        self.parser = httptools.HttpRequestParser(self)
+        self._parse(b"\r\n".join(head) + b"\r\n\r\n" + rest)
 
     def _upgrade(self, rest: bytes) -> None:
         """Judge the handshake and hand the socket over; `rest` is what the client sent behind its request."""
         node, config = self.node, self.node.config
-        path = httptools.parse_url(self.url).path
         headers = dict(self.headers)
         origin = headers[b"origin"].decode("latin-1") if b"origin" in headers else None
         host = headers.get(b"host", b"").decode("latin-1") or None
-        address, scheme = self.client[0] if self.client else "", str(self.scheme or "http")
-        address, scheme = node.proxies.client(address, scheme, self.headers)
+        address, scheme = self.scope["client"][0] if self.scope["client"] else "", self.scope["scheme"]
         try:
-            if path != WEBSOCKET_PATH:
+            if self._answering:
+                raise HandshakeError(400, "an upgrade cannot be asked for while another answer is under way")
+            if _path(self.url) != WEBSOCKET_PATH:
                 raise HandshakeError(404, f"WebSockets are at {WEBSOCKET_PATH.decode()}")
-            if (
-                self._admitted is None
-                or len(node.hub.sessions) - len(node.hub.detached) + (config.limits.unauthenticated)
-                <= node.metrics.connections_total()
-            ):
+            authenticated = len(node.hub.sessions) - len(node.hub.detached)
+            if node.metrics.connections_total() - authenticated >= config.limits.unauthenticated:
                 node.metrics.rejected["unauthenticated"] += 1
                 raise HandshakeError(503, "too many connections", [(b"Retry-After", b"1")])
             if node.hub.draining:
@@ -204,6 +318,8 @@ class HttpConnection(HttpToolsProtocol):
             upgrade = check_upgrade(
                 self.scope["method"], self.scope["http_version"], self.headers, list(node.by_subprotocol)
             )
+            if self._admitted is None or not node.admission.rename(self._admitted, address):
+                raise HandshakeError(503, "too many connections", [(b"Retry-After", b"5")])
         except HandshakeError as error:
             self.refuse(error.status, error.message, tuple(error.headers))
             return
@@ -234,8 +350,7 @@ class HttpConnection(HttpToolsProtocol):
             user_agent=sys.intern(headers.get(b"user-agent", b"").decode("latin-1")[:256]),
             headers=tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in self.headers),
         )
-        assert self._admitted is not None
-        admitted, self._admitted = self._admitted, None
+        self._admitted = None  # the WebSocket gives the place back
         self._deadline = None
         self.connections.discard(self)
         transport = self.transport
@@ -247,8 +362,9 @@ class HttpConnection(HttpToolsProtocol):
             framing,
             FrameParser(config.limits.message_bytes, config.limits.fragments, inflater),
             info,
-            address=admitted,
+            address=address,
             binary=entry.binary,
+            deadline=self._began + config.limits.handshake_timeout,
         )
         transport.set_protocol(connection)
         self.parser = None  # type: ignore[assignment]  # as connection_lost does
@@ -258,6 +374,14 @@ class HttpConnection(HttpToolsProtocol):
 
 def _operational(url: bytes) -> bool:
     return url.startswith((b"/health/", b"/metrics"))
+
+
+def _path(url: bytes) -> bytes | None:
+    try:
+        path: bytes | None = httptools.parse_url(url).path
+    except httptools.HttpParserInvalidURLError:
+        return None
+    return path
 
 
 class Listener(uvicorn.Server):
@@ -277,32 +401,62 @@ class Listener(uvicorn.Server):
             proxy_headers=False,
             server_header=False,
             backlog=node.config.server.backlog,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=5,
+            timeout_keep_alive=KEEP_ALIVE,
         )
         config.load()
         config.ssl = tls
-        config.ws_protocol_class = WebSocketConnection  # only asked whether there is one
         super().__init__(config)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
     async def start(self) -> None:
         """Listen; from here on connections come."""
-        self.lifespan = self.config.lifespan_class(self.config)
-        await self.startup(sockets=[self._sock])
-        self._ticker = asyncio.get_running_loop().create_task(self.main_loop())
+        loop, config, tls = asyncio.get_running_loop(), self.config, self.config.ssl
+
+        def connection() -> asyncio.Protocol:
+            made: asyncio.Protocol = config.http_protocol_class(  # type: ignore[call-arg]
+                config=config, server_state=self.server_state, app_state={}, _loop=loop
+            )
+            return made
+
+        await self.on_tick(0)  # the Date header
+        server = await loop.create_server(
+            connection,
+            sock=self._sock,
+            ssl=tls,
+            backlog=config.backlog,
+            # The limit covers the TLS handshake too, which ends before a connection is made.
+            ssl_handshake_timeout=max(self._node.config.limits.handshake_timeout, 0.1) if tls else None,
+            ssl_shutdown_timeout=LINGER if tls else None,
+        )
+        self.servers: list[asyncio.base_events.Server] = [server]
+        self._ticker = loop.create_task(self.main_loop())
 
     def stop_accepting(self) -> None:
         for server in self.servers:
             server.close()
 
     async def close(self) -> None:
-        self.should_exit = True
-        await self._ticker
-        await self.shutdown(sockets=[self._sock])
+        """Close what is open, give answers under way and peers `GRACE` seconds, and cut off what is left."""
+        self.stop_accepting()
+        self._sock.close()
+        self._ticker.cancel()
+        state, websockets = self.server_state, self._node.websockets
+        for connection in list(state.connections):
+            connection.shutdown()
+        for websocket in list(websockets):
+            websocket.close(DRAIN)
+        try:
+            async with asyncio.timeout(GRACE):
+                while state.connections or state.tasks or websockets:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            log.warning("cut off at the end", http=len(state.connections), websockets=len(websockets))
+        for task in list(state.tasks):
+            task.cancel()
+        for connection in list(state.connections):
+            connection.transport.abort()
+        for websocket in list(websockets):
+            websocket.cut()
+        await asyncio.gather(self._ticker, *state.tasks, return_exceptions=True)
 
 
 def listen(host: str, port: int, backlog: int) -> socket.socket:
@@ -320,8 +474,11 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
     return sock
 
 
-async def drain(node: Node, window: float, sleep: Callable[[float], Any]) -> None:
-    """Send everybody away: advice first, then closings spread over `window` seconds in equal slices."""
+async def drain(node: Node, window: float, sleep: Callable[[float], Awaitable[object]]) -> None:
+    """Send everybody away: advice first, then closings spread over `window` seconds in equal slices.
+
+    A session whose command is being handled is closed after the answer, or `GRACE` seconds after the window.
+    """
     hub = node.hub
     hub.draining = True
     sessions = [session for session in hub.sessions.values() if session.connection is not None]
@@ -330,8 +487,20 @@ async def drain(node: Node, window: float, sleep: Callable[[float], Any]) -> Non
     log.info("draining", sessions=len(sessions), window=window)
     slices = 20
     size = max(1, -(-len(sessions) // slices))
+    busy: list[Session] = []
     for at in range(0, len(sessions), size):
         await sleep(window / slices)
-        for session in sessions[at : at + size]:
-            if session.connection is not None:
-                session.connection.close(DRAIN)
+        busy += [session for session in sessions[at : at + size] if not _send_away(session)]
+    until = node.clock.monotonic() + GRACE
+    while busy and node.clock.monotonic() < until:
+        await sleep(0.05)
+        busy = [session for session in busy if not _send_away(session)]
+
+
+def _send_away(session: Session) -> bool:
+    """Close the session's connection; False if a command has to be answered first."""
+    if session.busy:
+        return False
+    if session.connection is not None:
+        session.connection.close(DRAIN)
+    return True

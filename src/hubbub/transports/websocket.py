@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import socket
 from typing import TYPE_CHECKING
 
 import structlog
@@ -27,6 +26,7 @@ from hubbub.model import DisconnectPush
 from hubbub.protocols.base import Codec, Framing, Payload
 from hubbub.transports import framing as wire
 from hubbub.transports.frames import Binary, Close, FrameError, FrameParser, Ping, Pong, Text
+from hubbub.transports.kernel import sent
 from hubbub.transports.node import Node, jittered
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class WebSocketConnection(asyncio.Protocol):
         "_closing",
         "_control_tat",
         "_counted",
+        "_deadline",
         "_dirty",
         "_due",
         "_heard",
@@ -56,9 +57,11 @@ class WebSocketConnection(asyncio.Protocol):
         "_parser",
         "_paused_at",
         "_paused_size",
+        "_ping_end",
         "_pinged",
         "_queued",
         "_reading",
+        "_sent",
         "_socket",
         "codec",
         "framing",
@@ -78,7 +81,9 @@ class WebSocketConnection(asyncio.Protocol):
         *,
         address: str,
         binary: bool,
+        deadline: float,
     ) -> None:
+        """`address` was admitted and is given back at the end; `connect` must have come by `deadline` (monotonic)."""
         self._node = node
         self._socket: asyncio.Transport | None = socket_transport
         self._parser = parser
@@ -97,15 +102,17 @@ class WebSocketConnection(asyncio.Protocol):
         self._paused_size = 0
         self._reading = True
         self._pinged: float | None = None
+        self._ping_end = 0  # where in the stream of sent bytes the last ping ends
+        self._sent = 0  # how much of that stream the peer had acknowledged when last asked
         self._control_tat = 0.0
-        now = node.clock.monotonic()
-        self._heard = now
+        self._heard = node.clock.monotonic()
         socket_transport.set_write_buffer_limits(high=HIGH_WATER)
         node.metrics.connections[self.transport, self.protocol] += 1
         node.metrics.connections_opened[self.transport, self.protocol] += 1
+        node.websockets.add(self)
         node.hub.open(self, info)
-        self._due = now + node.config.limits.handshake_timeout
-        node.wheel.add(self, self._due)
+        self._deadline = self._due = deadline
+        node.wheel.add(self, deadline)
 
     # --- in ---------------------------------------------------------------------------------------------
 
@@ -131,6 +138,9 @@ class WebSocketConnection(asyncio.Protocol):
                 return
         if fault is not None:
             self.close(fault.disconnect, str(fault))
+            # The peer's close frame cannot be read any more, so its end of the stream has to do.
+            if self._socket is not None and self._socket.can_write_eof() and not self._socket.is_closing():
+                self._socket.write_eof()
 
     def _message(self, data: bytes, binary: bool) -> None:
         metrics, session = self._node.metrics, self.session
@@ -182,19 +192,17 @@ class WebSocketConnection(asyncio.Protocol):
         if transport is None:
             outbox.clear()
         elif self._paused_at is not None:
-            self._count_queued(transport)
+            self._count_queued()
         elif outbox:
-            if len(outbox) == 1:
-                transport.write(outbox[0])
-            else:
-                transport.write(b"".join(outbox))
-            outbox.clear()
+            data = outbox[0] if len(outbox) == 1 else b"".join(outbox)
+            outbox.clear()  # first, because `write` may call `pause_writing`, which counts what is in it
+            transport.write(data)
 
     def pause_writing(self) -> None:
         assert self._socket is not None
         self._paused_at = self._node.clock.monotonic()
         self._paused_size = self._socket.get_write_buffer_size()
-        self._count_queued(self._socket)
+        self._count_queued()
         self._call_at(self._paused_at + self._node.config.limits.write_timeout)
 
     def resume_writing(self) -> None:
@@ -202,13 +210,17 @@ class WebSocketConnection(asyncio.Protocol):
         self._uncount()
         self.flush()
 
-    def _count_queued(self, transport: asyncio.Transport) -> None:
-        """A slow reader: what waits, in the socket's buffer and here, is counted, and bounded."""
+    def _count_queued(self) -> None:
+        """A slow reader: what waits here behind the bytes that the socket holds is counted, and bounded.
+
+        The socket's own buffer is what one turn wrote to a peer that was keeping up, perhaps one answer larger than
+        the limit: that much is given `write_timeout`.
+        """
         new = sum(map(len, self._outbox[self._counted :]))
         self._counted = len(self._outbox)
         self._queued += new
         self._node.queued_bytes += new
-        if self._queued + transport.get_write_buffer_size() > self._node.config.limits.queue_bytes:
+        if self._queued > self._node.config.limits.queue_bytes:
             self._node.metrics.rejected["queue_bytes"] += 1
             self.abort(SLOW)
 
@@ -250,31 +262,45 @@ class WebSocketConnection(asyncio.Protocol):
                 return self._closing
             transport.abort()
             return None
+        interval, timeout = config.heartbeat.ping_interval, config.heartbeat.ping_timeout
         session = self.session
         if session is not None and not session.id:
+            if now < self._deadline:
+                return self._deadline
             self._node.metrics.rejected["handshake_timeout"] += 1
             self.close(CONNECT_TIMEOUT)
             return now + CLOSING_TIMEOUT
-        write_deadline = math.inf
-        if self._paused_at is not None:
+        if (
+            self._paused_at is not None
+        ):  # a ping would wait behind all that is queued; progress is what counts
+            self._pinged = None
             if self._stalled(transport, now):
                 return None
-            write_deadline = self._paused_at + config.limits.write_timeout
-        interval, timeout = config.heartbeat.ping_interval, config.heartbeat.ping_timeout
+            return min(self._paused_at + config.limits.write_timeout, now + (interval or IDLE_BEAT))
         if interval <= 0:
-            return min(write_deadline, now + IDLE_BEAT)
+            return now + IDLE_BEAT
         if not self._reading:
-            return min(write_deadline, now + interval)  # its bytes wait unread: silence means nothing
+            return now + interval  # its bytes wait unread: silence means nothing
         if self._pinged is not None:
             if now - self._pinged >= timeout:
-                self.abort(NO_PONG)
-                return None
-            return min(write_deadline, self._pinged + timeout)
+                if not self._ping_advances(transport):
+                    self.abort(NO_PONG)
+                    return None
+                self._pinged = now
+            return self._pinged + timeout
         if now - self._heard < interval * 0.9:
-            return min(write_deadline, self._heard + jittered(interval))
+            return self._heard + jittered(interval)
         self._pinged = now
+        self._sent, waiting = sent(transport)
+        self._ping_end = self._sent + waiting + sum(map(len, self._outbox)) + len(wire.PING)
         self.write(wire.PING)
-        return min(write_deadline, now + timeout)
+        return now + timeout
+
+    def _ping_advances(self, transport: asyncio.Transport) -> bool:
+        """Whether the ping is still on its way behind other bytes, and those move: a slow reader, not a dead one."""
+        before = self._sent
+        self._sent, _ = sent(transport)
+        return before < self._sent < self._ping_end
 
     def _stalled(self, transport: asyncio.Transport, now: float) -> bool:
         """Whether the slow reader took nothing for `write_timeout`; then it is gone."""
@@ -317,6 +343,11 @@ class WebSocketConnection(asyncio.Protocol):
         self._end(resumable=reason.resumable)
         self._socket.abort()
 
+    def cut(self) -> None:
+        """Drop the link at once, whatever is still to be written."""
+        if self._socket is not None:
+            self._socket.abort()
+
     def _end(self, *, resumable: bool) -> None:
         """From here on nothing is read but the peer's close frame, and the session is on its own."""
         self._closing = self._node.clock.monotonic() + CLOSING_TIMEOUT
@@ -346,6 +377,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._socket = None
+        self._node.websockets.discard(self)
         self._outbox.clear()
         self._uncount()
         self._node.admission.leave(self._address)
@@ -353,13 +385,3 @@ class WebSocketConnection(asyncio.Protocol):
         session, self.session = self.session, None
         if session is not None and session.connection is self:
             self._node.hub.detach(session)
-
-
-def tune(transport: asyncio.Transport, user_timeout: float) -> None:
-    """Options of an accepted socket: no delay, and the kernel's own limit for unacknowledged data (RFC 5482)."""
-    raw = transport.get_extra_info("socket")
-    if raw is None or raw.family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(user_timeout * 1000))

@@ -1,0 +1,166 @@
+"""A TCP proxy on loopback that treats what passes through it as a bad network would.
+
+async with FaultProxy("127.0.0.1", port) as proxy:
+    client = await RawClient.open("127.0.0.1", proxy.port)
+    proxy.to_client.black_hole = True      # from now on the client hears nothing, and TCP stays open
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import struct
+from dataclasses import dataclass
+from types import TracebackType
+
+CHUNK = 65_536
+
+
+@dataclass(slots=True)
+class Way:
+    """What happens to bytes that go one way; to be changed at any time.
+
+    `delay` and `jitter` are seconds for each chunk (the order is kept); `bandwidth` is bytes a second, 0 for no
+    bound; `slice` is how many bytes a write may have, 0 for any; `black_hole` swallows what comes; `frozen` stops
+    reading, so that TCP's window closes; after `reset_after` bytes the connection is reset, in the middle of a frame
+    perhaps. `passed` and `swallowed` count bytes.
+    """
+
+    delay: float = 0.0
+    jitter: float = 0.0
+    bandwidth: float = 0.0
+    slice: int = 0
+    black_hole: bool = False
+    frozen: bool = False
+    reset_after: int | None = None
+    passed: int = 0
+    swallowed: int = 0
+
+
+class _Link:
+    """One connection through the proxy."""
+
+    def __init__(self, client: socket.socket, server: socket.socket) -> None:
+        self.client = client
+        self.server = server
+        self.task: asyncio.Task[None] | None = None
+
+    def close(self) -> None:
+        self.client.close()
+        self.server.close()
+
+    def reset(self) -> None:
+        for sock in (self.client, self.server):
+            if sock.fileno() >= 0:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+
+class FaultProxy:
+    """Listens on a free port of loopback (`port`) and connects each client to `host:target`.
+
+    `to_server` and `to_client` hold for all connections, those that come later included. With `refusing` new ones
+    are reset at once. Use it as an async context manager; `seed` makes the jitter repeatable.
+    """
+
+    def __init__(self, host: str, target: int, *, seed: int = 0) -> None:
+        self.to_server = Way()
+        self.to_client = Way()
+        self.refusing = False
+        self.port = 0
+        self._target = (host, target)
+        self._random = random.Random(seed)
+        self._links: set[_Link] = set()
+        self._listener: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> FaultProxy:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        self._accepting = asyncio.create_task(self._accept(self._listener))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._accepting is not None
+        assert self._listener is not None
+        tasks = [self._accepting, *(link.task for link in self._links if link.task is not None)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._listener.close()
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open through the proxy."""
+        return len(self._links)
+
+    def reset(self) -> None:
+        """Reset all connections, on both sides, now."""
+        for link in self._links:
+            if link.task is not None:
+                link.task.cancel()
+            link.reset()
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            client, _ = await loop.sock_accept(listener)
+            server = socket.socket()
+            for sock in (client, server):
+                sock.setblocking(False)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            link = _Link(client, server)
+            if self.refusing:
+                link.reset()
+                continue
+            self._links.add(link)
+            link.task = asyncio.create_task(self._carry(link))
+
+    async def _carry(self, link: _Link) -> None:
+        try:
+            await asyncio.get_running_loop().sock_connect(link.server, self._target)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pump(link, link.client, link.server, self.to_server))
+                group.create_task(self._pump(link, link.server, link.client, self.to_client))
+        except* OSError:
+            link.reset()
+        finally:
+            link.close()
+            self._links.discard(link)
+
+    async def _pump(self, link: _Link, source: socket.socket, target: socket.socket, way: Way) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            while way.frozen:  # noqa: ASYNC110 (a flag that tests set as they please)
+                await asyncio.sleep(0.01)
+            data = await loop.sock_recv(source, CHUNK)
+            if way.black_hole:
+                way.swallowed += len(data)
+                if not data:
+                    return
+                continue
+            if not data:
+                target.shutdown(socket.SHUT_WR)
+                return
+            if way.delay or way.jitter:
+                await asyncio.sleep(max(0.0, way.delay + way.jitter * self._random.uniform(-1, 1)))
+            size = way.slice or (max(1, int(way.bandwidth / 50)) if way.bandwidth else len(data))
+            for at in range(0, len(data), size):
+                await self._write(link, target, way, data[at : at + size])
+
+    async def _write(self, link: _Link, target: socket.socket, way: Way, data: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        if way.reset_after is not None and way.passed + len(data) >= way.reset_after:
+            data = data[: max(0, way.reset_after - way.passed)]
+            await loop.sock_sendall(target, data)
+            way.passed += len(data)
+            # Let the bytes go out before the reset throws away what the peer has not read.
+            await asyncio.sleep(0.02)
+            raise ConnectionResetError("reset_after")
+        await loop.sock_sendall(target, data)
+        way.passed += len(data)
+        await asyncio.sleep(len(data) / way.bandwidth if way.bandwidth else 0)
