@@ -15,6 +15,7 @@ from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub.handlers import Handlers
 from hubbub.hub.hub import Hub
 from hubbub.model import Operation, Principal
+from hubbub.presence.base import PresenceStore
 from hubbub.presence.memory import MemoryPresence
 from hubbub.protocols.native import JsonCodec, MessagePackCodec
 from hubbub.telemetry.metrics import Metrics
@@ -56,13 +57,18 @@ class World:
     """Everything of one node but the sockets."""
 
     def __init__(
-        self, *, broker: Broker | None = None, clock: FakeClock | None = None, **settings: Any
+        self,
+        *,
+        broker: Broker | None = None,
+        presence: PresenceStore | None = None,
+        clock: FakeClock | None = None,
+        **settings: Any,
     ) -> None:
         settings.setdefault("default", OPEN)
         self.config = Config(**settings)
         self.clock = clock or FakeClock()
         self.broker: Broker = broker or memory_broker(self.clock)
-        self.presence = MemoryPresence(self.clock)
+        self.presence: PresenceStore = presence or MemoryPresence(self.clock)
         self.policy = OpenPolicy()
         self.handlers = Handlers()
         self.metrics = Metrics()
