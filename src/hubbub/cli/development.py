@@ -64,7 +64,7 @@ class Banner:
         token = sign(config, USER, lifetime, channels={"*": ["*"]} if wide else None)
         at = "" if (host, port) == (self._usual.host, self._usual.port) else f" --url {url}"
         # On a terminal a command is broken as a shell allows it; piped, each is one line.
-        turn = " \\\n    " if terminal else " "
+        turn = " \\\n  " if terminal else " "
         rows: list[tuple[str, str]] = [
             ("", f"Hubbub {__version__}, for development"),
             ("address", url),
@@ -83,9 +83,9 @@ class Banner:
             ),
             (
                 "publish",
-                f"curl {url}/v1/publish{turn}-H 'Authorization: Bearer {self._keys.api_key}'{turn}"
-                f"-H 'Content-Type: application/json'{turn}"
-                f'-d \'{{"channel": "{CHANNEL}", "data": {{"text": "hello"}}}}\'',
+                f"curl {url}/v1/publish{turn}-H 'Content-Type: application/json'{turn}"
+                f'-d \'{{"channel": "{CHANNEL}", "data": {{"text": "hello"}}}}\'{turn}'
+                f"-H 'Authorization: Bearer {self._keys.api_key}'",
             ),
         ]
         kept = (

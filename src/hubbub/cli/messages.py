@@ -52,6 +52,8 @@ def publish(
     """Publish to a channel by the server API."""
     from hubbub.cli.http import Api
 
+    if not data.isprintable() and any("\ud800" <= character <= "\udfff" for character in data):
+        raise Problem("DATA is not UTF-8.", "binary data goes as text, such as base64.")
     if data == "-" and key is not None:
         raise Problem("--key is for one publication, not for a line each.", "leave --key out.")
     if api_key is None:
@@ -235,8 +237,10 @@ class _Screen:
                     f"longer kept; going on after {event.position.epoch}:{event.position.offset}",
                 )
             case client.Reconnecting():
-                if event.attempt == 1 or event.delay > 1:
-                    self._say("33", f"connection lost ({event.reason}); trying again in {event.delay:.1f} s")
+                if event.attempt == 1:
+                    self._say("33", f"connection lost ({event.reason}); coming back")
+                elif event.delay > 1:
+                    self._say("33", f"no connection yet; attempt {event.attempt} in {event.delay:.0f} s")
             case client.Reconnected():
                 self._say("32", f"connected again, {'same' if event.resumed else 'new'} session")
 

@@ -65,6 +65,8 @@ def serve(
     server = _server(application, chosen, flagged=bool(dev or flags))
     sock = _listen(server.config)
     server.run(ready=banner, sock=sock)
+    if banner is not None:
+        print("  Stopped.")
 
 
 def _server(application: str | None, config: Config, *, flagged: bool) -> Hubbub:

@@ -30,7 +30,15 @@ from hubbub.client.failures import (
     refused,
     why,
 )
-from hubbub.errors import ABNORMAL, GOING_AWAY, Disconnect, ErrorCode, HubbubError, reason
+from hubbub.errors import (
+    ABNORMAL,
+    GOING_AWAY,
+    PROTOCOL_ERROR,
+    Disconnect,
+    ErrorCode,
+    HubbubError,
+    reason,
+)
 from hubbub.model import Connected, History, Position, Presence, Publication, Raw, Subscribed
 
 Token = str | Callable[[], str | Awaitable[str]] | None
@@ -356,6 +364,9 @@ class Client:
         except EndedError as error:
             await socket.close()
             return error.reason
+        except ValueError as error:
+            await socket.close(PROTOCOL_ERROR.code)
+            raise ClientError(f"{self.url} does not speak {wire.SUBPROTOCOL}: {error}") from error
         except ConnectionClosed:
             pass
         code = socket.close_code or ABNORMAL.code

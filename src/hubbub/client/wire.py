@@ -42,7 +42,7 @@ class _Head(msgspec.Struct):
     """Enough of an object to see what it is. A publication's id is text, a reply's a number."""
 
     type: str = ""
-    id: int | str | None = None
+    id: Any = None
 
 
 _REPLIES = frozenset(("connected", "published", "result", "error"))
@@ -65,12 +65,15 @@ def decode(text: str | bytes) -> Iterator[Reply | Push]:
     for line in (text.encode() if isinstance(text, str) else text).split(b"\n"):
         if not line.strip():
             continue
-        head = _decode_head(line)
-        # `subscribed` is an answer when it repeats an id, and a push when it does not.
-        if head.type in _REPLIES or (head.type == "subscribed" and head.id is not None):
-            yield _decode_reply(line)
-        elif head.type in _PUSHES:
-            yield _decode_push(line)
+        try:
+            head = _decode_head(line)
+            # `subscribed` is an answer when it repeats an id, and a push when it does not.
+            if head.type in _REPLIES or (head.type == "subscribed" and head.id is not None):
+                yield _decode_reply(line)
+            elif head.type in _PUSHES:
+                yield _decode_push(line)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise ValueError(f"not an object of {SUBPROTOCOL}: {error}") from error
 
 
 _PUSHES = frozenset(
