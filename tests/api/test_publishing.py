@@ -236,7 +236,7 @@ async def test_unicast_to_nobody_is_not_found_however_often(server: Server) -> N
         await server.refused(ErrorCode.NOT_FOUND, "POST", "/v1/connections/x/publish", body, field="session")
 
 
-@pytest.mark.parametrize("user", ["a/b", "a%b", "a b", "é\u4e2d", "..", "a?b#c", 'q"\\', "publish", "a:b@c"])
+@pytest.mark.parametrize("user", ["a/b", "a%b", "a b", "é\u4e2d", "...", "a?b#c", 'q"\\', "publish", "a:b@c"])
 async def test_users_may_have_odd_ids(server: Server, user: str) -> None:
     from hubbub.api.paths import encoded
 
