@@ -332,7 +332,7 @@ async def test_a_publish_during_resume_is_seen_exactly_once(live: str) -> None:
         if live == "late":
             world.faults.hold()
         elif live == "never":
-            world.faults.drop(2)
+            world.faults.drop(1, "a")
         await world.publish(1)
         await world.publish("b", channel="b")
 
