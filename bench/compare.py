@@ -184,6 +184,7 @@ def judged(found: dict[str, Found]) -> list[dict[str, Any]]:
             if ours is None or (goal.peer and not theirs):
                 continue
             value = ours / theirs if theirs else ours
+            each = [medians[server].get("server_each_us") for server in (US, goal.peer) if server]
             entries.append(
                 {
                     "row": name,
@@ -192,12 +193,19 @@ def judged(found: dict[str, Found]) -> list[dict[str, Any]]:
                     "peer": goal.peer,
                     "peer_value": theirs,
                     "value": value,
+                    "by_processor_time": _less(each) if goal.figure.endswith("_per_s") else None,
                     "limit": goal.limit,
                     "at_most": goal.most,
                     "met": goal.met(value),
                 }
             )
     return entries
+
+
+def _less(each: Sequence[float | None]) -> float | None:
+    """How many times less processor time we need than the peer: the same ratio, were both never interrupted."""
+    ours, theirs = each if len(each) == 2 else (None, None)
+    return theirs / ours if ours and theirs else None
 
 
 def machine() -> str:
@@ -222,15 +230,16 @@ def markdown(entries: Sequence[dict[str, Any]], found: dict[str, Found], about: 
     lines = [
         about,
         "",
-        "| measure | figure | Hubbub | peer | ratio or value | to reach | |",
-        "|---|---|--:|--:|--:|--:|---|",
+        "| measure | figure | Hubbub | peer | ratio or value | by processor time | to reach | |",
+        "|---|---|--:|--:|--:|--:|--:|---|",
     ]
     for entry in entries:
         peer = f"{entry['peer']} {number(entry['peer_value'])}" if entry["peer"] else ""
+        busy = f"{number(entry['by_processor_time'])} ×" if entry["by_processor_time"] else ""
         sign, unit = "≤" if entry["at_most"] else "≥", " ×" if entry["peer"] else ""
         lines.append(
             f"| {ROWS[entry['row']].title} | {entry['figure']} | {number(entry['hubbub'])} | {peer} "
-            f"| {number(entry['value'])}{unit} | {sign} {number(entry['limit'])}{unit} "
+            f"| {number(entry['value'])}{unit} | {busy} | {sign} {number(entry['limit'])}{unit} "
             f"| {'reached' if entry['met'] else '**missed**'} |"
         )
     lines += ["", "| measure | server | medians |", "|---|---|---|"]
