@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import structlog
 
 from hubbub import config as settings
+from hubbub import playground
 from hubbub.api.app import build_api
 from hubbub.api.context import ApiContext
 from hubbub.auth.api_keys import ApiKeys
@@ -192,16 +193,18 @@ class Hubbub:
         return self._asgi
 
     def _http(self) -> AsgiApp:
-        """What answers HTTP where no transport does: health and metrics, and the server API."""
+        """What answers HTTP where no transport does: health and metrics, the playground, and the server API."""
         keys = ApiKeys(self.config.auth.api_keys)
         revocations = self.policy.revocations if isinstance(self.policy, TokenPolicy) else None
         api = build_api(ApiContext(self.hub, keys, self.tickets, revocations))
         health = Health(self.hub, keys, lambda: self._started)
+        page = playground.playground_app(self.config) if self.config.server.playground else api
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             if scope["type"] == "http":
                 path = scope["path"].removeprefix(scope.get("root_path", ""))
-                await (health if path in HEALTH_PATHS else api)(scope, receive, send)
+                answers = health if path in HEALTH_PATHS else page if playground.takes(path) else api
+                await answers(scope, receive, send)
 
         return app
 

@@ -1,0 +1,37 @@
+// The server dies and comes back on its port: clients return by themselves, and say what they cannot know.
+
+import { after, before, test } from "node:test";
+
+import { launchBrowser, Playground, Server } from "./harness.js";
+
+let server, browser;
+before(async () => {
+  server = await Server.start();
+  browser = await launchBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+test("after a crash both clients come back, with a gap because the log was in memory", async (t) => {
+  const page = await Playground.open(browser, server.url);
+  t.after(() => page.close());
+  await page.enter("crash");
+  const { left, right } = page;
+  await left.say("before");
+  await right.reads("before");
+  await server.kill();
+  await left.state("Offline · trying again");
+  await right.state("Offline · trying again");
+  await right.say("while it was down");
+  await server.launch(server.port);
+  await left.state("Live · gap");
+  await right.state("Live · gap");
+  await left.shows(".divider", ["Gap: messages may be missing here (the channel's log began anew)"]);
+  await right.reads("before", "while it was down"); // kept by the client, and published when it could be
+  await left.sees("alice", "bob");
+  const { length } = await left.find(".message").all(); // two or three: who of the two came back first?
+  await right.say("after");
+  await left.find(".message-body").nth(length).getByText("after").waitFor();
+});

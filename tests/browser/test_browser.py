@@ -1,0 +1,38 @@
+"""The playground in a real Chromium. The tests are in JavaScript, beside this file; each file is one test here.
+
+They need Node 20, Chromium (`CHROMIUM` names another one than Debian's), and `npm ci --ignore-scripts` in this
+directory.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+TIMEOUT = 120
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in HERE.glob("*.test.js")))
+def test_in_chromium(name: str) -> None:
+    node = shutil.which("node")
+    assert node is not None, "install Node 20 or later, or deselect these tests with -m 'not browser'"
+    assert (HERE / "node_modules").is_dir(), "run `npm ci --ignore-scripts` in tests/browser first"
+    done = subprocess.run(
+        [node, "--test", "--test-reporter=spec", "--test-timeout=60000", name],
+        cwd=HERE,
+        env={**os.environ, "PYTHON": sys.executable},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
