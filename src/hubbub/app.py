@@ -273,6 +273,7 @@ class Hubbub:
 
             await drain(self.node, server.drain_window, pause)
         finally:
+            await self.asgi.close()
             await listener.close()
             await self.stop()
             log.info("stopped")

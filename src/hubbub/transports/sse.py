@@ -199,7 +199,8 @@ class ChannelStream(OutboxConnection):
         self._stream.end()
 
     def _cut(self) -> None:
-        self._stream.abort()
+        if self._running:
+            self._stream.abort()
 
 
 class EventSources:
@@ -256,6 +257,7 @@ class EventSources:
     ) -> None:
         session, ticket = stream.session, exchange.query("ticket")
         assert session is not None
+        session.asker = stream  # nobody else sends commands to this session
         if ticket is not None:
             await commands.welcome(session, self._tickets.redeem(ticket, channels))
         else:

@@ -105,7 +105,7 @@ class OutboxConnection:
     # --- out ----------------------------------------------------------------------------------------------
 
     def write(self, frame: bytes) -> None:
-        if self._open:
+        if self._open and frame:  # a reply that goes another way leaves an empty one
             self._append(frame)
 
     def _append(self, frame: bytes) -> None:
