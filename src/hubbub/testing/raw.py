@@ -153,11 +153,16 @@ class RawClient:
 
     # --- in -----------------------------------------------------------------------------------------------
 
-    async def _fill(self) -> None:
-        data = await self._loop.sock_recv(self.socket, 65_536)
+    async def _fill(self, size: int = 65_536) -> None:
+        data = await self._loop.sock_recv(self.socket, size)
         if not data:
             raise EOFError("the server has closed the connection")
         self._read += data
+
+    async def take_in(self, size: int, *, within: float = WITHIN) -> None:
+        """Take at most `size` bytes from the kernel and keep them for later: a slow reader in slow motion."""
+        async with asyncio.timeout(within):
+            await self._fill(size)
 
     async def read(self, size: int, *, within: float = WITHIN) -> bytes:
         """The next `size` bytes."""
@@ -249,7 +254,8 @@ class RawClient:
         if connected.get("type") != "connected":
             raise AssertionError(f"not connected: {connected}")
         for _ in subscriptions:
-            reply = await self.read_json()
+            while (reply := await self.read_json()).get("type") in ("join", "leave", "publication"):
+                pass
             if reply.get("type") != "subscribed":
                 raise AssertionError(f"not subscribed: {reply}")
         return connected

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from hubbub.app import Hubbub
+from hubbub.app import Hubbub, _tls
 from hubbub.auth import tokens
 from hubbub.auth.base import Policy
 from hubbub.clock import Clock
@@ -27,12 +27,16 @@ class RunningServer:
     port: int
 
     @property
+    def _s(self) -> str:
+        return "s" if self.app.config.server.tls_certificate is not None else ""
+
+    @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        return f"http{self._s}://{self.host}:{self.port}"
 
     @property
     def websocket_url(self) -> str:
-        return f"ws://{self.host}:{self.port}/v1/ws"
+        return f"ws{self._s}://{self.host}:{self.port}/v1/ws"
 
     def token(self, user: str = "ada", **claims: Any) -> str:
         """A token that this server accepts, good for ten minutes. `claims` as for `hubbub.auth.tokens.mint`."""
@@ -60,10 +64,11 @@ async def running_server(
         if config is None:
             config = development(Config(**sections), secrets.token_urlsafe(32))
         app = Hubbub(config, policy=policy, clock=clock)
-    sock = listen(app.config.server.host, 0, 128)
+    server = app.config.server
+    sock = listen(server.host, 0, 128)
     host, port = sock.getsockname()[:2]
     await app.start()
-    listener = Listener(app.node, app.asgi, sock=sock, tls=None)
+    listener = Listener(app.node, app.asgi, sock=sock, tls=_tls(server.tls_certificate, server.tls_key))
     await listener.start()
     try:
         yield RunningServer(app, host, port)

@@ -111,8 +111,9 @@ class WebSocketConnection(asyncio.Protocol):
         node.metrics.connections_opened[self.transport, self.protocol] += 1
         node.websockets.add(self)
         node.hub.open(self, info)
-        self._deadline = self._due = deadline
-        node.wheel.add(self, deadline)
+        self._deadline = deadline
+        self._due = min(deadline, self._heard + (node.config.heartbeat.ping_interval or IDLE_BEAT))
+        node.wheel.add(self, self._due)
 
     # --- in ---------------------------------------------------------------------------------------------
 
@@ -266,7 +267,7 @@ class WebSocketConnection(asyncio.Protocol):
         session = self.session
         if session is not None and not session.id:
             if now < self._deadline:
-                return self._deadline
+                return min(self._deadline, now + (interval or IDLE_BEAT))
             self._node.metrics.rejected["handshake_timeout"] += 1
             self.close(CONNECT_TIMEOUT)
             return now + CLOSING_TIMEOUT
