@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from litestar import Litestar, Router
@@ -12,7 +13,7 @@ from litestar.di import Provide
 
 from hubbub.api import access, channels, connections, pages, publishing
 from hubbub.api.body import StrictBody
-from hubbub.api.context import ApiContext
+from hubbub.api.context import ApiContext, provided
 from hubbub.api.errors import handle
 from hubbub.api.paths import route_path
 from hubbub.api.security import require_api_key
@@ -40,31 +41,39 @@ def routers() -> tuple[Router, ...]:
     )
 
 
-def build_api(context: ApiContext) -> AsgiApp:
-    """The application for every path that no transport has taken."""
+@lru_cache(maxsize=4)
+def _routes(body_bytes: int) -> Litestar:
+    """The routes, which hold nothing of any server: each request brings its context along."""
     described = routers()
-    litestar = Litestar(
+    return Litestar(
         route_handlers=[*described, *pages.ROUTES],
-        dependencies={"api": Provide(lambda: context, sync_to_thread=False)},
+        dependencies={"api": Provide(provided, sync_to_thread=False)},
         exception_handlers={Exception: handle},
-        request_max_body_size=context.hub.config.limits.body_bytes,
+        request_max_body_size=body_bytes,
         openapi_config=None,
         logging_config=None,
-        state=State({"context": context, "routers": described}, deep_copy=False),
+        state=State({"routers": described}, deep_copy=False),
     )
+
+
+def build_api(context: ApiContext) -> AsgiApp:
+    """The application for every path that no transport has taken."""
+    routes = _routes(context.hub.config.limits.body_bytes)
+    requests = context.hub.metrics.http_requests
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request_id = secrets.token_hex(8)
         root = scope.get("root_path", "").rstrip("/")
         inner = {
             **scope,
-            "state": {"request_id": request_id, "mounted": root},
+            "state": {"context": context, "request_id": request_id, "mounted": root},
             "root_path": "",
             "path": _path(scope, root),
         }
 
         async def answer(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
+                requests[f"{message['status'] // 100}xx"] += 1
                 headers = list(message.get("headers", ()))
                 headers += [
                     (b"x-request-id", request_id.encode()),
@@ -75,7 +84,7 @@ def build_api(context: ApiContext) -> AsgiApp:
                 message["headers"] = headers
             await send(message)
 
-        await litestar(inner, receive, answer)  # type: ignore[arg-type]
+        await routes(inner, receive, answer)  # type: ignore[arg-type]
 
     return app
 

@@ -15,6 +15,7 @@ from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
 from hubbub import jsondata
+from hubbub.api.context import context_of
 from hubbub.config import LimitsConfig
 from hubbub.errors import ErrorCode, HubbubError
 
@@ -72,7 +73,7 @@ class StrictBody(AbstractDTO[Any]):
 
     def decode_bytes(self, value: bytes) -> Any:
         field = self.asgi_connection.route_handler.parsed_data_field
-        return decode(value, field.annotation, self.asgi_connection.app.state.context.hub.config.limits)
+        return decode(value, field.annotation, context_of(self.asgi_connection).hub.config.limits)
 
     @classmethod
     def create_for_field_definition(

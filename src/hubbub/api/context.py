@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
+from litestar import Request
+from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
@@ -25,3 +28,13 @@ class ApiContext:
 
 Context = NamedDependency[SkipValidation[ApiContext]]
 """The annotation by which a route asks for the context."""
+
+
+def context_of(connection: ASGIConnection[Any, Any, Any, Any]) -> ApiContext:
+    """The context of the server that a request came to."""
+    return cast(ApiContext, connection.scope["state"]["context"])
+
+
+def provided(request: Request[Any, Any, Any]) -> ApiContext:
+    """The same as a dependency of routes."""
+    return context_of(request)

@@ -16,6 +16,7 @@ from litestar.exceptions import (
     ValidationException,
 )
 
+from hubbub.api.context import context_of
 from hubbub.errors import ErrorCode, HubbubError
 
 log = structlog.get_logger("hubbub.api")
@@ -91,8 +92,8 @@ def _invalid(error: ValidationException) -> HubbubError:
 
 def handle(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorBody]:
     """Litestar's exception handler for everything."""
-    context = request.app.state.context
-    known = refusal(error, context.hub.config.limits.body_bytes)
+    hub = context_of(request).hub
+    known = refusal(error, hub.config.limits.body_bytes)
     if known.code is ErrorCode.INTERNAL and getattr(error, "detail", "") != CLIENT_GONE:
         request_id = request.scope["state"]["request_id"]
         log.error(
@@ -103,7 +104,7 @@ def handle(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorB
             exc_info=error,
         )
         known = HubbubError(ErrorCode.INTERNAL, f"internal error (request {request_id})")
-    context.hub.metrics.errors[int(known.code)] += 1
+    hub.metrics.errors[int(known.code)] += 1
     headers = headers_of(known)
     if isinstance(error, MethodNotAllowedException):
         headers["Allow"] = (error.headers or {}).get("allow", "")

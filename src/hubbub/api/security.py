@@ -8,6 +8,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
+from hubbub.api.context import context_of
 from hubbub.auth.base import ConnectionInfo
 from hubbub.errors import ErrorCode, HubbubError
 
@@ -24,7 +25,7 @@ def bearer(connection: Connection) -> str | None:
 
 async def require_api_key(connection: Connection, _: BaseRouteHandler) -> None:
     """A guard of routes. Raises UNAUTHENTICATED; a user's token of whatever kind is not an API key."""
-    connection.app.state.context.api_keys.check(bearer(connection))
+    context_of(connection).api_keys.check(bearer(connection))
 
 
 def info_of(connection: Connection) -> ConnectionInfo:
@@ -43,7 +44,7 @@ async def require_own_page(connection: Connection, _: BaseRouteHandler) -> None:
 
     The Host must be a name of loopback too: a page elsewhere whose name was rebound to 127.0.0.1 is not ours.
     """
-    if not (connection.app.state.context.hub.config.dev and _local(connection) and _same_origin(connection)):
+    if not (context_of(connection).hub.config.dev and _local(connection) and _same_origin(connection)):
         raise HubbubError(ErrorCode.NOT_FOUND, "there is nothing at this path")
 
 

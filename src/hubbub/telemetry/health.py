@@ -138,6 +138,7 @@ class Health:
                     "temporary": error.info.temporary,
                 }
             )
+        self.hub.metrics.http_requests[f"{status // 100}xx"] += 1
         headers = [
             (b"content-type", media_type.encode()),
             (b"content-length", str(len(body)).encode()),
