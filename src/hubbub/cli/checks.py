@@ -8,6 +8,7 @@ import platform
 import socket
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -95,8 +96,8 @@ def secret(config: Config) -> Finding:
         return Finding("warn", "secret", "none", "make one with `hubbub token --new-secret`.")
     text = config.auth.hmac_secret.get_secret_value()
     bits = entropy(text)
-    if len(text.encode()) < 32 or bits < 100:
-        advice = "make one with `hubbub token --new-secret`: 256 random bits."
+    if len(text.encode()) < 32 or bits < 128:
+        advice = "make one with `hubbub token --new-secret`."
         return Finding(
             "fail" if bits < 60 else "warn", "secret", f"looks guessable (about {bits:.0f} bits)", advice
         )
@@ -104,9 +105,13 @@ def secret(config: Config) -> Finding:
 
 
 def entropy(text: str) -> float:
-    """Shannon's estimate over the characters, in bits; for a phrase it is far too kind, for a repetition it is not."""
+    """At most how many bits an attacker has to guess: by the characters' frequencies, and by what deflate makes of
+    repetitions. For words it is too kind."""
+    if not text:
+        return 0.0
     counts = [text.count(character) for character in set(text)]
-    return -sum(count * math.log2(count / len(text)) for count in counts) if text else 0.0
+    shannon = -sum(count * math.log2(count / len(text)) for count in counts)
+    return min(shannon, 8.0 * len(zlib.compress(text.encode(), 9, -zlib.MAX_WBITS)))
 
 
 def certificate(config: Config, now: float) -> Iterator[Finding]:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 DIRECTORY = Path(".hubbub")
 FILE = DIRECTORY / "dev.json"
-SECRET_BYTES = 32
+SECRET_BYTES = 64
+SHORTEST = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,7 @@ def read_development_keys() -> DevelopmentKeys | None:
         try:
             values = json.load(file)
             keys = DevelopmentKeys(values["secret"], values["api_key"])
-            if not all(
-                isinstance(value, str) and len(value) >= SECRET_BYTES for value in asdict(keys).values()
-            ):
+            if not all(isinstance(value, str) and len(value) >= SHORTEST for value in asdict(keys).values()):
                 raise ValueError
         except (ValueError, KeyError, TypeError) as error:
             raise Problem(f"{FILE} is damaged", f"remove {FILE}; it is made anew.") from error
@@ -80,7 +79,7 @@ def development_keys() -> tuple[DevelopmentKeys, bool]:
 
 
 def new_secret() -> str:
-    """256 random bits as text: enough for HS256, HS384 and HS512."""
+    """512 random bits as text: as long as the longest hash, as HS512 wants it (RFC 7518, section 3.2)."""
     return secrets.token_urlsafe(SECRET_BYTES)
 
 
@@ -110,6 +109,7 @@ def sign(config: Config, user: str, ttl: float, **claims: Any) -> str:
     """A token for `user` that a server with this configuration accepts. Raises Problem without a secret."""
     import time
 
+    from hubbub.auth.keys import secret_key
     from hubbub.auth.tokens import mint
 
     auth = config.auth
@@ -119,13 +119,16 @@ def sign(config: Config, user: str, ttl: float, **claims: Any) -> str:
             "set HUBBUB_AUTH__HMAC_SECRET (`hubbub token --new-secret` makes one), give --secret, or start "
             "`hubbub serve --dev` in this directory first.",
         )
-    algorithm = next((name for name in auth.algorithms if name.startswith("HS")), None)
-    if algorithm is None:
+    secret = auth.hmac_secret.get_secret_value()
+    try:
+        secret_key(secret, auth.algorithms)
+    except ValueError as error:
         raise Problem(
-            "auth.algorithms has none that a secret signs with.", "add HS256, or sign with your private key."
-        )
+            f"auth.hmac_secret: {error}.", "make a secret with `hubbub token --new-secret`."
+        ) from error
+    algorithm = next(name for name in auth.algorithms if name.startswith("HS"))
     return mint(
-        auth.hmac_secret.get_secret_value(),
+        secret,
         user,
         now=time.time(),
         ttl=ttl,

@@ -61,9 +61,9 @@ def serve(
         chosen, keys, kept = develop(chosen)
         banner = Banner(chosen, keys, kept, usual=settings.load(config).server)
     settings.validate(chosen)
-    logging.configure(chosen.telemetry)
     server = _server(application, chosen, flagged=bool(dev or flags))
     sock = _listen(server.config)
+    logging.configure(server.config.telemetry)
     server.run(ready=banner, sock=sock)
     if banner is not None:
         print("  Stopped.")

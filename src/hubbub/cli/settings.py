@@ -92,10 +92,20 @@ class Sources:
         if _inside(self._flags, path):
             return "flag"
         lower = tuple(part.lower() for part in path)
-        for length in range(len(lower), 0, -1):  # a whole section may be given as JSON
-            if lower[:length] in self._environment:
-                return self._environment[lower[:length]]
+        if lower in self._environment:
+            return self._environment[lower]
+        for length in range(len(lower) - 1, 0, -1):  # a whole section may be given as JSON
+            variable = self._environment.get(lower[:length])
+            if variable is not None and _inside(_table(os.environ[variable]), path[length:]):
+                return variable
         return self._file_name if _inside(self._file, path) else "default"
+
+
+def _table(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _inside(tree: Any, path: tuple[str, ...]) -> bool:
