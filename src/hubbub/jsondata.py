@@ -6,6 +6,7 @@ msgspec's `Raw` lets invalid UTF-8, numbers beyond a double and duplicate keys t
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -13,6 +14,10 @@ import msgspec
 from hubbub.errors import ErrorCode, HubbubError
 
 _decode = msgspec.json.Decoder().decode
+LARGEST_DIGITS = 309
+"""Decimal digits of the largest double; an integer that has as many may be beyond it."""
+_LONG_NUMBER = re.compile(rb"(?<!\d)\d{%d}" % LARGEST_DIGITS)
+_NESTING = (dict, list)
 
 
 def check(raw: bytes, *, depth: int, keys: int, field: str = "data") -> Any:
@@ -27,8 +32,11 @@ def check(raw: bytes, *, depth: int, keys: int, field: str = "data") -> Any:
     except (ValueError, RecursionError, MemoryError, msgspec.MsgspecError) as error:
         text = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise HubbubError(ErrorCode.INVALID_DATA, f"{field}: {text}", field=field) from None
+    if len(raw) >= LARGEST_DIGITS and _LONG_NUMBER.search(raw):
+        _refuse_huge(value, field)
     if isinstance(value, (dict, list)):
-        found = _measure(value, depth, field)
+        flat = depth > 0 and type(value) is dict and _is_flat(value)  # as most are
+        found = len(value) if flat else _measure(value, depth, field)
         if found > keys:
             raise HubbubError(
                 ErrorCode.LIMIT_EXCEEDED, f"{field}: more than limits.json_keys = {keys} keys", field=field
@@ -37,6 +45,13 @@ def check(raw: bytes, *, depth: int, keys: int, field: str = "data") -> Any:
         if raw.count(b":") != found:
             _refuse_duplicates(raw, field)
     return value
+
+
+def _is_flat(value: dict[str, Any]) -> bool:
+    for inner in value.values():  # noqa: SIM110 - a generator would cost as much as the whole walk
+        if type(inner) in _NESTING:
+            return False
+    return True
 
 
 def _measure(value: Any, depth: int, field: str) -> int:
@@ -54,12 +69,29 @@ def _measure(value: Any, depth: int, field: str) -> int:
             if type(item) is dict:
                 keys += len(item)
                 item = item.values()
-            for inner in item:
-                kind = type(inner)
-                if kind is dict or kind is list:
-                    below.append(inner)
+            below.extend([inner for inner in item if type(inner) in _NESTING])
         level = below
     return keys
+
+
+def _refuse_huge(value: Any, field: str) -> None:
+    """An integer beyond a double is infinite to most readers; msgspec refuses only floats that are."""
+    level: list[Any] = [value]
+    while level:
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+            elif isinstance(item, int):
+                try:
+                    float(item)
+                except OverflowError:
+                    raise HubbubError(
+                        ErrorCode.INVALID_DATA, f"{field}: Number out of range", field=field
+                    ) from None
+        level = below
 
 
 def _refuse_duplicates(raw: bytes, field: str) -> None:

@@ -43,7 +43,7 @@ def encode(data: Any) -> Raw:
     """JSON of any value that msgspec can write; raises INVALID_DATA for what it cannot."""
     try:
         return data if isinstance(data, Raw) else Raw(msgspec.json.encode(data))
-    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise HubbubError(ErrorCode.INVALID_DATA, f"data: {error}", field="data") from None
 
 

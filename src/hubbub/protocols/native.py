@@ -61,7 +61,10 @@ class JsonCodec:
         self._batch = batch
 
     def receive(self, data: bytes | str) -> Sequence[Command | Invalid | Payload]:
-        raw = data.encode() if isinstance(data, str) else data
+        try:
+            raw = data.encode() if isinstance(data, str) else data
+        except UnicodeEncodeError:
+            raise ProtocolError("not a JSON object: a lone surrogate") from None
         if b"\n" not in raw:
             return (self._command(raw, ()),)
         lines = [line for line in raw.split(b"\n") if line.strip()]
@@ -131,13 +134,28 @@ class MessagePackCodec:
 
 def _pack(value: Any) -> bytes:
     """Through JSON, because embedded `data` is JSON bytes already; paid once per audience."""
-    return msgspec.msgpack.encode(msgspec.json.decode(_encode(value)))
+    plain = msgspec.json.decode(_encode(value))
+    try:
+        return msgspec.msgpack.encode(plain)
+    except OverflowError:
+        return msgspec.msgpack.encode(_within_64_bits(plain))
+
+
+def _within_64_bits(value: Any) -> Any:
+    """`value` with integers that MessagePack cannot say as the doubles nearest to them, as JavaScript reads them."""
+    if isinstance(value, dict):
+        return {key: _within_64_bits(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_within_64_bits(inner) for inner in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return float(value)
+    return value
 
 
 def _id(raw: bytes) -> int:
     try:
         return _decode_id(raw).id
-    except (ValueError, msgspec.MsgspecError):
+    except (ValueError, RecursionError, msgspec.MsgspecError):
         return 0
 
 
