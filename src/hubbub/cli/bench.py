@@ -17,4 +17,5 @@ def bench(context: typer.Context) -> None:
     """Load a server and say how it did."""
     from hubbub.loadgen.cli import bench_app
 
-    bench_app(args=context.args or ["--help"], prog_name="hubbub bench", standalone_mode=False)
+    status = bench_app(args=context.args or ["--help"], prog_name="hubbub bench", standalone_mode=False)
+    raise typer.Exit(status or 0)

@@ -19,6 +19,7 @@ from hubbub.loadgen.adapters import ADAPTERS
 bench_app = typer.Typer(
     name="bench",
     no_args_is_help=True,
+    add_completion=False,
     help="Load a server and say how it did. Without --url, a `hubbub serve --dev` of its own is started.",
 )
 
