@@ -69,6 +69,8 @@ class Root:
             case "http":
                 await self._http(scope, receive, send)
             case "websocket":
+                if not self._life.started:
+                    raise RuntimeError(NOT_STARTED)
                 await self._websocket(scope, receive, send)
             case "lifespan":
                 await self._lifespan(receive, send)
