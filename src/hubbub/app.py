@@ -16,8 +16,7 @@ import structlog
 
 from hubbub import config as settings
 from hubbub import playground
-from hubbub.api.app import build_api
-from hubbub.api.context import ApiContext
+from hubbub.api.deferred import Deferred
 from hubbub.auth.api_keys import ApiKeys
 from hubbub.auth.base import Policy
 from hubbub.auth.keys import Keys
@@ -107,6 +106,8 @@ class Hubbub:
         )
         protocols = {name: make(self.config) for name, make in PROTOCOLS.items()}
         self.node = Node(self.config, self.clock, self.hub, protocols)
+        self.api_keys = ApiKeys(self.config.auth.api_keys)
+        self._api = Deferred(self._rest)
         self._asgi: Root | None = None
         self._started = False
 
@@ -132,12 +133,12 @@ class Hubbub:
 
     def on_connect(self, function: F) -> F:
         """Call `async def hook(session)` for each new session; raise HubbubError in it to refuse."""
-        self.handlers.connected.append(function)
+        self.handlers.add_hook(self.handlers.connected, function)
         return function
 
     def on_disconnect(self, function: F) -> F:
         """Call `async def hook(session)` when a session has ended for good."""
-        self.handlers.disconnected.append(function)
+        self.handlers.add_hook(self.handlers.disconnected, function)
         return function
 
     # --- what the application does ------------------------------------------------------------------------
@@ -194,10 +195,8 @@ class Hubbub:
 
     def _http(self) -> AsgiApp:
         """What answers HTTP where no transport does: health and metrics, the playground, and the server API."""
-        keys = ApiKeys(self.config.auth.api_keys)
-        revocations = self.policy.revocations if isinstance(self.policy, TokenPolicy) else None
-        api = build_api(ApiContext(self.hub, keys, self.tickets, revocations))
-        health = Health(self.hub, keys, lambda: self._started)
+        api = self._api
+        health = Health(self.hub, self.api_keys, lambda: self._started)
         page = playground.playground_app(self.config) if self.config.server.playground else api
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -207,6 +206,14 @@ class Hubbub:
                 await answers(scope, receive, send)
 
         return app
+
+    def _rest(self) -> AsgiApp:
+        # A third of all the time that imports take is Litestar's: it comes when the server listens already.
+        from hubbub.api.app import build_api
+        from hubbub.api.context import ApiContext
+
+        revocations = self.policy.revocations if isinstance(self.policy, TokenPolicy) else None
+        return build_api(ApiContext(self.hub, self.api_keys, self.tickets, revocations))
 
     @property
     def started(self) -> bool:
@@ -259,6 +266,7 @@ class Hubbub:
         log.info("listening", host=host, port=port, tls=server.tls_certificate is not None)
         if ready is not None:
             ready(host, port)
+        self.hub.spawn(self._api.warm())
         try:
             await stopping.wait()
             # A second signal means: now.

@@ -7,9 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
+from jsonschema_rs import Draft202012Validator
 
 from hubbub import model
 from hubbub.api.asyncapi import ANSWERS, COMMANDS, PUSHES, asyncapi_document
@@ -56,7 +54,6 @@ def described() -> dict[str, Any]:
 
 
 DOCUMENT = described()
-REGISTRY = Registry().with_resource("urn:doc", Resource(DOCUMENT, DRAFT202012))
 
 
 def references(value: Any) -> Iterator[str]:
@@ -80,8 +77,8 @@ def resolved(pointer: str) -> Any:
 
 def valid(message: str, value: Any) -> bool:
     """Whether `value` is a payload of `message`, by the document alone."""
-    schema = {"$ref": f"urn:doc#/components/messages/{message}/payload"}
-    return Draft202012Validator(schema, registry=REGISTRY).is_valid(value)
+    schema = {"$ref": f"#/components/messages/{message}/payload", "components": DOCUMENT["components"]}
+    return Draft202012Validator(schema).is_valid(value)
 
 
 def test_it_has_the_shape_of_asyncapi_3() -> None:

@@ -124,7 +124,7 @@ async def test_a_body_that_is_too_large_is_refused(chunked: bool) -> None:
 
 @pytest.mark.anyio
 async def test_what_nobody_foresaw_is_logged_and_not_told(server: Server) -> None:
-    server.world.hub.broker = BrokenBroker()  # type: ignore[assignment]
+    server.world.hub.broker = BrokenBroker()
     with capture_logs() as logs:
         response = await server.call("POST", "/v1/publish", {"channel": "a", "data": 1})
     body = api.refusal(response, ErrorCode.INTERNAL)
