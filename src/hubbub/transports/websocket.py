@@ -139,9 +139,18 @@ class WebSocketConnection(asyncio.Protocol):
                 return
         if fault is not None:
             self.close(fault.disconnect, str(fault))
-            # The peer's close frame cannot be read any more, so its end of the stream has to do.
-            if self._socket is not None and self._socket.can_write_eof() and not self._socket.is_closing():
-                self._socket.write_eof()
+            self._end_stream()
+
+    def _end_stream(self) -> None:
+        """The peer's close frame cannot be read any more, so the end of the stream has to do. What it still sends
+        is read and dropped, so that our close frame is not lost to a reset."""
+        transport = self._socket
+        if transport is None or transport.is_closing():
+            return
+        if transport.can_write_eof():
+            transport.write_eof()
+        else:
+            transport.close()  # TLS: its own end of the stream, then a short wait for the peer's
 
     def _message(self, data: bytes, binary: bool) -> None:
         metrics, session = self._node.metrics, self.session
