@@ -9,9 +9,13 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from hubbub.auth.tokens import mint
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 START_TIMEOUT = 30.0
@@ -26,16 +30,16 @@ class ExampleServer:
 
     @property
     def api_key(self) -> str:
-        keys = json.loads((self.directory / ".hubbub" / "dev.json").read_text())
-        return str(keys["api_key"])
+        return self._keys["api_key"]
 
-    def token(self, user: str, *options: str) -> str:
-        """A token as `hubbub token` makes it."""
-        return self.hubbub("token", user, *options).strip()
+    def token(self, user: str, **claims: Any) -> str:
+        """A token that the server accepts. `claims` as for `hubbub.auth.tokens.mint`."""
+        return mint(self._keys["secret"], user, now=time.time(), ttl=600.0, **claims)
 
-    def hubbub(self, *arguments: str) -> str:
-        """What a command of the CLI prints when it runs beside the server."""
-        return run([sys.executable, "-m", "hubbub", *arguments], self.directory)
+    @property
+    def _keys(self) -> dict[str, str]:
+        keys: dict[str, str] = json.loads((self.directory / ".hubbub" / "dev.json").read_text())
+        return keys
 
 
 def run(command: list[str], directory: Path, **variables: str) -> str:
@@ -69,9 +73,6 @@ def example_server(directory: Path, *arguments: str) -> Iterator[ExampleServer]:
     try:
         yield ExampleServer(_address(process), directory)
     finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
         process.kill()
         process.wait()
         assert process.stdout is not None

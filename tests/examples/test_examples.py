@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import Raw
+from tests.examples.server import EXAMPLES, ExampleServer, example_server, run
 
 from hubbub.client import Client
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import Publication
-from tests.examples.server import EXAMPLES, ExampleServer, example_server, run
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +47,12 @@ async def publication(client: Client) -> Publication:
         if isinstance(event, Publication):
             return event
     raise AssertionError("the client ended")
+
+
+def post(server: ExampleServer, path: str, body: object) -> None:
+    headers = {"Authorization": f"Bearer {server.api_key}", "Content-Type": "application/json"}
+    request = urllib.request.Request(server.url + path, json.dumps(body).encode(), headers)
+    urllib.request.urlopen(request, timeout=10).close()
 
 
 def text(data: Raw) -> object:
@@ -91,7 +101,7 @@ async def test_the_order_board_names_a_wrong_field(
 
 @pytest.mark.anyio
 async def test_on_the_order_board_only_the_handler_publishes(board: ExampleServer) -> None:
-    async with Client(board.url, board.token("bob", "--channel", "*=*")) as client:
+    async with Client(board.url, board.token("bob", channels={"*": ["*"]})) as client:
         for attempt in (client.publish("orders:us", order()), client.call("order.update", order())):
             with pytest.raises(HubbubError) as refused:
                 await attempt
@@ -130,27 +140,41 @@ def test_the_python_client_comes_back_and_gets_each_once(plain: ExampleServer) -
     assert "lobby: nothing is missing" in said
 
 
+def followed(
+    server: ExampleServer, channel: str, cursor: str, until: str
+) -> tuple[list[dict[str, Any]], str]:
+    """What sse_curl.sh prints from `cursor` up to the first event of type `until`, and the cursor that it ends with."""
+    process = subprocess.Popen(
+        [str(EXAMPLES / "sse_curl.sh"), channel, cursor],
+        env={
+            **os.environ,
+            "HUBBUB_URL": server.url,
+            "HUBBUB_TOKEN": server.token("ada"),
+            "HUBBUB_ATTEMPTS": "1",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    events = []
+    for line in process.stdout:
+        events.append(json.loads(line))
+        if events[-1]["type"] == until:
+            post(server, "/v1/users/ada/disconnect", {})
+    _, said = process.communicate(timeout=30)
+    return events, said.split()[-1]
+
+
 def test_curl_catches_up_from_the_cursor(plain: ExampleServer) -> None:
     channel = "curl:followed"
-    # The first attempt gives a cursor; what is published after its end is in the second.
-    script = (
-        f"{EXAMPLES / 'sse_curl.sh'} {channel} & follower=$!; "
-        f"until [ $({sys.executable} -m hubbub publish {channel} missed | wc -l) = 1 ]; do :; done; wait $follower"
-    )
-    said = run(
-        ["sh", "-c", script],
-        plain.directory,
-        HUBBUB_URL=plain.url,
-        HUBBUB_TOKEN=plain.token("ada"),
-        HUBBUB_ATTEMPTS="2",
-        HUBBUB_SECONDS="2",
-        HUBBUB_PAUSE="0",
-    )
-    events = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
-    subscribed = [each for each in events if each["type"] == "subscribed"]
-    assert len(subscribed) == 2
-    assert subscribed[1]["recovered"] is True
+    events, cursor = followed(plain, channel, "", until="subscribed")
+    assert events[-1]["type"] == "disconnect"
+    post(plain, "/v1/publish", {"channel": channel, "data": "missed"})
+    events, end = followed(plain, channel, cursor, until="publication")
+    assert events[0]["recovered"] is True
     assert [each["data"] for each in events if each["type"] == "publication"] == ["missed"]
+    assert end == cursor.partition(":")[0] + ":1"
 
 
 @pytest.mark.anyio
@@ -169,7 +193,9 @@ async def test_the_policy_decides_alone(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_the_ticker_delivers_less_than_is_published(tmp_path: Path) -> None:
-    with example_server(tmp_path, "ticker_conflation:app") as server:
+    settings = ("retention=1000", "conflate=true", "subscribe=authenticated")
+    flags = [part for each in settings for part in ("--set", f"namespaces.ticker.{each}")]
+    with example_server(tmp_path, "ticker_conflation:app", *flags) as server:
         async with Client(server.url, server.token("ada")) as client:
             await client.subscribe("ticker:all")
             received = [await publication(client) for _ in range(12)]
