@@ -164,6 +164,8 @@ class ChannelsCodec:
 class ChannelStream(OutboxConnection):
     """The Connection of one EventSource. Its session ends with it: the cursor is all that the client keeps."""
 
+    resumable = False
+
     def __init__(
         self, node: Node, exchange: Exchange, codec: ChannelsCodec, registry: set[OutboxConnection]
     ) -> None:
@@ -188,9 +190,6 @@ class ChannelStream(OutboxConnection):
     def beat(self, now: float) -> float | None:
         """Called by the wheel."""
         return self._stream.beat(now) if self._running else None
-
-    def lost(self, *, resumable: bool = False) -> None:
-        super().lost(resumable=resumable)
 
     def _wake(self) -> None:
         self._stream.wake()

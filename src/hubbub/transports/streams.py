@@ -68,6 +68,9 @@ class OutboxConnection:
     nothing more shall be sent (`_cut`).
     """
 
+    resumable = True
+    """Whether the client can come back to its session."""
+
     def __init__(
         self,
         node: Node,
@@ -204,7 +207,8 @@ class OutboxConnection:
         self._registry.discard(self)
         session, self.session = self.session, None
         if session is not None and session.connection is self:
-            self._node.hub.detach(session, resumable=reason.resumable if reason is not None else resumable)
+            wanted = reason.resumable if reason is not None else resumable
+            self._node.hub.detach(session, resumable=wanted and self.resumable)
 
     def _wake(self) -> None:
         raise NotImplementedError
