@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from hubbub.auth.base import ConnectionInfo
-from hubbub.auth.channels import USER_NAMESPACE, permits, reserved
+from hubbub.auth.channels import SESSION_NAMESPACE, USER_NAMESPACE, permits, reserved
 from hubbub.auth.revocation import Revocations
 from hubbub.auth.tokens import (
     KeySet,
@@ -23,6 +23,7 @@ from hubbub.config import Config, Who
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import Operation, Principal
 
+_SPECIAL = (SESSION_NAMESPACE, USER_NAMESPACE)
 T = TypeVar("T", Principal, SubscriptionGrant)
 ANONYMOUS = Principal(user="")
 
@@ -131,7 +132,7 @@ class TokenPolicy:
         self, principal: Principal, operation: Operation, channel: str, token: str | None = None
     ) -> None:
         """Raises PERMISSION_DENIED; INVALID_TOKEN or TOKEN_EXPIRED if all hangs on a bad `token`."""
-        if self.revoked(principal):
+        if self.revocations.revoked(principal.user, principal.token_id, principal.issued):
             raise HubbubError(ErrorCode.PERMISSION_DENIED, "permission denied: access was revoked")
         if self._open(principal, operation, channel):
             return
@@ -150,10 +151,8 @@ class TokenPolicy:
         return self.revocations.revoked(principal.user, principal.token_id, principal.issued)
 
     def _who(self, operation: Operation, channel: str) -> Who:
-        if reserved(channel):
-            return "nobody"
-        if channel.startswith(USER_NAMESPACE):
-            return "permitted"
+        if channel.startswith(_SPECIAL):
+            return "nobody" if reserved(channel) else "permitted"
         options = self._config.namespace(channel)
         if operation == "publish":
             return options.publish

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 from hubbub.model import NO_RETENTION, Envelope, History, Position, Retention
 
 
-class Accepted(NamedTuple):
+class Accepted(Struct, frozen=True, gc=False):
     """What became of a publish: its place in the log (None without retention), its id, and whether the same key had
     already published it, in which case nothing was sent again and these are the first one's values."""
 

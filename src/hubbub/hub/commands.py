@@ -376,9 +376,12 @@ def check_name(value: str | None, limit: int, field: str) -> None:
 async def publish(session: Session, command: model.Publish) -> model.Published:
     hub, name, limit = session.hub, command.channel, session.hub.config.limits.key_length
     check_channel(name, hub.config.limits.channel_length)
-    check_name(command.event, limit, "event")
-    check_name(command.key, limit, "key")
-    check_name(command.conflation_key, limit, "conflation_key")
+    if command.event != "message":
+        check_name(command.event, limit, "event")
+    if command.key is not None:
+        check_name(command.key, limit, "key")
+    if command.conflation_key is not None:
+        check_name(command.conflation_key, limit, "conflation_key")
     session.publish_tat = hub.take(session.publish_tat, hub.publish_rate, "publish_rate")
     await authorize(session, "publish", name)
     user = session.user

@@ -12,7 +12,7 @@ import msgspec
 from hubbub import jsondata
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub.session import Session
-from hubbub.model import Operation
+from hubbub.model import OPERATIONS, Operation
 
 Hook = Callable[..., Awaitable[Any]]
 
@@ -49,6 +49,21 @@ class Rule:
     pattern: str
     function: Hook
 
+    def __post_init__(self) -> None:
+        """Raises TypeError for what could never be asked."""
+        if self.operation not in OPERATIONS:
+            raise TypeError(f"there is no operation {self.operation!r}; known are {', '.join(OPERATIONS)}")
+        _check_parameters(self.function, f"the rule for {self.pattern!r}", ("session", "channel"))
+
+
+def _check_parameters(function: Hook, what: str, names: tuple[str, ...]) -> None:
+    if not inspect.iscoroutinefunction(function):
+        raise TypeError(f"{what} must be `async def`")
+    try:
+        inspect.signature(function).bind(*names)
+    except TypeError:
+        raise TypeError(f"{what} must take ({', '.join(names)})") from None
+
 
 @dataclass(slots=True)
 class Handlers:
@@ -58,6 +73,11 @@ class Handlers:
     rules: list[Rule] = field(default_factory=list)
     connected: list[Hook] = field(default_factory=list)
     disconnected: list[Hook] = field(default_factory=list)
+
+    def add_hook(self, hooks: list[Hook], function: Hook) -> None:
+        """Raises TypeError for one that is not `async` with one parameter."""
+        _check_parameters(function, f"the hook {getattr(function, '__name__', function)}", ("session",))
+        hooks.append(function)
 
     def add(self, method: str, function: Hook) -> None:
         """Raises TypeError for a second handler of `method`, or one that is not `async` with one or two parameters."""
@@ -70,6 +90,7 @@ class Handlers:
             raise TypeError(
                 f"the handler of {method!r} takes (session) or (session, params), not {len(parameters)} parameters"
             )
+        _check_parameters(function, f"the handler of {method!r}", ("session", "params")[: len(parameters)])
         hints = get_type_hints(function, include_extras=True)
         params = hints.get(parameters[1].name, Any) if len(parameters) == 2 else None
         handler = Handler(method, function, params, hints.get("return", Any), inspect.getdoc(function) or "")

@@ -35,7 +35,8 @@ class Results:
         try:
             result = await run()
         except BaseException as error:
-            self._entries.pop(key, None)
+            if (entry := self._entries.get(key)) is not None and entry[2] is future:
+                del self._entries[key]
             future.set_exception(error if isinstance(error, Exception) else HubbubError(ErrorCode.TIMEOUT))
             future.exception()  # retrieved: nobody else may be waiting
             raise

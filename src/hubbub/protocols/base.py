@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 from hubbub.model import Command, Invalid, Push, Reply, SessionPush
 
 
-class Payload(NamedTuple):
+class Payload(Struct, frozen=True, gc=False):
     """One message of a protocol, before a transport frames it."""
 
     data: bytes

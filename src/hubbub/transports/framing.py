@@ -39,9 +39,9 @@ def frame(opcode: int, payload: bytes, flags: int = FIN) -> bytes:
 def websocket(payloads: Sequence[Payload]) -> bytes:
     """Framing: a text or binary frame for each payload."""
     if len(payloads) == 1:
-        data, binary = payloads[0]
-        return frame(frames.BINARY if binary else frames.TEXT, data)
-    return b"".join(frame(frames.BINARY if binary else frames.TEXT, data) for data, binary in payloads)
+        payload = payloads[0]
+        return frame(frames.BINARY if payload.binary else frames.TEXT, payload.data)
+    return b"".join([websocket((payload,)) for payload in payloads])
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,9 @@ def sse_comment(text: str = "") -> bytes:
 
 def sse(payloads: Sequence[Payload]) -> bytes:
     """Framing: a nameless event for each payload. A stream is UTF-8, so binary payloads go in base64."""
-    return b"".join(sse_event(b64encode(data) if binary else data) for data, binary in payloads)
+    return b"".join(
+        sse_event(b64encode(payload.data) if payload.binary else payload.data) for payload in payloads
+    )
 
 
 def _lines(data: bytes) -> list[bytes]:
@@ -138,4 +140,7 @@ def poll_body(payloads: Sequence[Payload]) -> bytes:
     JSON payloads are lines (application/x-ndjson); a line break within one can only be JSON white space and
     becomes a blank. Binary payloads (MessagePack) are self-delimiting and simply follow each other.
     """
-    return b"".join(data if binary else data.translate(_LINE_BREAKS) + b"\n" for data, binary in payloads)
+    return b"".join(
+        payload.data if payload.binary else payload.data.translate(_LINE_BREAKS) + b"\n"
+        for payload in payloads
+    )
