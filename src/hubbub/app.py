@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import secrets
 import signal
 import socket
@@ -223,9 +224,9 @@ class Hubbub:
         """Open what the server needs. Mounted applications call this by `lifespan`."""
         if self._started:
             return
-        self._started = True
         await self.keys.start()
         await self.hub.start()
+        self._started = True
         self.node.start()
 
     async def stop(self) -> None:
@@ -262,6 +263,7 @@ class Hubbub:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
         loop.add_signal_handler(signal.SIGHUP, lambda: self.hub.spawn(self.reload()))
+        _calm_collector()
         host, port = sock.getsockname()[:2]
         log.info("listening", host=host, port=port, tls=server.tls_certificate is not None)
         if ready is not None:
@@ -301,6 +303,13 @@ class Hubbub:
         """Read keys again (SIGHUP); broken files leave the old ones in force."""
         if await self.keys.reload():
             log.info("keys reloaded")
+
+
+def _calm_collector() -> None:
+    """Ten thousand sessions are a heap that lasts: do not walk it again and again. Hubbub makes few cycles."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 def _registered(registry: dict[str, Any], name: str, setting: str) -> Any:
