@@ -56,6 +56,34 @@ test("what was missed comes back once, in order, and is marked", async (t) => {
   page.assertClean(server.url);
 });
 
+for (const transport of ["SSE + POST", "Long-poll + POST"]) {
+  test(`over ${transport} it is the same session`, async (t) => {
+    const page = await playground(t, `over-${transport.slice(0, 3)}`);
+    const { left, right } = page;
+    await left.say("over a WebSocket");
+    await right.reads("over a WebSocket");
+    await right.find(".transport").selectOption(transport);
+    await right.state("Live · nothing missed");
+    await left.say("to you");
+    await right.say("and back");
+    await left.reads("over a WebSocket", "to you", "and back");
+    await right.reads("over a WebSocket", "to you", "and back");
+    await right.press(".drop");
+    await left.say("missed");
+    await left.reads("over a WebSocket", "to you", "and back", "missed");
+    await right.press(".drop");
+    await right.state("Live · recovered 1 missed");
+    await right.reads("over a WebSocket", "to you", "and back", "missed");
+    await right.sees("alice", "bob");
+    await right.find(".name-input").fill("carol"); // over the same transport, as somebody new
+    await right.find(".name-input").press("Enter");
+    await left.sees("alice", "carol");
+    await left.say("for carol");
+    await right.reads("for carol");
+    page.assertClean(server.url);
+  });
+}
+
 test("a message written offline waits, and is published once after the return", async (t) => {
   const page = await playground(t, "queue");
   const { left, right } = page;

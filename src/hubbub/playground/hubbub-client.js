@@ -14,6 +14,9 @@ const SESSION_GONE = 119;
 const CLOSED_BY_CLIENT = 1000; // ends the session; every other close code leaves it to be resumed
 const LINK_LOST = 4000; // 4000-4999 are an application's own
 
+/** Whether the server closed with a code that says: not again like this. */
+const isFinal = (code) => (code >= 3500 && code < 4000) || [1002, 1003, 1007, 1009].includes(code);
+
 /** The server's refusal of one command. `code` and `name` are from its table of errors. */
 export class CommandError extends Error {
   constructor({ code, name, message, temporary = false }) {
@@ -44,7 +47,7 @@ export class HubbubClient {
   #state = "idle";
   #link = null;
   #session = null; // { id, secret } once connected
-  #subscriptions = new Map(); // by channel: { channel, handler, position, held }
+  #subscriptions = new Map(); // by channel: { channel, handler, entered, position, held }
   #waiting = new Map(); // commands without a reply, by id: { command, resolve, reject }
   #lastId = 0;
   #attempts = 0; // failed ones in a row
@@ -83,9 +86,7 @@ export class HubbubClient {
   /** Leave for good: the session ends at once. */
   stop() {
     this.#close(CLOSED_BY_CLIENT);
-    this.#session = null;
-    for (const { reject } of this.#waiting.values()) reject(new Error("stopped"));
-    this.#waiting.clear();
+    this.#end("stopped");
     this.#enter("idle");
   }
 
@@ -117,7 +118,7 @@ export class HubbubClient {
    *   refused(error), unsubscribed(push)     not in the channel (any more)
    */
   subscribe(channel, handler) {
-    const subscription = { channel, handler, position: null, held: null };
+    const subscription = { channel, handler, entered: false, position: null, held: null };
     this.#subscriptions.set(channel, subscription);
     if (this.#state === "live") this.#subscribe(subscription);
   }
@@ -204,6 +205,7 @@ export class HubbubClient {
     } else if (error.temporary) {
       this.#lost({ reason: error.message });
     } else {
+      this.#end(error.message);
       this.#enter("ended", { reason: error.message });
     }
   }
@@ -211,9 +213,10 @@ export class HubbubClient {
   #lost({ code, reason }) {
     const refusal = this.#refusal;
     this.#close();
-    if (refusal ? !refusal.reconnect : code >= 3500 && code < 4000) {
-      this.#session = null;
-      this.#enter("ended", { reason: refusal?.reason || reason || `closed with ${code}` });
+    if (refusal ? !refusal.reconnect : isFinal(code)) {
+      const why = refusal?.reason || reason || `closed with ${code}`;
+      this.#end(why);
+      this.#enter("ended", { reason: why });
       return;
     }
     // Full jitter: a thousand clients that lost one server do not come back as one wave.
@@ -238,14 +241,25 @@ export class HubbubClient {
     }
   }
 
+  /** The session is no more, and nothing will be tried again. */
+  #end(reason) {
+    this.#session = null;
+    for (const { reject } of this.#waiting.values()) reject(new Error(reason));
+    this.#waiting.clear();
+  }
+
   /** A browser does not show WebSocket pings to scripts: when it is quiet, ask; when nothing comes, leave. */
   #beat(interval, timeout) {
     clearInterval(this.#heartbeat);
     if (!interval) return;
+    let askedAt = 0;
     this.#heartbeat = setInterval(() => {
-      const quiet = Date.now() - this.#heardAt;
-      if (quiet >= interval + timeout) this.#lost({ reason: "no answer" });
-      else if (quiet >= interval) this.command({ type: "ping" }).catch(() => {});
+      if (this.#heardAt < askedAt) {
+        this.#lost({ reason: "no answer" });
+      } else if (Date.now() - this.#heardAt >= interval) {
+        askedAt = Date.now();
+        this.command({ type: "ping" }).catch(() => {});
+      }
     }, timeout);
   }
 
@@ -322,25 +336,31 @@ export class HubbubClient {
 
   #subscribe(subscription) {
     const command = { type: "subscribe", channel: subscription.channel };
+    subscription.held = []; // over HTTP a publication may overtake the reply
     if (subscription.position) command.since = subscription.position;
     this.#request(
       command,
       (reply) => this.#subscribed(subscription, reply),
-      (error) => error instanceof CommandError && subscription.handler.refused?.(error),
+      (error) => {
+        subscription.held = null;
+        if (error instanceof CommandError) subscription.handler.refused?.(error);
+      },
     );
   }
 
   /** In the channel, for the first time or again. `position` says up to where we have seen it. */
   #subscribed(subscription, { position = null, recoverable = false, recovered = false, publications = [] }) {
-    const { position: since, handler } = subscription;
+    const { position: since, handler, held } = subscription;
     const returning = subscription.entered;
     subscription.entered = true;
     subscription.position = position;
+    subscription.held = null;
     if (!returning) handler.subscribed?.({ position, recoverable });
     else if (recovered) handler.recovered?.(publications.filter((each) => each.offset > since.offset));
     else if (!recoverable) handler.gap?.({ reason: "this channel keeps no log" });
     else if (since?.epoch !== position.epoch) handler.gap?.({ reason: "the channel's log began anew" });
     else handler.gap?.({ reason: "the log no longer reaches back that far" });
+    for (const publication of held ?? []) this.#publication(subscription, publication);
   }
 
   #publication(subscription, publication) {

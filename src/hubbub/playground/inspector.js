@@ -127,11 +127,17 @@ function row({ direction, object, bytes, at }) {
       const json = element("pre", "frame-json", JSON.stringify(object, hideSecrets, 2));
       json.tabIndex = 0;
       details.append(json);
-      json.scrollIntoView({ block: "nearest" });
+      showWhole(details, details.closest(".frames"));
     },
     { once: true },
   );
   return element("li", "", details);
+}
+
+/** Scroll as far as it takes to see all of `details`, or from its top on. */
+function showWhole(details, scroller) {
+  const [inner, outer] = [details.getBoundingClientRect(), scroller.getBoundingClientRect()];
+  if (inner.bottom > outer.bottom) scroller.scrollTop += Math.min(inner.bottom - outer.bottom, inner.top - outer.top);
 }
 
 /** The one thing about a frame that is worth a look before it is opened. */

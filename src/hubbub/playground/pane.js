@@ -155,11 +155,11 @@ export class Pane {
       },
       publication: (publication) => this.#received(publication),
       recovered: (publications) => {
-        const missed = plural(publications.length, "missed message");
-        if (publications.length) this.#messages.divider("good", `Recovered ${missed}`);
+        const { length } = publications;
+        if (length) this.#messages.divider("good", `Recovered ${plural(length, "missed message")}`);
         else this.#messages.divider("quiet", "Back, nothing missed");
         for (const each of publications) this.#received(each, { recovered: true });
-        this.#show("good", publications.length ? `Live · recovered ${publications.length} missed` : "Live · nothing missed");
+        this.#show("good", length ? `Live · recovered ${length} missed` : "Live · nothing missed");
         this.#askPresence();
       },
       gap: ({ reason }) => {
