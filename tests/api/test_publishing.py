@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.api.server import Server
 
+from hubbub.api.paths import encoded
 from hubbub.errors import ErrorCode
 
 pytestmark = pytest.mark.anyio
@@ -156,6 +157,14 @@ class TestIdempotency:
         assert second["outcomes"][0]["published"]["id"] == first["outcomes"][0]["published"]["id"]
         assert second["outcomes"][0]["published"]["duplicate"] is True
 
+    async def test_batches_with_different_keys_are_different(self, server: Server) -> None:
+        ada = await server.connected("ada", "a")
+        body = {"items": [{"channel": "a", "data": 1}]}
+        for key in ("one", "two"):
+            await server.ok("POST", "/v1/publish/batch", body, headers={"Idempotency-Key": key})
+        await server.ok("POST", "/v1/publish", {"channel": "a", "data": 2, "key": "0"})
+        assert ada.texts() == [1, 1, 2]
+
     async def test_a_broadcast_counts_its_key_in_each_channel(self, server: Server) -> None:
         ada = await server.connected("ada", "a", "b")
         body = {"channels": ["a"], "data": 1, "key": "k"}
@@ -238,8 +247,6 @@ async def test_unicast_to_nobody_is_not_found_however_often(server: Server) -> N
 
 @pytest.mark.parametrize("user", ["a/b", "a%b", "a b", "é\u4e2d", "...", "a?b#c", 'q"\\', "publish", "a:b@c"])
 async def test_users_may_have_odd_ids(server: Server, user: str) -> None:
-    from hubbub.api.paths import encoded
-
     ada = await server.connected(user)
     assert await server.ok("POST", f"/v1/users/{encoded(user)}/publish", {"data": 1}) == {"sessions": 1}
     assert ada.texts() == [1]

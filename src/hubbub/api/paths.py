@@ -2,7 +2,8 @@
 
 A name is percent-encoded UTF-8 (RFC 3986, section 2.1). As many proxies decode `%2F`, a slash within a name may also
 stand as it is: everything between the collection and the last segment, if that is an action, is the name. A channel
-that is itself called `a/history` needs its slash encoded to be told from the history of `a`.
+that is itself called `a/history` needs its slash encoded to be told from the history of `a`. A user called `.` or `..`
+cannot be named in a path, encoded or not: clients fold it away before they send it.
 """
 
 from __future__ import annotations
