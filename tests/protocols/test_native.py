@@ -459,7 +459,7 @@ def test_newlines_in_messagepack_strings_do_not_part_commands() -> None:
 
 # --- properties -----------------------------------------------------------------------------------------------
 
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 values = st.recursive(
     st.none()
     | st.booleans()
