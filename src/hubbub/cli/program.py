@@ -42,6 +42,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the answer is the exit status. With HUBBUB_DEBUG=1 exceptions come through."""
     try:
         status = cli(args=arguments, prog_name="hubbub", standalone_mode=False)
+        sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except KeyboardInterrupt:
         return 130

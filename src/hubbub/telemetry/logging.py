@@ -57,9 +57,6 @@ def configure(telemetry: TelemetryConfig, stream: TextIO | None = None) -> None:
             redact,
             render_json if as_json else _Console(colours=terminal),
         ],
-        # The record's own exc_info and stack would be appended behind our back otherwise, as they are.
-        keep_exc_info=False,
-        keep_stack_info=False,
     )
     handler = _Handler(stream)
     handler.setFormatter(formatter)
