@@ -47,9 +47,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read our output has gone; Python would say so when it flushes at exit.
+        # Whoever read our output has gone. What is left must not be flushed at exit; typer's own status is 1 too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 1
     except Exception as error:
         if os.environ.get("HUBBUB_DEBUG", "") not in ("", "0"):
             raise
