@@ -31,6 +31,7 @@ FLOORS = {
     "api": 4,
     "telemetry.health": 4,
     "loadgen": 4,
+    "playground": 4,
     "app": 5,
     "cli": 5,
     "": 5,  # hubbub/__init__.py

@@ -13,6 +13,7 @@ SOURCES = TESTS.parent / "src" / "hubbub"
 WITHOUT_A_SOURCE = {
     "test_architecture.py": "about all sources",
     "test_mirror.py": "about all tests",
+    "browser": "the playground in a real Chromium",
     "end_to_end": "whole servers with real clients",
     "scripts": "about scripts/, not src/",
     "examples": "about examples/, not src/",

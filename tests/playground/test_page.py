@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hubbub.config import Config
-from hubbub.playground import CONTENT_TYPES, playground_app, read_files, takes
+from hubbub.playground.page import CONTENT_TYPES, playground_app, read_files, takes
 
 
 class Answer:
@@ -113,7 +113,7 @@ async def test_other_methods_are_refused(method: str) -> None:
         "/playground/",
         "/playground/nothing.js",
         "/playground/../app.py",
-        "/playground/__init__.py",
+        "/playground/page.py",
         "/style.css",
         "",
     ],
