@@ -316,7 +316,7 @@ FORCED = _disconnect(3502, "forced", "disconnected by the server", "Ask the appl
 REVOKED = _disconnect(3503, "revoked", "access was revoked", "Sign in again.")
 REPLACED = _disconnect(3504, "replaced", "the session was resumed elsewhere", "Use the newer connection.")
 FLOOD = _disconnect(
-    3505, "flood", "too many frames", "Slow down (`limits.control_rate`, `limits.error_rate`)."
+    3505, "flood", "too many frames", "Slow down (`limits.control_rate`, `limits.error_burst`)."
 )
 USER_LIMIT = _disconnect(
     3506,
