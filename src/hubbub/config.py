@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -400,9 +401,11 @@ def validate(config: Config) -> None:
             f"--dev opens everything and may only listen on loopback, not on {server.host}; drop --dev and set "
             "auth.hmac_secret, or listen on 127.0.0.1."
         )
-    if not config.loopback and auth.anonymous and config.default.publish == "anyone":
-        faults.append(
-            "anonymous clients may publish from other machines: set default.publish to authenticated."
+    if not config.loopback and auth.anonymous:
+        faults.extend(
+            f"anonymous clients may publish from other machines: set {name}.publish to authenticated."
+            for name, options in _namespaces(config)
+            if options.publish == "anyone"
         )
     if (server.tls_certificate is None) != (server.tls_key is None):
         faults.append("server.tls_certificate and server.tls_key go together: set both or none.")
@@ -412,9 +415,7 @@ def validate(config: Config) -> None:
     ):
         if path is not None and not path.is_file():
             faults.append(f"{name}: there is no file {path}.")
-    if auth.jwks_url is not None and not auth.jwks_url.startswith(
-        ("https://", "http://127.0.0.1", "http://localhost")
-    ):
+    if auth.jwks_url is not None and not _is_safe_source(auth.jwks_url):
         faults.append(
             "auth.jwks_url must be https (or http on loopback): keys fetched in the clear can be replaced."
         )
@@ -428,10 +429,37 @@ def validate(config: Config) -> None:
             ipaddress.ip_network(network, strict=False)
         except ValueError:
             faults.append(f"server.trusted_proxies: {network!r} is neither an address nor a network.")
-    for name, options in {"default": config.default, **config.namespaces}.items():
+    faults.extend(
+        f"server.allowed_origins: {origin!r} is not an origin; write it as https://app.example.com."
+        for origin in server.allowed_origins
+        if origin != "*" and "://" not in origin
+    )
+    for name, options in _namespaces(config):
         if options.join_leave and options.presence != "full":
-            faults.append(f'namespaces.{name}: join_leave needs presence = "full".')
+            faults.append(f'{name}: join_leave needs presence = "full".')
         if options.conflate and not options.retention:
-            faults.append(f"namespaces.{name}: conflate needs a retention to keep the latest values in.")
+            faults.append(f"{name}: conflate needs a retention to keep the latest values in.")
+    faults.extend(
+        f"namespaces: {name!r} matches no channel; a namespace is what stands before a name's first colon."
+        for name in config.namespaces
+        if not name or ":" in name
+    )
     if faults:
         raise ConfigError("\n".join(faults))
+
+
+def _namespaces(config: Config) -> list[tuple[str, NamespaceConfig]]:
+    """All namespaces' options with the names of their sections."""
+    named = [(f"namespaces.{name}", options) for name, options in config.namespaces.items()]
+    return [("default", config.default), *named]
+
+
+def _is_safe_source(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return bool(host) and (
+        parts.scheme == "https" or (parts.scheme == "http" and host in ("127.0.0.1", "localhost", "::1"))
+    )

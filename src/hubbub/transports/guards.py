@@ -40,12 +40,14 @@ def origin_of(url: str) -> tuple[str, str, int] | None:
         port = parts.port
     except ValueError:
         return None
-    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.path not in ("", "/") or " " in url:
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.path not in ("", "/"):
+        return None
+    if " " in url or not url.isprintable():  # urlsplit would quietly drop tabs and newlines
         return None
     if parts.username is not None or parts.query or parts.fragment or parts.hostname.endswith("."):
         return None
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
-    return scheme, parts.hostname.lower(), port or DEFAULT_PORTS[parts.scheme]
+    return scheme, parts.hostname.lower(), DEFAULT_PORTS[parts.scheme] if port is None else port
 
 
 class Proxies:
@@ -58,7 +60,7 @@ class Proxies:
         if not self._networks:
             return False
         try:
-            ip = ipaddress.ip_address(address)
+            ip = parse_address(address)
         except ValueError:
             return False
         return any(ip in network for network in self._networks)
@@ -76,7 +78,7 @@ class Proxies:
         while hops and self.trusts(address):
             hop = hops.pop()
             try:
-                address = str(ipaddress.ip_address(hop))
+                address = str(parse_address(hop))
             except ValueError:
                 break
         return address, scheme
@@ -147,5 +149,14 @@ class Admission:
             del self._addresses[address]
 
 
+def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An address, as IPv4 where a dual-stack socket has mapped it into IPv6 (`::ffff:10.0.0.1`)."""
+    ip = ipaddress.ip_address(text)
+    return (ip.ipv4_mapped or ip) if isinstance(ip, ipaddress.IPv6Address) else ip
+
+
 def is_loopback(address: str) -> bool:
-    return address.startswith("127.") or address in ("::1", "localhost")
+    try:
+        return parse_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"

@@ -6,7 +6,9 @@ import random
 from collections.abc import Mapping
 from typing import Protocol
 
-from hubbub.clock import Clock
+import structlog
+
+from hubbub.clock import Clock, Timer
 from hubbub.config import Config
 from hubbub.errors import Disconnect
 from hubbub.hub.hub import Hub
@@ -14,6 +16,8 @@ from hubbub.hub.limits import Rate
 from hubbub.protocols.base import ProtocolEntry
 from hubbub.telemetry.metrics import Metrics
 from hubbub.transports.guards import Admission, Origins, Proxies
+
+log = structlog.get_logger("hubbub.node")
 
 TICK = 0.25
 STALL = 1.0
@@ -68,7 +72,10 @@ class Node:
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         for connection in dirty:
-            connection.flush()
+            try:
+                connection.flush()
+            except Exception as error:  # the others must not wait for ever because of one
+                log.error("flush failed", exc_info=error)
         self.metrics.flushed(self.clock.monotonic())
 
     def start(self) -> None:
@@ -91,7 +98,7 @@ class Wheel:
         self._slots: dict[int, list[Beating]] = {}
         self._last = 0.0
         self._slot = 0
-        self._running = False
+        self._timer: Timer | None = None
         self.late = 0.0
 
     def add(self, member: Beating, at: float) -> None:
@@ -100,29 +107,33 @@ class Wheel:
         self._slots.setdefault(slot, []).append(member)
 
     def start(self) -> None:
-        self._running = True
         self._last = self._clock.monotonic()
         self._slot = int(self._last / TICK)
-        self._clock.call_later(TICK, self._tick)
+        self._timer = self._clock.call_later(TICK, self._tick)
 
     def stop(self) -> None:
-        self._running = False
+        if self._timer is not None:
+            self._timer.cancel()
         self._slots.clear()
 
     def _tick(self) -> None:
-        if not self._running:
-            return
         now = self._clock.monotonic()
         self.late = max(0.0, now - self._last - TICK)
         self._metrics.lag(self.late)
         self._last = now
-        self._clock.call_later(TICK, self._tick)
+        self._timer = self._clock.call_later(TICK, self._tick)
         due, self._slot = self._slot + 1, int(now / TICK)
         for slot in range(due, self._slot + 1):
             for member in self._slots.pop(slot, ()):
                 if self.late > STALL:
                     self.add(member, now + self.late)
-                elif (again := member.beat(now)) is not None:
+                    continue
+                try:
+                    again = member.beat(now)
+                except Exception as error:  # the others' deadlines hold all the same
+                    log.error("beat failed", exc_info=error)
+                    continue
+                if again is not None:
                     self.add(member, again)
 
 

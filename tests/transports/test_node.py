@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.hub.world import World
+
+from hubbub.telemetry.metrics import Metrics
+from hubbub.testing import FakeClock
+from hubbub.transports.node import TICK, Node, Wheel, jittered
+
+
+class Heart:
+    """Beats every `period` seconds, `left` times."""
+
+    def __init__(self, clock: FakeClock, period: float = 1.0, left: int = 1_000_000) -> None:
+        self.clock = clock
+        self.period = period
+        self.left = left
+        self.beats: list[float] = []
+
+    def beat(self, now: float) -> float | None:
+        self.beats.append(now)
+        self.left -= 1
+        return now + self.period if self.left > 0 else None
+
+
+class StallingClock(FakeClock):
+    """A clock that can jump past its timers, as time does while the loop is blocked."""
+
+    def stall(self, seconds: float) -> None:
+        self._monotonic += seconds
+
+
+def entries(wheel: Wheel) -> int:
+    return sum(len(slot) for slot in wheel._slots.values())
+
+
+@given(st.floats(0, 20))
+def test_nobody_is_called_early_and_nobody_late_by_more_than_a_tick(delay: float) -> None:
+    clock = FakeClock()
+    wheel = Wheel(clock, Metrics())
+    wheel.start()
+    heart = Heart(clock, left=1)
+    at = clock.monotonic() + delay
+    wheel.add(heart, at)
+    clock.advance(21)
+    (when,) = heart.beats
+    assert at <= when <= at + 2 * TICK
+
+
+def test_whoever_wants_no_more_is_forgotten() -> None:
+    clock = FakeClock()
+    wheel = Wheel(clock, Metrics())
+    wheel.start()
+    hearts = [Heart(clock, left=2) for _ in range(100)]
+    for heart in hearts:
+        wheel.add(heart, clock.monotonic())
+    assert entries(wheel) == 100
+    clock.advance(10)
+    assert {len(heart.beats) for heart in hearts} == {2}
+    assert wheel._slots == {}
+
+
+def test_each_has_one_entry_however_long_it_lasts() -> None:
+    clock = FakeClock()
+    wheel = Wheel(clock, Metrics())
+    wheel.start()
+    hearts = [Heart(clock) for _ in range(10)]
+    for heart in hearts:
+        wheel.add(heart, clock.monotonic())
+    for _ in range(50):
+        clock.advance(1)
+        assert entries(wheel) == 10
+    assert all(len(set(heart.beats)) == len(heart.beats) for heart in hearts)
+
+
+@pytest.mark.parametrize(("blocked", "judged"), [(0.5, True), (3.0, False), (30.0, False)])
+def test_a_loop_that_was_blocked_judges_nobody_for_it(blocked: float, judged: bool) -> None:
+    clock = StallingClock()
+    metrics = Metrics()
+    wheel = Wheel(clock, metrics)
+    wheel.start()
+    heart = Heart(clock, left=1)
+    wheel.add(heart, clock.monotonic() + blocked)
+    clock.stall(blocked + 0.5)
+    clock.run_ready()
+    assert bool(heart.beats) is judged
+    assert metrics.loop_lag_max_seconds == pytest.approx(blocked + 0.25)
+    clock.advance(blocked + 1)
+    assert len(heart.beats) == 1  # put off once, and once only
+
+
+def test_one_that_fails_takes_no_other_with_it() -> None:
+    clock = FakeClock()
+    wheel = Wheel(clock, Metrics())
+    wheel.start()
+
+    class Broken:
+        def beat(self, now: float) -> float | None:
+            raise RuntimeError("a fault of one connection")
+
+    heart = Heart(clock)
+    wheel.add(Broken(), clock.monotonic())
+    wheel.add(heart, clock.monotonic())
+    clock.advance(5)
+    assert len(heart.beats) >= 4
+
+
+def test_stopping_leaves_no_timer_and_starting_again_makes_one() -> None:
+    clock = FakeClock()
+    wheel = Wheel(clock, Metrics())
+    for _ in range(3):
+        wheel.start()
+        wheel.add(Heart(clock), clock.monotonic())
+        clock.advance(0.1)
+        assert clock.pending == 1
+        wheel.stop()
+        assert clock.pending == 0
+        assert wheel._slots == {}
+
+
+def test_jitter_only_shortens_and_by_a_tenth_at_most() -> None:
+    values = [jittered(10.0) for _ in range(200)]
+    assert all(9.0 <= value <= 10.0 for value in values)
+    assert len(set(values)) > 100
+
+
+# --- the flush ------------------------------------------------------------------------------------------------
+
+
+class Outbox:
+    def __init__(self, node: Node | None = None, *, broken: bool = False) -> None:
+        self.flushes = 0
+        self.node = node
+        self.broken = broken
+
+    def flush(self) -> None:
+        self.flushes += 1
+        if self.broken:
+            raise RuntimeError("a fault of one connection")
+        if self.node is not None and self.flushes == 1:
+            self.node.dirty(self)
+
+
+def test_what_is_dirty_is_flushed_once_at_the_end_of_the_turn() -> None:
+    world = World()
+    node = Node(world.config, world.clock, world.hub, {})
+    boxes = [Outbox() for _ in range(3)]
+    for box in boxes:
+        node.dirty(box)
+    assert world.clock.pending == 1
+    assert [box.flushes for box in boxes] == [0, 0, 0]
+    world.clock.run_ready()
+    assert [box.flushes for box in boxes] == [1, 1, 1]
+    assert world.clock.pending == 0
+
+
+def test_what_becomes_dirty_in_a_flush_is_flushed_in_the_next_turn() -> None:
+    world = World()
+    node = Node(world.config, world.clock, world.hub, {})
+    box = Outbox(node)
+    node.dirty(box)
+    world.clock.run_ready()
+    assert box.flushes == 2
+
+
+def test_a_flush_that_fails_does_not_keep_the_others_waiting() -> None:
+    world = World()
+    node = Node(world.config, world.clock, world.hub, {})
+    broken, box = Outbox(broken=True), Outbox()
+    node.dirty(broken)
+    node.dirty(box)
+    node.metrics.delivering(world.clock.monotonic())
+    world.clock.run_ready()
+    assert box.flushes == 1
+    assert sum(node.metrics.delivery_seconds.counts) == 1
