@@ -97,7 +97,7 @@ def test_unknown_fields_are_ignored_and_privileged_ones_cannot_be_set() -> None:
     (item,) = receive(
         b'{"type":"publish","id":1,"channel":"a","data":1,"sender":"victim","offset":9,"__proto__":{},"time":1}'
     )
-    assert same(item, model.Publish(1, "a", Raw(b"1")))
+    assert msgspec.json.encode(item) == msgspec.json.encode(model.Publish(1, "a", Raw(b"1")))
 
 
 # --- hostile JSON (reliability 5.7) ---------------------------------------------------------------------------
