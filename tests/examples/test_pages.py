@@ -1,0 +1,62 @@
+"""The examples' pages in a real Chromium: pages.test.js, with a server and a place to load the pages from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from tests.examples.server import EXAMPLES, example_server
+
+HERE = Path(__file__).parent
+NODE_MODULES = HERE.parent / "browser" / "node_modules"
+
+pytestmark = pytest.mark.browser
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def pages() -> Iterator[str]:
+    """Where examples/ is served, as a page's own server would."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(EXAMPLES))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_in_chromium(pages: str, tmp_path: Path) -> None:
+    node = shutil.which("node")
+    assert node is not None, "install Node 20 or later, or deselect these tests with -m 'not browser'"
+    assert NODE_MODULES.is_dir(), "run `npm ci --ignore-scripts` in tests/browser first"
+    shutil.copy(EXAMPLES / "order_board" / "hubbub.toml", tmp_path)
+    origin = ("--set", f"server.allowed_origins={pages}")  # the file names the tutorial's port
+    with example_server(tmp_path, "shop:app", *origin) as server:
+        done = subprocess.run(
+            [node, "--test", "--test-reporter=spec", "pages.test.js"],
+            cwd=HERE,
+            env={
+                **os.environ,
+                "SERVER": server.url,
+                "PAGES": pages,
+                "ADA": server.token("ada"),
+                "API_KEY": server.api_key,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout
