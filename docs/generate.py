@@ -9,7 +9,7 @@ import contextlib
 import inspect
 import io
 import json
-import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import UnionType
@@ -265,6 +265,9 @@ What messages are made of.
 # --- REST -------------------------------------------------------------------------------------------------
 
 
+CREDENTIALS = {"apiKey": "an API key", "userToken": "a user's token", "": "none, but only from this machine"}
+
+
 def rest() -> str:
     document = openapi_document(routers())
     schemas = document["components"]["schemas"]
@@ -298,11 +301,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], used: set[str]
     lines = [f"### {operation['summary']}\n\n`{method} {path}`\n"]
     if operation.get("description"):
         lines.append(operation["description"] + "\n")
-    lines.append(
-        {"apiKey": "Credentials: an API key.\n", "userToken": "Credentials: a user's token.\n"}.get(
-            next(iter(operation["security"][0]), ""), "Credentials: none, but only from this machine.\n"
-        )
-    )
+    lines.append(f"Credentials: {CREDENTIALS[next(iter(operation['security'][0]), '')]}.\n")
     if parameters := operation.get("parameters"):
         rows = [
             (
@@ -315,19 +314,20 @@ def _operation(method: str, path: str, operation: dict[str, Any], used: set[str]
         ]
         lines.append(table(("Parameter", "In", "Default", "Meaning"), rows))
     if body := operation.get("requestBody"):
-        content = body["content"]["application/json"]
-        name = content["schema"]["$ref"].rpartition("/")[2]
-        used.add(name)
         optional = "" if body.get("required", True) else ", or nothing"
-        example = json.dumps(content["example"])
-        lines.append(f"Body: [{name}](#{name.lower()}){optional}\n\n```json\n{example}\n```\n")
+        example = json.dumps(body["content"]["application/json"]["example"])
+        lines.append(f"Body: {_carried(body, used)}{optional}\n\n```json\n{example}\n```\n")
     for status, response in operation["responses"].items():
         if status.startswith("2"):
-            (content,) = response["content"].values()
-            name = content["schema"]["$ref"].rpartition("/")[2]
-            used.add(name)
-            lines.append(f"Answer: {status}, [{name}](#{name.lower()})\n")
+            lines.append(f"Answer: {status}, {_carried(response, used)}\n")
     return "\n".join(lines)
+
+
+def _carried(message: dict[str, Any], used: set[str]) -> str:
+    """A link to the struct that a body or an answer carries, which is added to `used`."""
+    (content,) = message["content"].values()
+    used |= _references(json.dumps(content["schema"]))
+    return _kind(content["schema"])
 
 
 def _references(text: str) -> set[str]:
@@ -427,8 +427,10 @@ def _bench(name: str) -> str:
     function = bench_app.registered_commands[0].callback
     assert function is not None
     _, _, options = _command(f"{name} SCENARIO", function, "##").partition("```text")
-    help_text = inspect.cleandoc(bench_app.info.help or "")
-    return f"## `{name}`\n\n{help_text}\n\n```text{options}\n{table(head, rows)}"
+    options = re.sub(
+        r"(`--(?:connections`, `-c|in-flight|seconds|rate)` `N` \|) `[\d.]+`", r"\1 see below", options
+    )
+    return f"## `{name}`\n\n{bench_app.info.help}\n\n```text{options}\n{table(head, rows)}"
 
 
 def _command(name: str, function: Callable[..., Any], level: str) -> str:
@@ -495,12 +497,6 @@ def pages() -> Iterator[tuple[Path, str]]:
         yield REFERENCE / name, "\n".join(line.rstrip() for line in text.rstrip().split("\n")) + "\n"
 
 
-def main() -> None:
-    for path, text in pages():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-            print(f"wrote {os.path.relpath(path)}")
-
-
 if __name__ == "__main__":
-    main()
+    for path, text in pages():
+        path.write_text(text, encoding="utf-8")
