@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
-import structlog
 from blockbuster import BlockBuster
 
 # No verdict hangs on the clock: a property does not fail because the machine is busy.
@@ -32,11 +31,3 @@ def no_settings_of_the_shell() -> None:
     """Settings in the environment of whoever runs the tests do not reach them."""
     for name in [name for name in os.environ if name.startswith("HUBBUB_") and "TEST" not in name]:
         del os.environ[name]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def plain_logs() -> None:
-    structlog.configure(
-        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
-        logger_factory=structlog.PrintLoggerFactory(),
-    )

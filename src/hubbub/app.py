@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import structlog
-
 from hubbub import config as settings
 from hubbub import playground
 from hubbub.api.deferred import Deferred
@@ -38,16 +36,18 @@ from hubbub.protocols.base import ProtocolEntry
 from hubbub.protocols.native import JsonCodec, MessagePackCodec
 from hubbub.telemetry.health import PATHS as HEALTH_PATHS
 from hubbub.telemetry.health import Health
+from hubbub.telemetry.logging import get_logger
 from hubbub.telemetry.metrics import Metrics
 from hubbub.transports.asgi import AsgiWebSockets
+from hubbub.transports.drain import drain
 from hubbub.transports.http import AsgiApp
 from hubbub.transports.node import Node
 from hubbub.transports.root import Root
-from hubbub.transports.server import Listener, drain, listen
+from hubbub.transports.server import Listener, listen
 from hubbub.transports.sessions import Sessions
 from hubbub.transports.sse import EventSources
 
-log = structlog.get_logger("hubbub")
+log = get_logger("hubbub")
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
 # The registries: what a name in the configuration stands for.

@@ -16,7 +16,7 @@ import structlog
 from hubbub.auth.api_keys import new_key
 from hubbub.auth.tokens import mint
 from hubbub.config import TelemetryConfig
-from hubbub.telemetry.logging import configure
+from hubbub.telemetry.logging import configure, get_logger
 
 TOKEN = mint("s" * 32, "ada", now=1_700_000_000, ttl=60)
 API_KEY = new_key()[0]
@@ -274,3 +274,17 @@ def test_importing_and_building_a_server_leaves_logging_alone() -> None:
     before = logging.getLogger().handlers[:], logging.getLogger().level, structlog.is_configured()
     Hubbub(development(Config(), "s" * 32))
     assert (logging.getLogger().handlers[:], logging.getLogger().level, structlog.is_configured()) == before
+
+
+def test_a_library_logs_where_its_host_does_and_without_secrets(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="hubbub.tested"):
+        get_logger("hubbub.tested").info("opened %s", "twice", token="s3cret-value", n=2)
+    (record,) = caplog.records
+    assert record.getMessage() == "opened twice token=[redacted] n=2"
+
+
+def test_a_library_s_exceptions_stay_the_host_s_to_format(caplog: pytest.LogCaptureFixture) -> None:
+    get_logger("hubbub.tested").error("failed", exc_info=ValueError("x"))
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert record.exc_info[0] is ValueError

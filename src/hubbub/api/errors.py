@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import msgspec
-import structlog
 from litestar import Request, Response
 from litestar.exceptions import (
     ClientException,
@@ -18,8 +17,9 @@ from litestar.exceptions import (
 
 from hubbub.api.context import context_of
 from hubbub.errors import ErrorCode, HubbubError
+from hubbub.telemetry.logging import get_logger
 
-log = structlog.get_logger("hubbub.api")
+log = get_logger("hubbub.api")
 
 CLIENT_GONE = "client disconnected prematurely"
 

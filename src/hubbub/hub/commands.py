@@ -6,8 +6,6 @@ import hashlib
 from dataclasses import replace
 from typing import NamedTuple
 
-import structlog
-
 from hubbub import __version__, model
 from hubbub.auth.channels import check_channel, matches
 from hubbub.errors import AUTH_FAILED, ErrorCode, HubbubError
@@ -16,8 +14,9 @@ from hubbub.hub.channel import Channel
 from hubbub.hub.recovery import Recovery, merge
 from hubbub.hub.session import Execute, Session
 from hubbub.model import Envelope, History, Operation, Position, Publication, Subscribed
+from hubbub.telemetry.logging import get_logger
 
-log = structlog.get_logger("hubbub.session")
+log = get_logger("hubbub.session")
 
 READS = 5
 """How often the log is read for one subscription before it is given up because the broker contradicts itself."""

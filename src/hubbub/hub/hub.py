@@ -8,8 +8,6 @@ import secrets
 from collections.abc import Coroutine
 from typing import Any
 
-import structlog
-
 from hubbub import model
 from hubbub.auth.base import ConnectionInfo, Policy
 from hubbub.broker.base import Broker
@@ -27,9 +25,10 @@ from hubbub.hub.recovery import merge
 from hubbub.hub.session import Execute, Session
 from hubbub.model import Envelope, Position, Principal, Publication, Retention
 from hubbub.presence.base import PresenceStore
+from hubbub.telemetry.logging import get_logger
 from hubbub.telemetry.metrics import Metrics
 
-log = structlog.get_logger("hubbub.hub")
+log = get_logger("hubbub.hub")
 
 SWEEP = 1.0
 HEAL_LIMIT = 1_000

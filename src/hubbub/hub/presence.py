@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-import structlog
 from msgspec import UNSET
 
 from hubbub.model import Join, Leave, Member, Raw
 from hubbub.presence.base import PresenceStore
+from hubbub.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
     from hubbub.hub.channel import Channel
     from hubbub.hub.session import Session
 
-log = structlog.get_logger("hubbub.hub")
+log = get_logger("hubbub.hub")
 
 
 class Attendance:

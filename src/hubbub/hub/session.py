@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import structlog
 
 from hubbub import model
 from hubbub.auth.base import ConnectionInfo
@@ -17,12 +16,13 @@ from hubbub.hub import eager
 from hubbub.hub.base import Connection
 from hubbub.model import Command, ErrorReply, Invalid, Principal, Reply, SessionPush
 from hubbub.protocols.base import Payload
+from hubbub.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
     from hubbub.hub.channel import Channel
     from hubbub.hub.hub import Hub
 
-log = structlog.get_logger("hubbub.session")
+log = get_logger("hubbub.session")
 
 NOBODY = Principal(user="")
 ERROR_WINDOW = 10.0

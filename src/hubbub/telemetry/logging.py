@@ -25,6 +25,11 @@ Event = MutableMapping[str, Any]
 QUIET = ("uvicorn", "uvicorn.error", "asyncio", "websockets", "litestar")
 """Libraries of which only warnings and worse are wanted."""
 
+_SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+]
 _COLOURS = {
     "debug": "\x1b[2m",
     "info": "\x1b[32m",
@@ -37,19 +42,41 @@ _EVENT_WIDTH = 24
 _FIRST = ("time", "level", "logger", "event")
 
 
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """The logger of one room. It ends in the standard library's logger of that name, whatever structlog's own
+    configuration says: until `configure` is called, the lines go wherever the host of the library sends them."""
+    logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+        logging.getLogger(name),
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            _hand_over,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    return logger
+
+
+def _hand_over(logger: Any, method: str, event: Event) -> tuple[Any, Any]:
+    """To our formatter if it is in place, else as a plain message that any handler can print."""
+    if any(isinstance(handler, _Handler) for handler in logging.getLogger().handlers):
+        return structlog.stdlib.ProcessorFormatter.wrap_for_formatter(logger, method, event)
+    info = event.pop("exc_info", None)
+    fields = clean({name: value for name, value in event.items() if name not in ("level", "logger")})
+    text = fields.pop("event", "")
+    message = " ".join([str(text), *(f"{name}={_shown(value)}" for name, value in fields.items())])
+    return ("%s", message), {"exc_info": info} if info else {}
+
+
 def configure(telemetry: TelemetryConfig, stream: TextIO | None = None) -> None:
     """Log as `telemetry` says to `stream` (standard error). May be called again, and replaces what was before."""
     stream = stream or sys.stderr
     terminal = stream.isatty()
     as_json = telemetry.log_format == "json" or (telemetry.log_format == "auto" and not terminal)
     level = telemetry.log_level.upper()
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-    ]
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+        foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder()],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             _stamp,
@@ -72,7 +99,7 @@ def configure(telemetry: TelemetryConfig, stream: TextIO | None = None) -> None:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *shared,
+            *_SHARED,
             structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],

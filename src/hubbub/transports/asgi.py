@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-import structlog
-
 from hubbub.errors import (
     CONNECT_TIMEOUT,
     DRAIN,
@@ -23,11 +21,12 @@ from hubbub.errors import (
     ProtocolError,
 )
 from hubbub.protocols.base import Payload, ProtocolEntry
+from hubbub.telemetry.logging import get_logger
 from hubbub.transports.http import Message, Receive, Scope, Send, header_values, route_path
 from hubbub.transports.node import Node
 from hubbub.transports.streams import OutboxConnection, connection_info
 
-log = structlog.get_logger("hubbub.asgi")
+log = get_logger("hubbub.asgi")
 
 PATH = "/v1/ws"
 REASON_BYTES = 123  # RFC 6455, section 5.5

@@ -6,18 +6,17 @@ import random
 from collections.abc import Mapping
 from typing import Protocol
 
-import structlog
-
 from hubbub.clock import Clock, Timer
 from hubbub.config import Config
 from hubbub.errors import Disconnect
 from hubbub.hub.hub import Hub
 from hubbub.hub.limits import Rate
 from hubbub.protocols.base import ProtocolEntry
+from hubbub.telemetry.logging import get_logger
 from hubbub.telemetry.metrics import Metrics
 from hubbub.transports.guards import Admission, Origins, Proxies
 
-log = structlog.get_logger("hubbub.node")
+log = get_logger("hubbub.node")
 
 TICK = 0.25
 STALL = 1.0

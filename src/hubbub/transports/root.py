@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-import structlog
-
 from hubbub.errors import ErrorCode, HubbubError
+from hubbub.telemetry.logging import get_logger
 from hubbub.transports.cors import Cors
 from hubbub.transports.http import AsgiApp, Exchange, Gone, Receive, Scope, Send
 from hubbub.transports.node import Node
 
-log = structlog.get_logger("hubbub.http")
+log = get_logger("hubbub.http")
 
 NOT_STARTED = (
     "Hubbub has not been started: pass lifespan=hubbub.lifespan to the application it is mounted in, "
