@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.transports.waiting import until
 
-from hubbub.transports.kernel import UNSENT, sent, tune
+from hubbub.transports.kernel import UNSENT, reset, sent, tune
 
 pytestmark = [
     pytest.mark.anyio,
@@ -70,3 +70,12 @@ async def test_sockets_other_than_tcp_are_left_alone() -> None:
     transport.abort()
     theirs.close()
     await asyncio.sleep(0)
+
+
+async def test_a_reset_leaves_nothing_to_the_kernel() -> None:
+    async with pair() as (transport, peer):
+        transport.write(b"x" * 500_000)
+        reset(transport)
+        await asyncio.sleep(0)
+        with pytest.raises(ConnectionResetError):
+            b"".join(iter(lambda: peer.recv(65_536), b""))

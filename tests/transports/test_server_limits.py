@@ -150,12 +150,11 @@ async def test_behind_a_proxy_the_clients_are_counted_not_the_proxy() -> None:
     async with production(
         limits={"connections_per_ip": 2}, server={"trusted_proxies": ("127.0.0.5",)}
     ) as server:
-        clients = []
-        for address, status in (("a::1", 101), ("a::1", 101), ("a::1", 503), ("b::1", 101), ("b::1", 101)):
-            client = await RawClient.open(server.host, server.port, source="127.0.0.5")
+        clients = [await RawClient.open(server.host, server.port, source="127.0.0.5") for _ in range(5)]
+        asked = (("a::1", 101), ("a::1", 101), ("a::1", 503), ("b::1", 101), ("b::1", 101))
+        for client, (address, status) in zip(clients, asked, strict=True):
             await client.send(request(headers={"x-forwarded-for": address}))
             assert (await client.read_response()).status == status
-            clients.append(client)
         for client in clients:
             client.close()
         await emptied(server)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import array
 import asyncio
+import contextlib
 import fcntl
+import os
 import socket
 import struct
 import sys
@@ -48,3 +50,20 @@ def sent(transport: asyncio.WriteTransport) -> tuple[int, int]:
     if len(info) < _BYTES_ACKED.size:
         return 0, 0
     return int(_BYTES_ACKED.unpack(info)[0]), waiting[0] + transport.get_write_buffer_size()
+
+
+def plain_descriptor(transport: asyncio.BaseTransport) -> int:
+    """The descriptor on which the transport writes what it is given, byte for byte; -1 if TLS stands between."""
+    raw = transport.get_extra_info("socket")
+    if raw is None or os.name != "posix" or transport.get_extra_info("sslcontext") is not None:
+        return -1
+    return int(raw.fileno())
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Abort the connection with a RST, so that the kernel keeps none of what the peer does not read."""
+    raw = transport.get_extra_info("socket")
+    if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()

@@ -8,20 +8,17 @@ import math
 import socket
 import ssl
 import sys
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httptools
-import structlog
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from hubbub.auth.base import ConnectionInfo
 from hubbub.errors import DRAIN, ErrorCode
-from hubbub.hub.session import Session
-from hubbub.model import Advice
 from hubbub.protocols.base import Framing
+from hubbub.telemetry.logging import get_logger
 from hubbub.transports import framing as wire
 from hubbub.transports.deflate import negotiate
 from hubbub.transports.frames import FrameParser
@@ -31,11 +28,14 @@ from hubbub.transports.kernel import tune
 from hubbub.transports.node import Node
 from hubbub.transports.websocket import WebSocketConnection
 
-log = structlog.get_logger("hubbub.server")
+log = get_logger("hubbub.server")
 
 WEBSOCKET_PATH = b"/v1/ws"
 KEEP_ALIVE = 30
 """Seconds for which an HTTP connection may be idle between requests."""
+KERNEL_PATIENCE = 6
+"""How many `write_timeout`s the kernel waits by itself. It takes a steady reader whose window is smaller than one of
+its own segments for a dead one (measured), so it comes long after us."""
 LINGER = 1.0
 """Seconds for which a refused client may still send, so that it comes to read the answer."""
 LINGER_BYTES = 1_048_576
@@ -73,7 +73,7 @@ class HttpConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         address = self.client[0] if self.client else ""
-        tune(transport, self.node.config.limits.write_timeout)
+        tune(transport, KERNEL_PATIENCE * self.node.config.limits.write_timeout)
         if self.node.admission.enter(address):
             self._admitted = address
         elif self.node.admission.enter_spare():
@@ -472,35 +472,3 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
         sock.close()
         raise
     return sock
-
-
-async def drain(node: Node, window: float, sleep: Callable[[float], Awaitable[object]]) -> None:
-    """Send everybody away: advice first, then closings spread over `window` seconds in equal slices.
-
-    A session whose command is being handled is closed after the answer, or `GRACE` seconds after the window.
-    """
-    hub = node.hub
-    hub.draining = True
-    sessions = [session for session in hub.sessions.values() if session.connection is not None]
-    for session in sessions:
-        session.push(Advice(reconnect_after=0.0, spread=window))
-    log.info("draining", sessions=len(sessions), window=window)
-    slices = 20
-    size = max(1, -(-len(sessions) // slices))
-    busy: list[Session] = []
-    for at in range(0, len(sessions), size):
-        await sleep(window / slices)
-        busy += [session for session in sessions[at : at + size] if not _send_away(session)]
-    until = node.clock.monotonic() + GRACE
-    while busy and node.clock.monotonic() < until:
-        await sleep(0.05)
-        busy = [session for session in busy if not _send_away(session)]
-
-
-def _send_away(session: Session) -> bool:
-    """Close the session's connection; False if a command has to be answered first."""
-    if session.busy:
-        return False
-    if session.connection is not None:
-        session.connection.close(DRAIN)
-    return True

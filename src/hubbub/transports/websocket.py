@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 from typing import TYPE_CHECKING
-
-import structlog
 
 from hubbub.auth.base import ConnectionInfo
 from hubbub.errors import (
@@ -24,19 +23,21 @@ from hubbub.errors import (
 )
 from hubbub.model import DisconnectPush
 from hubbub.protocols.base import Codec, Framing, Payload
+from hubbub.telemetry.logging import get_logger
 from hubbub.transports import framing as wire
 from hubbub.transports.frames import Binary, Close, FrameError, FrameParser, Ping, Pong, Text
-from hubbub.transports.kernel import sent
+from hubbub.transports.kernel import plain_descriptor, reset, sent
 from hubbub.transports.node import Node, jittered
 
 if TYPE_CHECKING:
     from hubbub.hub.session import Session
 
-log = structlog.get_logger("hubbub.websocket")
+log = get_logger("hubbub.websocket")
 
 HIGH_WATER = 65_536
 CLOSING_TIMEOUT = 5.0
 IDLE_BEAT = 60.0
+SLOW_LOOK = 1.0
 
 
 class WebSocketConnection(asyncio.Protocol):
@@ -49,6 +50,7 @@ class WebSocketConnection(asyncio.Protocol):
         "_control_tat",
         "_counted",
         "_deadline",
+        "_descriptor",
         "_dirty",
         "_due",
         "_heard",
@@ -86,6 +88,7 @@ class WebSocketConnection(asyncio.Protocol):
         """`address` was admitted and is given back at the end; `connect` must have come by `deadline` (monotonic)."""
         self._node = node
         self._socket: asyncio.Transport | None = socket_transport
+        self._descriptor = plain_descriptor(socket_transport)
         self._parser = parser
         self._address = address
         self._binary = binary
@@ -206,14 +209,24 @@ class WebSocketConnection(asyncio.Protocol):
         elif outbox:
             data = outbox[0] if len(outbox) == 1 else b"".join(outbox)
             outbox.clear()  # first, because `write` may call `pause_writing`, which counts what is in it
+            if self._descriptor >= 0 and not transport.get_write_buffer_size():
+                # Nothing is before it in the transport, so the kernel may have it at once (decision 6).
+                try:
+                    written = os.write(self._descriptor, data)
+                except OSError:
+                    written = 0  # full or broken: the transport finds out which, and does what is due
+                if written == len(data):
+                    return
+                data = data[written:]
             transport.write(data)
 
     def pause_writing(self) -> None:
         assert self._socket is not None
         self._paused_at = self._node.clock.monotonic()
         self._paused_size = self._socket.get_write_buffer_size()
+        self._sent, _ = sent(self._socket)
         self._count_queued()
-        self._call_at(self._paused_at + self._node.config.limits.write_timeout)
+        self._call_at(self._paused_at + self._look)
 
     def resume_writing(self) -> None:
         self._paused_at = None
@@ -270,7 +283,7 @@ class WebSocketConnection(asyncio.Protocol):
         if self._closing is not None:
             if now < self._closing:
                 return self._closing
-            transport.abort()
+            reset(transport)
             return None
         interval, timeout = config.heartbeat.ping_interval, config.heartbeat.ping_timeout
         session = self.session
@@ -286,7 +299,7 @@ class WebSocketConnection(asyncio.Protocol):
             self._pinged = None
             if self._stalled(transport, now):
                 return None
-            return min(self._paused_at + config.limits.write_timeout, now + (interval or IDLE_BEAT))
+            return min(self._paused_at + config.limits.write_timeout, now + self._look)
         if interval <= 0:
             return now + IDLE_BEAT
         if not self._reading:
@@ -312,12 +325,19 @@ class WebSocketConnection(asyncio.Protocol):
         self._sent, _ = sent(transport)
         return before < self._sent < self._ping_end
 
+    @property
+    def _look(self) -> float:
+        """Seconds between looks at a slow reader's progress."""
+        return min(SLOW_LOOK, self._node.config.limits.write_timeout / 5)
+
     def _stalled(self, transport: asyncio.Transport, now: float) -> bool:
         """Whether the slow reader took nothing for `write_timeout`; then it is gone."""
         assert self._paused_at is not None
-        size = transport.get_write_buffer_size()
-        if size < self._paused_size:
-            self._paused_at = now
+        size, before = transport.get_write_buffer_size(), self._sent
+        self._sent, _ = sent(transport)
+        # The kernel takes from us by large steps only; what the peer acknowledges tells of smaller ones.
+        if size < self._paused_size or self._sent > before:
+            self._paused_at = max(self._paused_at, now - self._look)
         self._paused_size = size
         if now - self._paused_at < self._node.config.limits.write_timeout:
             return False
@@ -342,7 +362,7 @@ class WebSocketConnection(asyncio.Protocol):
         if self._paused_at is None:
             self.flush()
         else:
-            self._socket.abort()
+            reset(self._socket)
 
     def abort(self, reason: Disconnect) -> None:
         if self._socket is None or self._closing is not None:
@@ -351,12 +371,12 @@ class WebSocketConnection(asyncio.Protocol):
         self._outbox.clear()
         self._uncount()
         self._end(resumable=reason.resumable)
-        self._socket.abort()
+        reset(self._socket)
 
     def cut(self) -> None:
         """Drop the link at once, whatever is still to be written."""
         if self._socket is not None:
-            self._socket.abort()
+            reset(self._socket)
 
     def _end(self, *, resumable: bool) -> None:
         """From here on nothing is read but the peer's close frame, and the session is on its own."""

@@ -169,6 +169,8 @@ async def test_the_end_waits_for_nobody_who_hangs(
         for _ in range(2):
             clients.append(await RawClient.open(server.host, server.port, receive_buffer=4096))
             await clients[-1].connect(server.token(), "news")
+        clients.append(await RawClient.open(server.host, server.port))
+        await clients[-1].connect(server.token())  # and then says nothing, not even that it closes too
         for _ in range(50):
             await server.app.publish("news", "e", "x" * 10_000)
             await asyncio.sleep(0)
