@@ -95,19 +95,22 @@ async def test_a_stalled_reader_is_ended_by_time() -> None:
         stalled.close()
 
 
-async def test_a_slow_but_steady_reader_survives() -> None:
-    """Its pong comes late, because the ping waits behind what it has yet to read."""
+@pytest.mark.parametrize(
+    ("messages", "bite", "queued"), [(20, 4_000, True), (6, 2_000, False)], ids=["queued", "in-the-kernel"]
+)
+async def test_a_slow_but_steady_reader_survives(messages: int, bite: int, queued: bool) -> None:
+    """Its pong comes late, because the ping waits behind what it has yet to read, here or in the kernel."""
     async with running_server(
         limits={"queue_bytes": 2_000_000, "write_timeout": 1.0},
         heartbeat={"ping_interval": 0.5, "ping_timeout": 0.5},
     ) as server:
-        client = await reader(server, receive_buffer=32_768)
-        await publish(server, 20, 20_000)
-        assert server.app.node.queued_bytes > 0
-        for _ in range(90):
-            await client.take_in(4_000)
+        client = await reader(server, receive_buffer=8_192)
+        await publish(server, messages, 20_000)
+        assert bool(server.app.node.queued_bytes) is queued
+        for _ in range(messages * 20_000 // bite - 2):
+            await client.take_in(bite)
             await asyncio.sleep(0.03)
-        assert await numbers(client, 20) == list(range(20))
+        assert await numbers(client, messages) == list(range(messages))
         await client.send_json({"type": "ping", "id": 9})
         assert (await client.read_json())["id"] == 9
         assert not server.app.metrics.disconnects
