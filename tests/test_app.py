@@ -8,7 +8,9 @@ from pydantic import SecretStr
 from tests.hub.world import OPEN, OpenPolicy
 
 from hubbub import Hubbub
-from hubbub.config import AuthConfig, BrokerConfig, Config
+from hubbub.auth.base import Policy
+from hubbub.auth.policy import TokenPolicy
+from hubbub.config import AuthConfig, BrokerConfig, Config, validate
 from hubbub.errors import ConfigError, ErrorCode, HubbubError
 from hubbub.hub.session import Session
 from hubbub.testing import FakeClock
@@ -127,3 +129,23 @@ async def test_settings_are_read_when_none_are_given(tmp_path: Any, monkeypatch:
     monkeypatch.chdir(tmp_path)
     app = await asyncio.to_thread(Hubbub)
     assert app.config.server.port == 4321
+
+
+async def test_a_policy_may_wrap_the_one_that_reads_tokens() -> None:
+    config = Config(auth=AuthConfig(hmac_secret=SecretStr("s" * 32)))
+    seen: list[TokenPolicy] = []
+
+    def wrap(tokens: TokenPolicy) -> Policy:
+        seen.append(tokens)
+        return OpenPolicy()
+
+    app = Hubbub(config, policy=wrap, clock=FakeClock())
+    assert seen == [app.tokens]
+    assert isinstance(app.policy, OpenPolicy)
+    assert app.hub.policy is app.policy
+
+
+async def test_a_policy_of_its_own_needs_no_secret() -> None:
+    with pytest.raises(ConfigError, match="hmac_secret"):
+        validate(Config())
+    validate(Config(), tokens=False)

@@ -41,6 +41,7 @@ from hubbub.telemetry.metrics import Metrics
 from hubbub.transports.asgi import AsgiWebSockets
 from hubbub.transports.drain import drain
 from hubbub.transports.http import AsgiApp
+from hubbub.transports.kernel import use_all_descriptors
 from hubbub.transports.node import Node
 from hubbub.transports.root import Root
 from hubbub.transports.server import Listener, listen
@@ -84,17 +85,27 @@ class Hubbub:
     """A Hubbub server as an object: register handlers, then `run()` it or mount `asgi`.
 
     Settings come from `hubbub.toml` and `HUBBUB_*` unless `config` is given. Nothing is opened before the start.
+    `policy` replaces the one that reads tokens; given as a function, it gets that one, to wrap it.
     """
 
     def __init__(
-        self, config: Config | None = None, *, policy: Policy | None = None, clock: Clock | None = None
+        self,
+        config: Config | None = None,
+        *,
+        policy: Policy | Callable[[TokenPolicy], Policy] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.config = config if config is not None else settings.current()
         self.clock = clock or SystemClock()
         self.handlers = Handlers()
         self.metrics = Metrics()
         self.keys = Keys(self.config.auth, self.clock, lambda message: log.warning(message))
-        self.policy: Policy = policy or TokenPolicy(self.config, self.keys, self.clock)
+        self.tokens = TokenPolicy(self.config, self.keys, self.clock)
+        self._reads_tokens = policy is None or callable(policy)
+        if policy is None:
+            self.policy: Policy = self.tokens
+        else:
+            self.policy = policy(self.tokens) if callable(policy) else policy
         self.tickets = Tickets(self.clock, self.config.auth.ticket_ttl)
         self.hub = Hub(
             self.config,
@@ -213,7 +224,7 @@ class Hubbub:
         from hubbub.api.app import build_api
         from hubbub.api.context import ApiContext
 
-        revocations = self.policy.revocations if isinstance(self.policy, TokenPolicy) else None
+        revocations = self.tokens.revocations if self._reads_tokens else None
         return build_api(ApiContext(self.hub, self.api_keys, self.tickets, revocations))
 
     @property
@@ -252,7 +263,9 @@ class Hubbub:
         self, *, ready: Callable[[str, int], None] | None = None, sock: socket.socket | None = None
     ) -> None:
         """Listen until SIGTERM or SIGINT, then drain. `ready` is called with the host and port."""
-        settings.validate(self.config)
+        settings.validate(self.config, tokens=self._reads_tokens)
+        use_all_descriptors()
+        self.node.admission.measure()
         server = self.config.server
         sock = sock or listen(server.host, server.port, server.backlog)
         await self.start()

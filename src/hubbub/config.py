@@ -115,7 +115,7 @@ class SessionsConfig(Section):
 class LimitsConfig(Section):
     """What one client, and all together, may use."""
 
-    connections: Count = Field(18_000, description="Connections of this node; further ones get 503 or 3006.")
+    connections: Count = Field(18_000, description="Connections of this node; further ones get HTTP 503.")
     connections_per_user: Count = Field(100, description="Sessions of one user.")
     connections_per_ip: Count = Field(
         2_000, description="Connections from one address (loopback is exempt in `--dev`)."
@@ -384,11 +384,14 @@ def authenticates(config: Config) -> bool:
     return bool(auth.hmac_secret or auth.public_keys or auth.jwks_file or auth.jwks_url)
 
 
-def validate(config: Config) -> None:
-    """All rules that concern more than one field, in one place. Raises ConfigError with every fault found."""
+def validate(config: Config, *, tokens: bool = True) -> None:
+    """All rules that concern more than one field, in one place. Raises ConfigError with every fault found.
+
+    `tokens=False`: a Policy of the application's own decides who comes in, so that no key is needed here.
+    """
     faults: list[str] = []
     auth, server = config.auth, config.server
-    if not authenticates(config):
+    if tokens and not authenticates(config):
         faults.append(
             "auth.hmac_secret is not set, so no token could be verified. Make a secret with "
             "`hubbub token --new-secret` and set HUBBUB_AUTH__HMAC_SECRET (or auth.public_keys, auth.jwks_file or "

@@ -300,14 +300,8 @@ CONNECT_TIMEOUT = _disconnect(
     "not authenticated in time",
     "Send `connect` at once (`limits.handshake_timeout`).",
 )
-TOO_MANY_CONNECTIONS = _disconnect(
-    3006, "too_many_connections", "connection limit reached", "Reconnect later, with back-off and jitter."
-)
 # 3400-3499: come back, with a new session.
 EXPIRED = _disconnect(3400, "expired", "the token has expired", "Fetch a new token, then reconnect.")
-SESSION_LOST = _disconnect(
-    3401, "session_lost", "the session is gone", "Connect with a token; subscribe with positions."
-)
 
 # 3500-3999: do not come back before something has changed.
 BAD_COMMAND = _disconnect(3500, "bad_command", "a command could not be read", "Fix the client.")

@@ -10,7 +10,7 @@ import pytest
 from tests.hub.slow import Delays, SlowBroker, SlowPresence, quiet
 from tests.hub.world import Client, World, memory_broker, settle
 
-from hubbub.errors import EXPIRED, REPLACED, ErrorCode
+from hubbub.errors import EXPIRED, REPLACED, USER_LIMIT, ErrorCode
 from hubbub.hub import operations
 from hubbub.hub.session import Session
 from hubbub.model import Principal
@@ -227,8 +227,9 @@ async def test_of_two_resumes_at_once_the_later_connection_has_the_session_whole
 async def test_sessions_of_a_user_are_limited() -> None:
     world = await World(limits={"connections_per_user": 2}).start()
     one, _ = await world.connected("alice"), await world.connected("alice")
-    reply = await world.client().ask(type="connect", token="alice")
-    assert reply["code"] == ErrorCode.LIMIT_EXCEEDED
+    third = world.client()
+    assert (await third.ask(type="connect", token="alice"))["code"] == ErrorCode.LIMIT_EXCEEDED
+    assert third.connection.closed is USER_LIMIT
     assert world.metrics.rejected["connections_per_user"] == 1
     await world.connected("bob")
     world.hub.end(world.hub.sessions[one.session], None)

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import resource
 import socket
 from collections.abc import AsyncIterator
 
 import pytest
 from tests.transports.waiting import until
 
-from hubbub.transports.kernel import UNSENT, reset, sent, tune
+from hubbub.transports.kernel import UNSENT, plain_descriptor, reset, sent, tune, use_all_descriptors
 
 pytestmark = [
     pytest.mark.anyio,
@@ -79,3 +81,25 @@ async def test_a_reset_leaves_nothing_to_the_kernel() -> None:
         await asyncio.sleep(0)
         with pytest.raises(ConnectionResetError):
             b"".join(iter(lambda: peer.recv(65_536), b""))
+
+
+async def test_a_plain_socket_may_be_written_to_directly() -> None:
+    async with pair() as (transport, peer):
+        os.write(plain_descriptor(transport), b"hello")
+        assert await asyncio.to_thread(peer.recv, 5) == b"hello"
+
+
+def test_a_socket_under_tls_may_not() -> None:
+    class Encrypted(asyncio.BaseTransport):
+        def get_extra_info(self, name: str, default: object = None) -> object:
+            return object() if name == "sslcontext" else socket.socket
+
+    assert plain_descriptor(Encrypted()) == -1
+
+
+def test_all_descriptors_are_used() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1] - 1, limits[1]))
+    use_all_descriptors()
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (limits[1], limits[1])
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)

@@ -36,7 +36,11 @@ TAGS = {
     "Development": "Only with `--dev`.",
 }
 WIRE_TYPES: tuple[Any, ...] = (
-    *(each for each in vars(schemas).values() if isinstance(each, type) and issubclass(each, msgspec.Struct)),
+    *(
+        each
+        for each in vars(schemas).values()
+        if isinstance(each, type) and issubclass(each, msgspec.Struct) and each is not msgspec.Struct
+    ),
     ErrorBody,
     ChannelInfo,
     SessionInfo,

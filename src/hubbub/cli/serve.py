@@ -60,7 +60,7 @@ def serve(
 
         chosen, keys, kept = develop(chosen)
         banner = Banner(chosen, keys, kept, usual=settings.load(config).server)
-    settings.validate(chosen)
+    settings.validate(chosen, tokens=application is None)  # an application may bring its own Policy
     server = _server(application, chosen, flagged=bool(dev or flags))
     sock = _listen(server.config)
     logging.configure(server.config.telemetry)

@@ -11,7 +11,16 @@ import msgspec
 
 from hubbub import model
 from hubbub.auth.base import ConnectionInfo
-from hubbub.errors import AUTH_FAILED, BAD_COMMAND, ERRORS, FLOOD, Disconnect, ErrorCode, HubbubError
+from hubbub.errors import (
+    AUTH_FAILED,
+    BAD_COMMAND,
+    ERRORS,
+    FLOOD,
+    USER_LIMIT,
+    Disconnect,
+    ErrorCode,
+    HubbubError,
+)
 from hubbub.hub import eager
 from hubbub.hub.base import Connection
 from hubbub.model import Command, ErrorReply, Invalid, Principal, Reply, SessionPush
@@ -26,12 +35,14 @@ log = get_logger("hubbub.session")
 
 NOBODY = Principal(user="")
 ERROR_WINDOW = 10.0
-FATAL_CONNECT = (
-    ErrorCode.INVALID_TOKEN,
-    ErrorCode.TOKEN_EXPIRED,
-    ErrorCode.UNAUTHENTICATED,
-    ErrorCode.PERMISSION_DENIED,
-)
+FATAL_CONNECT = {
+    ErrorCode.INVALID_TOKEN: AUTH_FAILED,
+    ErrorCode.TOKEN_EXPIRED: AUTH_FAILED,
+    ErrorCode.UNAUTHENTICATED: AUTH_FAILED,
+    ErrorCode.PERMISSION_DENIED: AUTH_FAILED,
+    ErrorCode.LIMIT_EXCEEDED: USER_LIMIT,
+}
+"""Refusals of a `connect` after which the connection is ended too."""
 
 
 class Session:
@@ -205,8 +216,12 @@ class Session:
                 hub.metrics.errors[int(error.code)] += 1
                 return
             self.refuse(item.id, error)
-            if kind is model.Connect and error.code in FATAL_CONNECT and self.connection is not None:
-                self.connection.close(AUTH_FAILED)
+            if (
+                kind is model.Connect
+                and (end := FATAL_CONNECT.get(error.code))
+                and self.connection is not None
+            ):
+                self.connection.close(end)
         else:
             if reply is not None and self.asked:
                 self.reply(reply)

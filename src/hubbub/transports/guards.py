@@ -89,9 +89,9 @@ class Admission:
 
     def __init__(self, config: Config, metrics: Metrics) -> None:
         limits = config.limits
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        room = soft - limits.reserved_descriptors if soft != resource.RLIM_INFINITY else limits.connections
-        self.capacity = max(0, min(limits.connections, room))
+        self._limits = limits
+        self.capacity = 0
+        self.measure()
         self.total = 0
         self.spare = 0
         self._spare_capacity = limits.reserved_descriptors // 2
@@ -100,6 +100,13 @@ class Admission:
         self._proxies = Proxies(config.server.trusted_proxies)
         self._addresses: Counter[str] = Counter()
         self._metrics = metrics
+
+    def measure(self) -> None:
+        """Find out how many connections the limit of open files has room for."""
+        limits = self._limits
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        room = soft - limits.reserved_descriptors if soft != resource.RLIM_INFINITY else limits.connections
+        self.capacity = max(0, min(limits.connections, room))
 
     def enter(self, address: str) -> bool:
         """Count one connection from `address`; False, and not counted, above a limit."""

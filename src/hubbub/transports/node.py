@@ -18,7 +18,7 @@ from hubbub.transports.guards import Admission, Origins, Proxies
 
 log = get_logger("hubbub.node")
 
-TICK = 0.25
+TICK = 0.025  # seconds: fine, so that the pings of ten thousand connections do not come in one burst
 STALL = 1.0
 
 
@@ -85,7 +85,7 @@ class Node:
 
 
 class Wheel:
-    """One timer for all deadlines of all connections, to a quarter of a second.
+    """One timer for all deadlines of all connections, to a fortieth of a second.
 
     When the loop itself was late by more than `STALL`, nobody is judged for the time it lost: everything that is due is
     put off once by the delay.
