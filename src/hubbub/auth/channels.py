@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from functools import lru_cache
 
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import Operation, Permission
@@ -26,6 +27,11 @@ _CHANNEL = re.compile(rf"(?!:)(?!(?:[^/]*/)*\.\.?(?:/|\Z)){_CHARACTERS}+(?<!:)")
 _PATTERN = re.compile(r"[A-Za-z0-9_\-.:@/=+,~*]+")
 
 
+@lru_cache(maxsize=8192)  # publishes name the same channels again and again
+def _is_name(name: str) -> bool:
+    return _CHANNEL.fullmatch(name) is not None
+
+
 def check_channel(name: str, max_length: int) -> None:
     """Raises INVALID_CHANNEL unless `name` can be the name of a channel."""
     if len(name) > max_length:
@@ -34,7 +40,7 @@ def check_channel(name: str, max_length: int) -> None:
             f"invalid channel name: longer than {max_length} characters",
             field="channel",
         )
-    if _CHANNEL.fullmatch(name) is None:
+    if not _is_name(name):
         raise HubbubError(ErrorCode.INVALID_CHANNEL, f"invalid channel name: {_fault(name)}", field="channel")
 
 
