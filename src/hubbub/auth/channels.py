@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from functools import lru_cache
 
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import Operation, Permission
@@ -64,7 +63,7 @@ def reserved(name: str) -> bool:
     return name.startswith(SESSION_NAMESPACE)
 
 
-# Patterns come from tokens and configuration, where few differ; names are never cached.
+# Patterns come from tokens and configuration, where few differ.
 @lru_cache(maxsize=4096)
 def _pieces(pattern: str) -> tuple[str, ...]:
     return tuple(pattern.split("*"))
