@@ -58,6 +58,7 @@ BROKERS: dict[str, Callable[[Config, Clock], Broker]] = {
         idempotency_ttl=config.broker.idempotency_ttl,
         idempotency_keys=config.broker.idempotency_keys,
         logs=config.broker.logs,
+        path=config.broker.snapshot,
     )
 }
 PRESENCE: dict[str, Callable[[Config, Clock], PresenceStore]] = {

@@ -228,6 +228,11 @@ class BrokerConfig(Section):
     """What carries publications and keeps channel logs."""
 
     type: str = Field("memory", description="Name of a registered broker.")
+    snapshot: Path | None = Field(
+        None,
+        description="File to which the memory broker writes its logs when the server stops, and from which it takes "
+        "them up again at the next start. What a killed server held is not in it.",
+    )
     idempotency_ttl: Seconds = Field(300.0, description="Seconds for which idempotency keys are remembered.")
     idempotency_keys: Count = Field(
         100_000, description="Idempotency keys remembered at once; the oldest go first."

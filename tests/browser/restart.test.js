@@ -35,3 +35,18 @@ test("after a crash both clients come back, with a gap because the log was in me
   await right.say("after");
   await left.find(".message-body").nth(length).getByText("after").waitFor();
 });
+
+test("after a restart both clients come back, and nothing that was retained is lost", async (t) => {
+  const page = await Playground.open(browser, server.url);
+  t.after(() => page.close());
+  await page.enter("restart");
+  const { left, right } = page;
+  await left.say("before");
+  await right.reads("before");
+  await server.terminate();
+  await right.say("while it was down");
+  await server.launch(server.port);
+  await left.reads("before", "while it was down");
+  await right.reads("before", "while it was down");
+  await left.shows(`.divider[data-tone="bad"]`, []);
+});

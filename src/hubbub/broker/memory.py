@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import heapq
 import logging
@@ -11,9 +12,12 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain, count, product
+from pathlib import Path
 
+from hubbub.broker import snapshot
 from hubbub.broker.base import Accepted
-from hubbub.broker.stream import ConflatedLog, Log, begin
+from hubbub.broker.snapshot import KeptKey, Snapshot
+from hubbub.broker.stream import ConflatedLog, Log, begin, revive
 from hubbub.clock import Clock, Timer
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import NO_RETENTION, Envelope, History, Position, Publication, Retention
@@ -31,7 +35,8 @@ class MemoryBroker:
 
     Idempotency keys are remembered for `idempotency_ttl` seconds, at most `idempotency_keys` of them; at most
     `logs` channel logs are kept, and the longest idle go first, those without a subscriber before the others.
-    A log that was let go begins anew in a new epoch. What has expired in logs that nobody uses is freed by a
+    A log that was let go begins anew in a new epoch. With a `path`, logs and keys are written there by `stop` and
+    taken up again by `start`. What has expired in logs that nobody uses is freed by a
     sweep, a slice of the logs in one turn of the loop.
     """
 
@@ -44,8 +49,10 @@ class MemoryBroker:
         idempotency_ttl: float = 300.0,
         idempotency_keys: int = 100_000,
         logs: int = 100_000,
+        path: Path | None = None,
     ) -> None:
         self._clock = clock
+        self._path = path
         self._keys = _Keys(idempotency_ttl, idempotency_keys)
         self._max_logs = logs
         self._ids = _ids()
@@ -60,15 +67,42 @@ class MemoryBroker:
 
     async def start(self, listener: Callable[[Envelope], object]) -> None:
         self._listener = listener
+        if (
+            self._path is not None
+            and (kept := await asyncio.to_thread(snapshot.take, self._path)) is not None
+        ):
+            self._restore(kept)
         self._timer = self._clock.call_later(SWEEP_INTERVAL, self._sweep)
 
     async def stop(self) -> None:
-        """Deliver no more. Logs stay, should the broker be started again."""
+        """Deliver no more. Logs stay, should the broker be started again, or go to the snapshot's file."""
         for channel in list(self._subscribed):
             await self.unsubscribe(channel)
         self._listener = None
         if self._timer is not None:
             self._timer.cancel()
+        if self._path is not None:
+            try:
+                await asyncio.to_thread(snapshot.write, self._path, self._snapshot())
+            except OSError as error:
+                logger.error("the snapshot could not be written to %s: %s", self._path, error.strerror)
+
+    def _snapshot(self) -> Snapshot:
+        now = self._clock.monotonic()
+        logs = {name: log.keep(now) for name, log in chain(self._idle.items(), self._live.items())}
+        return Snapshot(snapshot.VERSION, self._clock.now(), logs, self._keys.keep(now))
+
+    def _restore(self, kept: Snapshot) -> None:
+        """Take the logs up where they ended, as much older as the time that has passed since."""
+        now = self._clock.monotonic()
+        then = now - max(0.0, self._clock.now() - kept.written)
+        for name, each in kept.logs.items():
+            try:
+                self._idle[name] = revive(each, then)
+            except ValueError as error:
+                logger.error("the log of %s begins anew: %s", name, error)
+        for key in kept.keys:
+            self._keys.add(key.key, key.digest, key.accepted, then + key.left - self._keys.ttl)
 
     async def subscribe(self, channel: str) -> None:
         if channel not in self._subscribed:
@@ -183,7 +217,7 @@ class _Keys:
     """Idempotency keys with what their first use gave. One ttl for all: the oldest expire first."""
 
     def __init__(self, ttl: float, size: int) -> None:
-        self._ttl = ttl
+        self.ttl = ttl
         self._size = size
         self._entries: OrderedDict[str, tuple[float, bytes, Accepted]] = OrderedDict()
 
@@ -200,8 +234,15 @@ class _Keys:
             raise HubbubError(ErrorCode.IDEMPOTENCY_CONFLICT)
         return accepted
 
+    def keep(self, now: float) -> list[KeptKey]:
+        return [
+            KeptKey(key, digest, until - now, accepted)
+            for key, (until, digest, accepted) in self._entries.items()
+            if until > now
+        ]
+
     def add(self, key: str, digest: bytes, accepted: Accepted, now: float) -> None:
-        self._entries[key] = (now + self._ttl, digest, accepted)
+        self._entries[key] = (now + self.ttl, digest, accepted)
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)
 

@@ -9,7 +9,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from itertools import islice
 
+from msgspec import Struct
+
 from hubbub.model import History, Position, Publication, Retention
+
+
+class Kept(Struct, frozen=True):
+    """A log as it is written down. `forgotten` is the highest offset that it no longer holds; `entries` have ages in
+    seconds, oldest first."""
+
+    epoch: str
+    head: int
+    forgotten: int
+    retention: Retention
+    entries: list[tuple[float, Publication]]
 
 
 class Log:
@@ -44,6 +57,19 @@ class Log:
         self._entries[self.head] = (now, stored)
         self.trim(now)
         return stored
+
+    def keep(self, now: float) -> Kept:
+        """What `revive` needs to go on with this log in another process."""
+        self.trim(now)
+        entries = [(now - at, publication) for at, publication in self._entries.values()]
+        return Kept(self.epoch, self.head, self._first - 1, self.retention, entries)
+
+    def load(self, kept: Kept, now: float) -> None:
+        self.head = kept.head
+        self._first = kept.forgotten + 1
+        self._entries = {
+            publication.offset or 0: (now - age, publication) for age, publication in kept.entries
+        }
 
     def trim(self, now: float) -> None:
         """Forget what is too much or too old."""
@@ -107,11 +133,22 @@ class ConflatedLog:
         """Give `publication` its epoch and the next offset and keep it in place of its key's last."""
         self.head += 1
         stored = _stored(publication, self.epoch, self.head)
-        key = stored.event if stored.conflation_key is None else stored.conflation_key
+        key = _key(stored)
         self._entries[key] = (now, stored)
         self._entries.move_to_end(key)
         self.trim(now)
         return stored
+
+    def keep(self, now: float) -> Kept:
+        """As `Log.keep`."""
+        self.trim(now)
+        entries = [(now - at, publication) for at, publication in self._entries.values()]
+        return Kept(self.epoch, self.head, self._forgotten, self.retention, entries)
+
+    def load(self, kept: Kept, now: float) -> None:
+        self.head = kept.head
+        self._forgotten = kept.forgotten
+        self._entries = OrderedDict((_key(each), (now - age, each)) for age, each in kept.entries)
 
     def trim(self, now: float) -> None:
         """Forget what is too much or too old."""
@@ -148,6 +185,23 @@ class ConflatedLog:
 def begin(epoch: str, retention: Retention) -> Log | ConflatedLog:
     """A new, empty log of the kind that `retention` asks for."""
     return ConflatedLog(epoch, retention) if retention.conflate else Log(epoch, retention)
+
+
+def revive(kept: Kept, now: float) -> Log | ConflatedLog:
+    """The log that was kept. Raises ValueError for one that cannot have been."""
+    offsets = [publication.offset or 0 for _, publication in kept.entries]
+    whole = offsets == sorted(set(offsets)) and all(0 < offset <= kept.head for offset in offsets)
+    if not kept.retention.conflate:
+        whole = whole and offsets == list(range(kept.forgotten + 1, kept.head + 1))
+    if not whole:
+        raise ValueError("the offsets of a log have holes or go beyond its head")
+    log = begin(kept.epoch, kept.retention)
+    log.load(kept, now)
+    return log
+
+
+def _key(publication: Publication) -> str:
+    return publication.event if publication.conflation_key is None else publication.conflation_key
 
 
 def _stored(publication: Publication, epoch: str, offset: int) -> Publication:

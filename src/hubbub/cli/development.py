@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubbub import __version__
-from hubbub.cli.credentials import FILE, DevelopmentKeys, base_url, development_keys, sign
+from hubbub.cli.credentials import DIRECTORY, FILE, DevelopmentKeys, base_url, development_keys, sign
 from hubbub.cli.output import coloured, words
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def develop(config: Config) -> tuple[Config, DevelopmentKeys, bool]:
     changes: dict[str, object] = {"auth": config.auth.model_copy(update={"api_keys": api_keys})}
     if "drain_window" not in config.server.model_fields_set:
         changes["server"] = config.server.model_copy(update={"drain_window": DRAIN_WINDOW})
+    if kept and config.broker.snapshot is None:
+        changes["broker"] = config.broker.model_copy(update={"snapshot": DIRECTORY / "channels.json"})
     if "log_level" not in config.telemetry.model_fields_set:
         changes["telemetry"] = config.telemetry.model_copy(update={"log_level": "warning"})
     return config.model_copy(update=changes), keys, kept
@@ -89,7 +91,7 @@ class Banner:
             ),
         ]
         kept = (
-            f"Keys are kept in {FILE}: tokens stay valid after a restart."
+            f"Keys and logs are kept in {DIRECTORY}/: tokens and history outlive a restart."
             if self._kept
             else f"{FILE} cannot be written: the next start makes new keys."
         )
