@@ -169,6 +169,10 @@ class LimitsConfig(Section):
         10.0, description="Seconds without progress in writing before a client is ended as slow."
     )
     history: Count = Field(1_000, description="Publications in one history or recovery answer.")
+    history_bytes: Count = Field(
+        4_194_304,
+        description="Bytes of `data` in one history or recovery answer; a longer recovery is a gap.",
+    )
     call_timeout: Seconds = Field(30.0, description="Seconds that a handler may take.")
     reserved_descriptors: Count = Field(
         64,

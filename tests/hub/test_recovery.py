@@ -3,8 +3,9 @@ from __future__ import annotations
 import random
 
 import pytest
+from tests.hub.world import World
 
-from hubbub.hub.recovery import merge
+from hubbub.hub.recovery import fit, merge
 from hubbub.model import History, Position, Publication, Raw
 
 
@@ -69,3 +70,29 @@ def test_wherever_the_read_falls_the_client_ends_with_the_whole_log(seed: int) -
         assert recovery.recovered
         assert [each.offset for each in recovery.publications] == list(range(since + 1, total + 1))
         assert recovery.position.offset == total
+
+
+def test_an_answer_is_cut_by_its_bytes_but_never_to_nothing() -> None:
+    history = History(
+        Position("e", 3), tuple(Publication("a", "m", Raw(b"x" * 10), offset=n) for n in (1, 2, 3))
+    )
+    for limit, kept in ((30, 3), (29, 2), (20, 2), (19, 1), (10, 1), (0, 1)):
+        found = fit(history, limit)
+        assert [each.offset for each in found.publications] == [1, 2, 3][:kept]
+        assert found.more is (kept < 3)
+        assert found.position == history.position
+
+
+@pytest.mark.anyio
+async def test_a_recovery_of_too_many_bytes_is_a_gap_and_history_pages_it() -> None:
+    world = await World(limits={"history_bytes": 100}).start()
+    alice = await world.connected("alice", "lobby")
+    epoch = (await alice.ask(type="history", channel="lobby", limit=0))["result"]["position"]["epoch"]
+    for _ in range(5):
+        await alice.ask(type="publish", channel="lobby", data="x" * 23)  # 25 bytes as JSON
+    for offset, recovered in ((1, True), (0, False)):
+        bob = await world.connected("bob")
+        reply = await bob.ask(type="subscribe", channel="lobby", since={"epoch": epoch, "offset": offset})
+        assert reply.get("recovered", False) is recovered
+    result = (await alice.ask(type="history", channel="lobby"))["result"]
+    assert (len(result["publications"]), result["more"]) == (4, True)

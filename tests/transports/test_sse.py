@@ -265,6 +265,51 @@ async def test_a_ticket_works_once_and_for_its_channels(
             assert json.loads(await response.aread())["code"] == ErrorCode.TICKET_INVALID
 
 
+@pytest.mark.parametrize("channels", [("passed",), ("passed", "bare:x")], ids=["one", "several"])
+async def test_an_event_source_with_a_ticket_comes_back_by_its_pass(
+    server: RunningServer, http: httpx2.AsyncClient, channels: tuple[str, ...]
+) -> None:
+    """It reconnects with the same URL, and so the same ticket, as browsers do."""
+    ticket = server.app.tickets.issue(Principal("ida"), channels)
+    async with listen(http, server, *channels, ticket=ticket) as response:
+        stream = Stream(response)
+        for _ in channels:
+            first, _item = await stream.next()
+        await server.app.publish("passed", "tick", 1)
+        seen, item = await stream.until("publication")
+        assert item["data"] == 1
+    assert first is not None
+    assert seen is not None
+    await server.app.publish("passed", "tick", 2)
+    async with listen(http, server, *channels, ticket=ticket, last=seen) as response:
+        assert response.status_code == 200
+        stream = Stream(response)
+        _, item = await stream.next()
+        assert item["recovered"]
+        again, item = await stream.until("publication")
+        assert item["data"] == 2
+    for last in (first, seen, "ab:7~x.y", again + "x" if again else ""):  # used up, or never given
+        async with listen(http, server, *channels, ticket=ticket, last=last) as response:
+            assert response.status_code == 401
+    async with listen(http, server, "elsewhere", ticket=ticket, last=again) as response:
+        assert response.status_code == 401  # the pass opens no more than the ticket did
+    assert {session.user for session in server.app.hub.sessions.values()} >= {
+        "ida"
+    }  # and was not used up by that
+    async with listen(http, server, *channels, ticket=ticket, last=again) as response:
+        assert response.status_code == 200
+
+
+async def test_a_pass_ends_with_the_resume_window() -> None:
+    async with running_server(sessions={"resume_window": 0.0}) as server, client(server) as http:
+        ticket = server.app.tickets.issue(Principal("ida"), ["passed"])
+        async with listen(http, server, "passed", ticket=ticket) as response:
+            seen, _ = await Stream(response).next()
+        await eventually(lambda: not server.app.hub.sessions)
+        async with listen(http, server, "passed", ticket=ticket, last=seen) as response:
+            assert response.status_code == 401
+
+
 async def test_channels_that_the_token_enters_are_recovered_too(
     server: RunningServer, http: httpx2.AsyncClient
 ) -> None:
@@ -308,11 +353,12 @@ async def test_channels_that_the_token_enters_are_recovered_too(
 async def test_a_refusal_before_the_stream_has_its_status(
     server: RunningServer, http: httpx2.AsyncClient, query: str, status: int, code: int
 ) -> None:
+    before = set(server.app.hub.sessions)
     answer = await http.get(f"/v1/sse?{query.replace('TOKEN', server.token())}")
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/json"
     await eventually(lambda: server.app.metrics.connections["sse", "native-json"] == 0)
-    assert not server.app.hub.sessions
+    assert set(server.app.hub.sessions) == before
 
 
 async def test_a_draining_server_takes_no_new_streams() -> None:

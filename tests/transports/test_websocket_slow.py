@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.transports.waiting import until
 
-from hubbub.testing.raw import PING, RawClient, masked
+from hubbub.testing.raw import PING, TEXT, RawClient, masked
 from hubbub.testing.server import RunningServer, running_server
 from hubbub.transports.kernel import UNSENT
 from hubbub.transports.websocket import HIGH_WATER
@@ -163,3 +163,19 @@ async def test_a_slow_reader_is_noticed_before_the_kernel_has_taken_megabytes() 
         client.reset()
         await until(lambda: not server.app.node.websockets)
         assert server.app.node.queued_bytes == 0
+
+
+async def test_many_large_answers_are_bounded_while_they_are_asked_for() -> None:
+    """All the questions come in one read; nobody reads the answers."""
+    async with running_server(
+        limits={"queue_bytes": 200_000, "history_bytes": 100_000, "command_rate": 0.0}, heartbeat=QUIET
+    ) as server:
+        await publish(server, 10, 10_000)
+        client = await reader(server, receive_buffer=4096)
+        sent = server.app.metrics.bytes_out
+        question = b'{"type":"history","id":9,"channel":"news"}'
+        await client.send(masked(TEXT, b"\n".join([question] * 500)))
+        await until(lambda: server.app.metrics.disconnects[SLOW])
+        # 500 answers would have been 50 MB: the kernel took some, 200 kB waited, and one came on top.
+        assert server.app.metrics.bytes_out - sent < 10_000_000
+        client.close()

@@ -11,7 +11,7 @@ from hubbub.auth.channels import check_channel, matches
 from hubbub.errors import AUTH_FAILED, ErrorCode, HubbubError
 from hubbub.hub import eager
 from hubbub.hub.channel import Channel
-from hubbub.hub.recovery import Recovery, merge
+from hubbub.hub.recovery import Recovery, fit, merge
 from hubbub.hub.session import Execute, Session
 from hubbub.model import Envelope, History, Operation, Position, Publication, Subscribed
 from hubbub.telemetry.logging import get_logger
@@ -178,6 +178,7 @@ async def _begin(session: Session, name: str, since: Position | None) -> _Entry:
     try:
         for _ in range(READS):
             history = await hub.broker.history(name, channel.retention, since=since, limit=limit)
+            history = fit(history, hub.config.limits.history_bytes)
             await hub.catch_up(channel, history.position)
             entry = _Entry(channel, buffer, since, history)
             if entry.level:

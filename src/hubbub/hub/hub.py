@@ -21,7 +21,7 @@ from hubbub.hub.handlers import Handlers, Hook
 from hubbub.hub.idempotency import Results
 from hubbub.hub.limits import Rate
 from hubbub.hub.presence import Attendance
-from hubbub.hub.recovery import merge
+from hubbub.hub.recovery import fit, merge
 from hubbub.hub.session import Execute, Session
 from hubbub.model import Envelope, Position, Principal, Publication, Retention
 from hubbub.presence.base import PresenceStore
@@ -462,7 +462,8 @@ class Hub:
                 f"limit is 0 to limits.history = {self.config.limits.history}",
                 field="limit",
             )
-        return await self.broker.history(name, retention, since=since, limit=limit, reverse=reverse)
+        found = await self.broker.history(name, retention, since=since, limit=limit, reverse=reverse)
+        return fit(found, self.config.limits.history_bytes)
 
     async def who(self, name: str) -> model.Presence:
         """Raises NOT_AVAILABLE where the namespace keeps no presence."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from hubbub.model import History, Position, Publication
 
 
@@ -16,6 +18,16 @@ class Recovery(NamedTuple):
     publications: tuple[Publication, ...]
     joined: bool = True
     """Whether the log and what was buffered meet without a hole; if not, reading the log again fills it."""
+
+
+def fit(history: History, limit: int) -> History:
+    """`history` with at most `limit` bytes of data, but one publication at the least; what is cut off is `more`."""
+    size = 0
+    for number, publication in enumerate(history.publications):
+        size += len(publication.data)
+        if size > limit and number:
+            return replace(history, publications=history.publications[:number], more=True)
+    return history
 
 
 def merge(since: Position | None, history: History, buffered: Iterable[Publication] = ()) -> Recovery:

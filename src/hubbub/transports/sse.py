@@ -4,6 +4,9 @@ Every event is a `message` whose data is one object of the native protocol: firs
 then publications, joins and leaves, and a `disconnect` before the server ends the stream. `id` is the recovery
 cursor: for one channel its position, `epoch:offset`; for several their positions in the order of the URL, with
 commas between and `-` where a channel keeps no log. `EventSource` sends it back as `Last-Event-ID`.
+
+A stream that was opened with a ticket has a pass behind its cursors, `~<session>.<secret>`: `EventSource` reconnects
+with the same URL, whose ticket is used up, and the pass lets it in again, once, within `sessions.resume_window`.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from dataclasses import dataclass
 import msgspec
 
 from hubbub.auth.tickets import Tickets
-from hubbub.errors import DRAIN, SLOW, ErrorCode, HubbubError
+from hubbub.errors import DRAIN, REPLACED, SLOW, ErrorCode, HubbubError
 from hubbub.hub import commands
 from hubbub.model import (
     Advice,
@@ -26,6 +29,7 @@ from hubbub.model import (
     ErrorReply,
     Invalid,
     Position,
+    Principal,
     Publication,
     Push,
     Reply,
@@ -43,6 +47,7 @@ from hubbub.transports.streams import EventStream, OutboxConnection, connection_
 PATH = "/v1/sse"
 _EPOCH = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _OFFSET = re.compile(r"[0-9]{1,15}", re.ASCII)
+_PASS = re.compile(r"~([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{1,64})\Z", re.ASCII)
 
 
 def events(payloads: Sequence[Payload]) -> bytes:
@@ -74,11 +79,19 @@ def parse_cursor(text: str | None, channels: int) -> list[Position | None]:
     return positions
 
 
-def cursor(positions: Sequence[Position | None]) -> str | None:
-    """The `id` of an event after which the channels stand at `positions`; None if no channel keeps a log."""
-    if not any(positions):
+def cursor(positions: Sequence[Position | None], ending: str = "") -> str | None:
+    """The `id` of an event after which the channels stand at `positions`; None if there is nothing to tell.
+
+    `ending` is the stream's pass, if it has one."""
+    if not any(positions) and not ending:
         return None
-    return ",".join(f"{p.epoch}:{p.offset}" if p is not None else "-" for p in positions)
+    return ",".join(f"{p.epoch}:{p.offset}" if p is not None else "-" for p in positions) + ending
+
+
+def part_pass(text: str | None) -> tuple[str | None, tuple[str, str] | None]:
+    """A Last-Event-ID as its cursors and its pass (session and secret)."""
+    found = _PASS.search(text or "")
+    return (text, None) if text is None or found is None else (text[: found.start()], (found[1], found[2]))
 
 
 # --- encodings --------------------------------------------------------------------------------------------
@@ -91,27 +104,31 @@ class EventEncoding:
 
     inner: Encoding
     positioned: bool
+    ending: str = ""
 
     def encode(self, push: Push) -> Sequence[Payload]:
         id = None
         if self.positioned and type(push) is Publication and push.offset is not None:
-            id = f"{push.epoch}:{push.offset}"
+            id = f"{push.epoch}:{push.offset}{self.ending}"
         return [Payload(wire.sse_event(payload.data, id=id)) for payload in self.inner.encode(push)]
 
 
 class CursorEncoding:
     """Pushes as events of one stream of several channels, whose id tells where all of them stand."""
 
-    def __init__(self, inner: Encoding, channels: Sequence[str], positions: list[Position | None]) -> None:
+    def __init__(
+        self, inner: Encoding, channels: Sequence[str], positions: list[Position | None], ending: str
+    ) -> None:
         self._inner = inner
         self._channels = channels
         self._positions = positions
+        self._ending = ending
 
     def encode(self, push: Push) -> Sequence[Payload]:
         id = None
         if type(push) is Publication and push.offset is not None and push.epoch is not None:
             self._positions[self._channels.index(push.channel)] = Position(push.epoch, push.offset)
-            id = cursor(self._positions)
+            id = cursor(self._positions, self._ending)
         return [Payload(wire.sse_event(payload.data, id=id)) for payload in self._inner.encode(push)]
 
 
@@ -123,7 +140,12 @@ class ChannelsCodec:
         self._channels = channels
         self._positions = positions
         self.refusal: ErrorReply | None = None
-        self._composite = CursorEncoding(inner.encoding(channels[0]), channels, positions)
+        self._ending = ""
+        self._composite: CursorEncoding | None = None
+
+    def give_pass(self, session: str, secret: str) -> None:
+        """Let the client in again by what its events say; to be called before the first of them."""
+        self._ending = f"~{session}.{secret}"
 
     def receive(self, data: bytes | str) -> Sequence[Command | Invalid | Payload]:
         return ()
@@ -137,7 +159,7 @@ class ChannelsCodec:
         if not reply.publications:
             self._positions[self._channels.index(reply.channel)] = reply.position
         first = msgspec.structs.replace(reply, publications=())
-        id = cursor(self._positions)
+        id = cursor(self._positions, self._ending)
         said = [Payload(wire.sse_event(payload.data, id=id)) for payload in self._inner.reply(first)]
         encoding = self.encoding(reply.channel)
         for publication in reply.publications:
@@ -153,16 +175,20 @@ class ChannelsCodec:
     def encoding(self, channel: str) -> Encoding:
         if channel not in self._channels:
             return EventEncoding(self._inner.encoding(channel), positioned=False)  # entered by the server
-        if len(self._channels) > 1:
-            return self._composite
-        return EventEncoding(self._inner.encoding(channel), positioned=True)
+        if len(self._channels) == 1:
+            return EventEncoding(self._inner.encoding(channel), positioned=True, ending=self._ending)
+        if self._composite is None:
+            inner = self._inner.encoding(channel)
+            self._composite = CursorEncoding(inner, self._channels, self._positions, self._ending)
+        return self._composite
 
 
 # --- the connection and the endpoint ----------------------------------------------------------------------
 
 
 class ChannelStream(OutboxConnection):
-    """The Connection of one EventSource. Its session ends with it: the cursor is all that the client keeps."""
+    """The Connection of one EventSource. Its session ends with it: the cursor is all that the client keeps, unless a
+    ticket opened it; then the session waits for the pass."""
 
     resumable = False
 
@@ -218,13 +244,14 @@ class EventSources:
         channels = self._channels(exchange)
         # A browser does not repeat a header that it was not given; a page may put the cursor into the URL.
         last = exchange.header(b"last-event-id") or exchange.query("last_event_id")
-        positions = parse_cursor(last, len(channels))
+        cursors, proof = part_pass(last)
+        positions = parse_cursor(cursors, len(channels))
         codec = ChannelsCodec(self._node.protocols[PROTOCOL].codec(), channels, list(positions))
         stream = ChannelStream(self._node, exchange, codec, self._open)
         opened = False
         try:
             async with asyncio.timeout(self._node.config.limits.handshake_timeout):
-                await self._connect(exchange, stream, codec, channels)
+                await self._connect(exchange, stream, codec, channels, proof)
                 for channel, since in zip(channels, positions, strict=True):
                     await self._subscribe(stream, channel, since)
             opened = True
@@ -252,18 +279,45 @@ class EventSources:
         return channels
 
     async def _connect(
-        self, exchange: Exchange, stream: ChannelStream, codec: ChannelsCodec, channels: list[str]
+        self,
+        exchange: Exchange,
+        stream: ChannelStream,
+        codec: ChannelsCodec,
+        channels: list[str],
+        proof: tuple[str, str] | None,
     ) -> None:
         session, ticket = stream.session, exchange.query("ticket")
         assert session is not None
         session.asker = stream  # nobody else sends commands to this session
         if ticket is not None:
-            await commands.welcome(session, self._tickets.redeem(ticket, channels))
+            principal = (
+                self._readmit(*proof, channels)
+                if proof is not None
+                else self._tickets.redeem(ticket, channels)
+            )
+            await commands.welcome(session, principal)
+            codec.give_pass(session.id, session.secret)
+            stream.resumable = True
         else:
             token = exchange.bearer() or exchange.query("token")
             await commands.connect(session, Connect(0, token))
         if (refusal := codec.refusal) is not None:
             raise HubbubError(ErrorCode(refusal.code), refusal.message, field=refusal.field)
+
+    def _readmit(self, session: str, secret: str, channels: list[str]) -> Principal:
+        """Whom the pass of an earlier stream stands for; that stream and its session end.
+
+        Raises TICKET_INVALID if there is no such session, or it was not in all of `channels`.
+        """
+        hub = self._node.hub
+        try:
+            old = hub.resume(session, secret)
+        except HubbubError:
+            raise HubbubError(ErrorCode.TICKET_INVALID) from None
+        if not {*old.subscriptions, *old.away}.issuperset(channels):
+            raise HubbubError(ErrorCode.TICKET_INVALID, "ticket was issued for other channels")
+        hub.end(old, REPLACED)
+        return old.principal
 
     async def _subscribe(self, stream: ChannelStream, channel: str, since: Position | None) -> None:
         session = stream.session

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 log = get_logger("hubbub.websocket")
 
 HIGH_WATER = 65_536
+"""Bytes in a transport's buffer above which its peer counts as slow, and of a frame that is written at once."""
 CLOSING_TIMEOUT = 5.0
 IDLE_BEAT = 60.0
 SLOW_LOOK = 1.0
@@ -179,6 +180,8 @@ class WebSocketConnection(asyncio.Protocol):
                 self.write(self.framing((item,)))
             elif self.session is not None:
                 self.session.accept(item)
+                if self._outbox and len(self._outbox[-1]) > HIGH_WATER:
+                    self.flush()  # a large answer: what follows is counted, should the peer not read it
 
     def _control(self, event: Ping | Pong | Close | Text | Binary) -> None:
         if isinstance(event, Close):
