@@ -22,6 +22,7 @@ from hubbub.loadgen.frames import CLOSE, PING, PONG, TEXT, FrameReader, masked
 
 CONNECTING, UPGRADING, GREETING, READY, GONE = range(5)
 READ_BYTES = 262_144
+PATIENCE = 5.0  # seconds for which a server may leave its input unread
 PORTS_PER_ADDRESS = 10_000
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # thousands of TIME_WAIT sockets would spoil the next round
 
@@ -47,13 +48,19 @@ class Link:
         self.sent: list[float] = []  # when the commands were sent that are not yet answered, oldest first
 
     def send(self, data: bytes) -> None:
-        """Send one or more whole frames. Raises BenchError when the server does not read them."""
-        try:
-            sent = self.sock.send(data)
-        except OSError as error:
-            raise BenchError(f"connection {self.index}: cannot send ({error.strerror})") from error
-        if sent != len(data):
-            raise BenchError(f"connection {self.index}: the server has stopped reading")
+        """Send one or more whole frames, waiting for a server that is behind. Raises BenchError when it has stopped
+        reading."""
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[self.sock.send(left) :]
+            except BlockingIOError:
+                room = select.poll()
+                room.register(self.fd, select.POLLOUT)
+                if not room.poll(PATIENCE * 1000):
+                    raise BenchError(f"connection {self.index}: the server has stopped reading") from None
+            except OSError as error:
+                raise BenchError(f"connection {self.index}: cannot send ({error.strerror})") from error
 
 
 class Pool:
