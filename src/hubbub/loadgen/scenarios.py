@@ -194,7 +194,7 @@ def fanout(bench: Bench) -> Figures:
     now = tick = time.perf_counter()
     began = now + options.warmup
     end = began + options.seconds
-    while now < end:
+    while effort is None or now < end or not audience.ages:  # a busy machine may sleep through it all
         due = options.in_flight - (published - audience.delivered // count)
         if due > 0:
             frames = [masked(adapter.publish(published + n, channel, bench.data())) for n in range(due)]
@@ -205,6 +205,7 @@ def fanout(bench: Bench) -> Figures:
         now = time.perf_counter()
         if effort is None and now >= began:
             effort, began, before = Effort(bench.target), now, audience.delivered
+            end = now + options.seconds
             audience.ages.clear()
         if now >= tick:
             tick = now + 1.0
@@ -247,7 +248,7 @@ def echo(bench: Bench) -> Figures:
     for link in links:
         link.send(command * options.in_flight)
         link.sent = [now] * options.in_flight
-    while now < end:
+    while effort is None or now < end or not answered:  # a busy machine may sleep through it all
         events = pool.poll(QUIET_SECONDS)
         if not events:
             raise BenchError(f"no reply for {QUIET_SECONDS:g} s")
@@ -263,7 +264,7 @@ def echo(bench: Bench) -> Figures:
         if pool.lost:
             raise BenchError("the server closed a connection")
         if effort is None and now >= began:
-            effort, began = Effort(bench.target), now
+            effort, began, end = Effort(bench.target), now, now + options.seconds
             answered.clear()
         if now >= tick:
             tick = now + 1.0
