@@ -32,7 +32,8 @@ def refusal(
         "".join(traceback.format_exception(caught.value)) + repr(caught.value) + repr(caught.value.__dict__)
     )
     for part in token.split("."):
-        assert len(part) < 8 or part not in said
+        plain = len(part) < 8 or len(set(part)) < 4  # blanks or dashes, as any traceback has them
+        assert plain or part not in said
     assert caught.value.code in (ErrorCode.INVALID_TOKEN, ErrorCode.TOKEN_EXPIRED)
     return caught.value
 
