@@ -247,10 +247,24 @@ def test_development_opens_what_was_left_open() -> None:
 
 
 def test_development_keeps_what_was_set() -> None:
-    given = Config(auth=AuthConfig(hmac_secret=SecretStr("k" * 40)), default=NamespaceConfig(retention=7))
+    given = Config(
+        auth=AuthConfig(hmac_secret=SecretStr("k" * 40)),
+        default=NamespaceConfig(retention=7, publish="nobody"),
+    )
     config = settings.development(given, SECRET)
     assert config.auth.hmac_secret == SecretStr("k" * 40)
-    assert (config.default.retention, config.default.publish) == (7, "permitted")
+    assert (config.default.retention, config.default.publish, config.default.subscribe) == (
+        7,
+        "nobody",
+        "authenticated",
+    )
+
+
+@pytest.mark.parametrize("presence", ["off", "count", "full"])
+def test_development_with_any_presence_is_valid(presence: Any) -> None:
+    config = settings.development(Config(default=NamespaceConfig(presence=presence)), SECRET)
+    settings.validate(config)
+    assert config.default.join_leave is (presence == "full")
 
 
 def test_a_chosen_configuration_is_that_of_a_server_without_one() -> None:

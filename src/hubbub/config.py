@@ -374,15 +374,11 @@ def development(config: Config, secret: str) -> Config:
     auth = config.auth
     if auth.hmac_secret is None:
         auth = auth.model_copy(update={"hmac_secret": SecretStr(secret)})
-    default = config.default
-    if "default" not in config.model_fields_set:
-        default = NamespaceConfig(
-            retention=100,
-            subscribe="authenticated",
-            publish="authenticated",
-            presence="full",
-            join_leave=True,
-        )
+    chosen = {name: getattr(config.default, name) for name in config.default.model_fields_set}
+    full = chosen.get("presence", "full") == "full"
+    default = NamespaceConfig(
+        retention=100, subscribe="authenticated", publish="authenticated", presence="full", join_leave=full
+    ).model_copy(update=chosen)
     server = config.server.model_copy(update={"playground": True})
     return config.model_copy(update={"dev": True, "auth": auth, "default": default, "server": server})
 
