@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.client.scripted import Peer, connected, error, publication, scripted, subscribed
 from websockets.asyncio.server import serve
+from websockets.exceptions import ConnectionClosedError
 from websockets.http11 import Request, Response
 
 from hubbub.client import Client, ClientError, Disconnected, Event, Gap, Reconnected, Reconnecting, Recovered
@@ -371,3 +372,19 @@ async def test_a_server_that_refuses_the_handshake() -> None:
         with pytest.raises(ClientError, match="HTTP 403: origin not allowed"):
             async with Client(f"ws://127.0.0.1:{port}"):
                 pass
+
+
+@pytest.mark.timeout(30)
+async def test_a_publish_on_a_link_that_is_gone_waits_for_the_next_one() -> None:
+    """The library says that the link is closed before our reader hears of it; once that was a loop without end."""
+    async with running_server() as server, Client(server.url, server.token("ada")) as ada:
+        link: Any = ada._socket
+
+        async def gone(data: bytes) -> None:
+            raise ConnectionClosedError(None, None)
+
+        link.send = gone
+        link.transport.abort()
+        async with asyncio.timeout(10):
+            await ada.publish("lobby", {"n": 1}, key="k")
+        assert ada._socket is not link

@@ -223,6 +223,8 @@ class Client:
             await socket.send(wire.encode(command(id)))
             reply = await asyncio.wait_for(answer, REPLY_TIMEOUT)
         except ConnectionClosed as error:
+            if self._socket is socket:  # known here before `_run` hears of it: wait for the next one
+                self._ready.clear()
             raise LostError(str(error)) from error
         except TimeoutError as error:
             raise HubbubError(ErrorCode.TIMEOUT, f"no answer in {REPLY_TIMEOUT:g} s") from error
