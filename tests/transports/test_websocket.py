@@ -328,7 +328,9 @@ def deflated(data: bytes) -> bytes:
 
 async def test_one_compressed_frame_serves_a_group() -> None:
     async with running_server(
-        compression={"enabled": True, "minimum": 2000}, default={"subscribe": "authenticated"}
+        compression={"enabled": True, "minimum": 2000},
+        default={"subscribe": "authenticated"},
+        heartbeat={"ping_interval": 0.0},
     ) as server:
         packed = [await RawClient.open(server.host, server.port) for _ in range(3)]
         plain = await RawClient.open(server.host, server.port)
