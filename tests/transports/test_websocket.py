@@ -329,7 +329,7 @@ def deflated(data: bytes) -> bytes:
 async def test_one_compressed_frame_serves_a_group() -> None:
     async with running_server(
         compression={"enabled": True, "minimum": 2000},
-        default={"subscribe": "authenticated"},
+        default={"subscribe": "authenticated", "presence": "off"},
         heartbeat={"ping_interval": 0.0},
     ) as server:
         packed = [await RawClient.open(server.host, server.port) for _ in range(3)]
