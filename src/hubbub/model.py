@@ -65,6 +65,8 @@ class Publication(Struct, frozen=True, tag="publication", omit_defaults=True, gc
     """One event in a channel. `offset` and `epoch` are absent where the namespace keeps no log.
 
     `time` is Unix seconds. `sender` is the publishing user. `exclude` (a session id) never leaves the server.
+    Socket.IO events with binary have `attachments`, for which `data` holds objects `{"_placeholder": true, "num": n}`
+    (base64 in JSON); with `spread`, `data` is an array of the event's arguments, of which there was not just one.
     """
 
     channel: str
@@ -76,6 +78,8 @@ class Publication(Struct, frozen=True, tag="publication", omit_defaults=True, gc
     epoch: str | None = None
     offset: int | None = None
     conflation_key: str | None = None
+    attachments: tuple[bytes, ...] = ()
+    spread: bool = False
 
 
 class Member(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -107,12 +111,16 @@ class Envelope(Struct, frozen=True, gc=False):
     """A push on its way through the broker: with what the nodes need and clients never see.
 
     `exclude` is the id of a session that must not receive it; `accepted` is the publishing process's monotonic
-    clock when the publish was accepted (0 when unknown).
+    clock when the publish was accepted (0 when unknown). Of sessions that resume by the node's journal (Socket.IO's)
+    those in one of the channels `unless`, or named there as `session:<id>`, are passed over, too, and with
+    `volatile` those to whom it could not be written at once.
     """
 
     push: Push
     exclude: str | None = None
     accepted: float = 0.0
+    unless: tuple[str, ...] = ()
+    volatile: bool = False
 
 
 class ServerSubscribed(Struct, frozen=True, tag="subscribed", omit_defaults=True):
@@ -242,6 +250,19 @@ class Ping(Struct, frozen=True, tag="ping", gc=False):
 Command = Connect | Subscribe | Unsubscribe | Publish | HistoryQuery | PresenceQuery | Call | Refresh | Ping
 
 
+class Event(Struct, frozen=True, gc=False):
+    """A Socket.IO event: not a command of the native protocol, but handled in its turn as they are.
+
+    `id` is that of the wanted acknowledgement, -1 for none. `arguments` is a JSON array; binary values are
+    `{"_placeholder": true, "num": n}` in it, and in `attachments`.
+    """
+
+    id: int
+    name: str
+    arguments: Raw
+    attachments: tuple[bytes, ...] = ()
+
+
 # --- replies ----------------------------------------------------------------------------------------------
 
 
@@ -332,6 +353,14 @@ class ErrorReply(Struct, frozen=True, tag="error", omit_defaults=True):
     temporary: bool = False
     retry_after: float | None = None
     field: str | None = None
+
+
+class Acknowledged(Struct, frozen=True, gc=False):
+    """What a handler of an Event has returned, as arguments of its acknowledgement (shaped as those of an Event)."""
+
+    id: int
+    arguments: Raw
+    attachments: tuple[bytes, ...] = ()
 
 
 Reply = Connected | Subscribed | Published | Result | ErrorReply

@@ -19,12 +19,14 @@ from hubbub.testing.connection import lines
 class Counting:
     """An encoding that counts its work. `silent` says nothing to its audience."""
 
+    journaled = False
+
     def __init__(self, name: str, *, silent: bool = False) -> None:
         self.name = name
         self.silent = silent
         self.encoded = 0
 
-    def encode(self, push: Push) -> Sequence[Payload]:
+    def encode(self, push: Push, sequence: int = 0) -> Sequence[Payload]:
         self.encoded += 1
         if self.silent:
             return ()

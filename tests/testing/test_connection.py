@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from hubbub.errors import DRAIN, SLOW
 from hubbub.hub.base import Connection
-from hubbub.model import Command, Invalid, Push, Reply, SessionPush
+from hubbub.model import Acknowledged, Command, Invalid, Push, Reply, SessionPush
 from hubbub.protocols.base import Payload
 from hubbub.testing import MemoryConnection
 from hubbub.testing.connection import lines
@@ -11,16 +11,18 @@ from hubbub.testing.connection import lines
 class Mute:
     """A codec, and an encoding, that has nothing to say."""
 
+    journaled = False
+
     def receive(self, data: bytes | str) -> list[Command | Invalid | Payload]:
         return []
 
-    def reply(self, reply: Reply) -> list[Payload]:
+    def reply(self, reply: Reply | Acknowledged) -> list[Payload]:
         return []
 
     def push(self, push: SessionPush) -> list[Payload]:
         return []
 
-    def encode(self, push: Push) -> list[Payload]:
+    def encode(self, push: Push, sequence: int = 0) -> list[Payload]:
         return []
 
     def encoding(self, channel: str) -> Mute:

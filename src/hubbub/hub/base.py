@@ -22,6 +22,10 @@ class Connection(Protocol):
     def write(self, frame: bytes) -> None:
         """Queue one frame. Never blocks, never raises, never calls back into the hub."""
 
+    @property
+    def writable(self) -> bool:
+        """Whether what is written now goes out at once; asked for volatile publications only."""
+
     def close(self, reason: Disconnect) -> None:
         """Say why, flush, end. The session is told by `detach` once the link is down."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from hubbub.config import NamespaceConfig
 from hubbub.hub.base import Connection
+from hubbub.hub.journal import Journal
 from hubbub.model import Envelope, Position, Publication, Retention
 from hubbub.protocols.base import Encoding, Framing
 from hubbub.telemetry.metrics import Metrics
@@ -46,6 +47,8 @@ class Channel:
         "groups",
         "healed",
         "healing",
+        "journal",
+        "kept",
         "metrics",
         "name",
         "options",
@@ -70,6 +73,8 @@ class Channel:
         self.retention = retention
         self.groups: dict[GroupKey, Members] = {}
         self.size = 0
+        self.kept = 0  # detached sessions for which this node goes on listening
+        self.journal: Journal | None = None  # set while there are sessions that resume by it
         self.position: Position | None = None  # of the last publication broadcast; None: no log
         self.touched = 0.0
         self.subscribed = False  # at the broker
@@ -91,6 +96,15 @@ class Channel:
         self.groups.setdefault((encoding, connection.framing), {})[connection] = session
         self.size += 1
 
+    def move(self, encoding: Encoding, connection: Connection, framing: Framing) -> None:
+        """The connection takes another framing from now on; nothing is lost, doubled or overtaken by it."""
+        if self._backlog:
+            self._drain()
+        session = self.groups[encoding, connection.framing][connection]
+        self.leave(encoding, connection)
+        self.groups.setdefault((encoding, framing), {})[connection] = session
+        self.size += 1
+
     def leave(self, encoding: Encoding, connection: Connection) -> None:
         key = (encoding, connection.framing)
         members = self.groups.get(key)
@@ -102,8 +116,9 @@ class Channel:
     def broadcast(self, envelope: Envelope) -> None:
         """Encode and frame once for each group, then write. The hot loop of the whole server."""
         push, exclude, metrics = envelope.push, envelope.exclude, self.metrics
+        sequence = self.journal.record(self.name, envelope) if self.journal is not None else 0
         for (encoding, framing), members in self.groups.items():
-            payloads = encoding.encode(push)
+            payloads = encoding.encode(push, sequence)
             if not payloads:
                 continue
             frame = framing(payloads)
@@ -126,6 +141,37 @@ class Channel:
                 self._backlog[-1].accepted = envelope.accepted
             else:
                 metrics.delivering(envelope.accepted)
+
+    def broadcast_among(self, envelope: Envelope, passed_over: Container[str]) -> None:
+        """The same for an envelope that is not for everybody: of journaled sessions those in `passed_over` do not get
+        it, nor, if it is volatile, those to whom it could not be written at once."""
+        if self._backlog:
+            self._drain()
+        push, metrics = envelope.push, self.metrics
+        sequence = 0
+        if self.journal is not None:
+            sequence = self.journal.head if envelope.volatile else self.journal.record(self.name, envelope)
+        for (encoding, framing), members in self.groups.items():
+            payloads = encoding.encode(push, sequence)
+            if not payloads:
+                continue
+            frame = framing(payloads)
+            metrics.encodes += 1
+            among = encoding.journaled
+            count = 0
+            for connection, session in members.items():
+                if session == envelope.exclude or (among and session in passed_over):
+                    continue
+                if among and envelope.volatile and not connection.writable:
+                    metrics.volatile_dropped += 1
+                    continue
+                connection.write(frame)
+                count += 1
+            metrics.deliveries += count
+            metrics.messages_out += count
+            metrics.bytes_out += count * len(frame)
+        if envelope.accepted and self.size:
+            metrics.delivering(envelope.accepted)
 
     def conflate(self, key: str, envelope: Envelope) -> None:
         """The first publication goes out at once; the later ones wait for the interval, and only the last of each key

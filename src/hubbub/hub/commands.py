@@ -179,7 +179,7 @@ async def _begin(session: Session, name: str, since: Position | None) -> _Entry:
         for _ in range(READS):
             history = await hub.broker.history(name, channel.retention, since=since, limit=limit)
             history = fit(history, hub.config.limits.history_bytes)
-            await hub.catch_up(channel, history.position)
+            await hub.live.catch_up(channel, history.position)
             entry = _Entry(channel, buffer, since, history)
             if entry.level:
                 return entry
@@ -194,6 +194,8 @@ def _enter(session: Session, entry: _Entry, recovery: Recovery | None) -> None:
     assert connection is not None
     if recovery is not None and channel.position is None:
         channel.position = recovery.position
+    if session.journal is not None:
+        channel.journal = session.journal
     channel.enter(connection.codec.encoding(channel.name), connection, session.id)
     session.subscriptions[channel.name] = channel
 
@@ -287,6 +289,8 @@ async def _leave(session: Session, name: str) -> bool:
             return joining
         session.away = tuple(other for other in session.away if other != name)
         channel = hub.channel(name)
+        if session.journal is not None:
+            hub.forsake(name)
     elif session.connection is not None:
         channel.leave(session.connection.codec.encoding(name), session.connection)
         hub.release(channel)
@@ -309,6 +313,8 @@ async def subscribe_by_server(session: Session, name: str) -> None:
         return
     _check_free(session, name)
     if session.connection is None:
+        if session.journal is not None:
+            return  # it would not learn of it: its client believes that it recovers all
         session.away = (*session.away, name)
         await hub.attendance.settle(session, hub.channel(name))
         return
@@ -319,7 +325,8 @@ async def subscribe_by_server(session: Session, name: str) -> None:
             if session.closed or name not in (session.joining or ()):
                 return
             if session.connection is None:
-                session.away = (*session.away, name)
+                if session.journal is None:
+                    session.away = (*session.away, name)
             else:
                 recovery = entry.finish()
                 position = recovery.position if recovery else None

@@ -13,15 +13,17 @@ from hubbub.auth.base import ConnectionInfo, Policy
 from hubbub.broker.base import Broker
 from hubbub.clock import Clock, Timer
 from hubbub.config import Config, NamespaceConfig
-from hubbub.errors import EXPIRED, INSUFFICIENT_STATE, REPLACED, Disconnect, ErrorCode, HubbubError
+from hubbub.errors import EXPIRED, REPLACED, Disconnect, ErrorCode, HubbubError
 from hubbub.hub import commands, eager
 from hubbub.hub.base import Connection
 from hubbub.hub.channel import Channel
 from hubbub.hub.handlers import Handlers, Hook
 from hubbub.hub.idempotency import Results
+from hubbub.hub.journal import Journal
 from hubbub.hub.limits import Rate
+from hubbub.hub.live import Live
 from hubbub.hub.presence import Attendance
-from hubbub.hub.recovery import fit, merge
+from hubbub.hub.recovery import fit
 from hubbub.hub.session import Execute, Session
 from hubbub.model import Envelope, Position, Principal, Publication, Retention
 from hubbub.presence.base import PresenceStore
@@ -31,7 +33,6 @@ from hubbub.telemetry.metrics import Metrics
 log = get_logger("hubbub.hub")
 
 SWEEP = 1.0
-HEAL_LIMIT = 1_000
 
 
 class Hub:
@@ -60,10 +61,12 @@ class Hub:
         self.sessions: dict[str, Session] = {}
         self.users: dict[str, tuple[Session, ...]] = {}
         self.channels: dict[str, Channel] = {}
+        self.live = Live(self)
         self.detached: dict[str, Session] = {}
         self.draining = False
-        self.commands: dict[type, Execute] = commands.TABLE
+        self.commands: dict[type, Execute] = dict(commands.TABLE)
         limits = config.limits
+        self.journal = Journal(clock, config.socketio.recovery_window, limits.recovery_bytes)
         self.command_rate = Rate(limits.command_rate, limits.command_burst)
         self.publish_rate = Rate(limits.publish_rate, limits.publish_burst)
         self.subscribe_rate = Rate(limits.subscribe_rate, limits.subscribe_burst)
@@ -79,6 +82,7 @@ class Hub:
             sessions_detached=lambda: len(self.detached),
             users=lambda: len(self.users),
             channels=lambda: len(self.channels),
+            journal_bytes=lambda: self.journal.bytes,
             subscriptions=lambda: sum(channel.size for channel in self.channels.values()),
         )
 
@@ -86,7 +90,7 @@ class Hub:
 
     async def start(self) -> None:
         self._stopped = self.draining = False
-        await self.broker.start(self.on_push)
+        await self.broker.start(self.live.on_push)
         self._tick()
 
     async def stop(self) -> None:
@@ -119,6 +123,7 @@ class Hub:
             elif not session.absent and self._away(session, now) >= self.config.sessions.presence_grace:
                 session.absent = True
                 self.spawn(self._settle(session, session.away))
+        self.journal.trim()
         wall = self.clock.now()
         grace = self.config.auth.expiry_grace
         for session in list(self.sessions.values()):
@@ -126,12 +131,16 @@ class Hub:
                 self.end(session, EXPIRED)
         self.spawn(self._sweep_presence())
         if not self.broker.lossless:
-            self.spawn(self.check_heads())
+            self.spawn(self.live.check_heads())
 
     def _away(self, session: Session, now: float) -> float:
         """Seconds since the client of a detached session went."""
         assert session.deadline is not None
-        return now + self.config.sessions.resume_window - session.deadline
+        return now + self.window(session) - session.deadline
+
+    def window(self, session: Session) -> float:
+        """Seconds in which `session` can be resumed."""
+        return self.config.sessions.resume_window if session.journal is None else session.journal.window
 
     async def _sweep_presence(self) -> None:
         for channel, member in await self.presence.sweep():
@@ -199,28 +208,50 @@ class Hub:
         connection = session.connection
         if connection is None or session.closed:
             return
-        window = self.config.sessions.resume_window
+        window = self.window(session)
         if not session.id or not resumable or window <= 0 or self._stopped:
             self.end(session, None)
             return
-        self._leave_channels(session, connection)
+        self._leave_channels(session, connection, keep=session.journal is not None)
         session.connection = session.asker = None
         session.deadline = self.clock.monotonic() + window
         self.detached[session.id] = session
 
-    def _leave_channels(self, session: Session, connection: Connection) -> None:
-        """Take a session out of its channels, remembering their names in `away`."""
+    def _leave_channels(self, session: Session, connection: Connection, *, keep: bool = False) -> None:
+        """Take a session out of its channels, remembering their names in `away`; `keep` the node listening to them."""
         channels, session.subscriptions = session.subscriptions, {}
         session.away = (*session.away, *channels)
         for name, channel in channels.items():
             channel.leave(connection.codec.encoding(name), connection)
+            if keep:
+                channel.kept += 1
             self.release(channel)
+
+    def reenter(self, session: Session) -> None:
+        """A journaled session is back: put it into its channels again. What it missed is in the journal."""
+        connection = session.connection
+        assert connection is not None
+        names, session.away = session.away, ()
+        for name in names:
+            channel = self.channels[name]
+            channel.kept -= 1
+            channel.enter(connection.codec.encoding(name), connection, session.id)
+            session.subscriptions[name] = channel
+
+    def forsake(self, name: str) -> None:
+        """A journaled session that is away leaves the channel for good."""
+        channel = self.channels[name]
+        channel.kept -= 1
+        self.release(channel)
 
     def end(self, session: Session, reason: Disconnect | None) -> None:
         """End a session for good, and its connection with `reason` if it has one."""
         if session.closed:
             return
         connection = session.connection
+        if connection is None and session.journal is not None:
+            for name in session.away:
+                self.forsake(name)
         if connection is not None:
             self._leave_channels(session, connection)
             connection.session = None
@@ -295,7 +326,7 @@ class Hub:
         """Take `buffer` out; forget the channel if nobody is in it or is entering it."""
         if channel.buffers is not None and buffer is not None:
             channel.buffers = [other for other in channel.buffers if other is not buffer] or None
-        if channel.size or channel.buffers or self.channels.get(channel.name) is not channel:
+        if channel.size or channel.kept or channel.buffers or self.channels.get(channel.name) is not channel:
             return
         del self.channels[channel.name]
         self.spawn(self._unsubscribe(channel.name))
@@ -309,113 +340,6 @@ class Hub:
         finally:
             del self._leaving[name]
             left.set()
-
-    # --- from the broker to the sockets -------------------------------------------------------------------
-
-    def on_push(self, envelope: Envelope) -> None:
-        """The broker's listener: in order for each channel."""
-        push = envelope.push
-        channel = self.channels.get(push.channel)
-        if channel is None:
-            return
-        if type(push) is Publication:
-            if push.offset is not None:
-                self._in_order(channel, envelope, push)
-                return
-            if channel.buffers:
-                for buffer in channel.buffers:
-                    buffer.append(push)
-        channel.broadcast(envelope)
-
-    def _in_order(self, channel: Channel, envelope: Envelope, push: Publication) -> None:
-        assert push.offset is not None
-        assert push.epoch is not None
-        if channel.healing is not None:
-            channel.healing.append(envelope)
-            return
-        last = channel.position
-        if last is not None:
-            if push.epoch == last.epoch and push.offset <= last.offset:
-                return  # seen already
-            if not follows(last, push):
-                channel.healing = [envelope]
-                self.spawn(self._heal(channel))
-                return
-        self._deliver(channel, envelope, push)
-
-    def _deliver(self, channel: Channel, envelope: Envelope, push: Publication) -> None:
-        assert push.offset is not None
-        assert push.epoch is not None
-        channel.position = Position(push.epoch, push.offset)
-        channel.touched = self.clock.monotonic()
-        if channel.buffers:
-            for buffer in channel.buffers:
-                buffer.append(push)
-        if channel.retention.conflate and channel.options.conflate_interval > 0:
-            channel.conflate(push.conflation_key or push.event, envelope)
-        else:
-            channel.broadcast(envelope)
-
-    async def _heal(self, channel: Channel) -> None:
-        """A live publication was missed: fill in from the log, or tell the subscribers that state is lost.
-
-        What is heard meanwhile waits in `channel.healing`. When the log cannot be read, the next publication or head
-        check finds the same gap again.
-        """
-        healed = channel.healed = asyncio.Event()
-        since = channel.position
-        waiting: list[Envelope] = []
-        try:
-            try:
-                history = await self.broker.history(
-                    channel.name, channel.retention, since=since, limit=HEAL_LIMIT
-                )
-            finally:
-                waiting, channel.healing = channel.healing or [], None
-            heard = [envelope.push for envelope in waiting if isinstance(envelope.push, Publication)]
-            # A log that neither fills the gap nor has anything new would be asked again for ever.
-            stuck = not history.publications and not merge(since, history, heard).joined
-            if lost := not history.complete or history.more or stuck:
-                self._lose(channel, history.position)
-            else:
-                self.metrics.gaps["healed"] += bool(history.publications)
-                for publication in history.publications:
-                    self._deliver(channel, Envelope(publication), publication)
-            for envelope, push in zip(waiting, heard, strict=True):
-                if not lost or follows(channel.position, push):
-                    self._in_order(channel, envelope, push)
-        finally:
-            healed.set()
-
-    def _lose(self, channel: Channel, head: Position) -> None:
-        """The subscribers must come back, and are then told what they missed or that it is lost."""
-        self.metrics.gaps["lost"] += 1
-        channel.position = head
-        for members in list(channel.groups.values()):
-            for connection in list(members):
-                connection.close(INSUFFICIENT_STATE)
-
-    async def catch_up(self, channel: Channel, head: Position) -> None:
-        """Bring the live stream, where it is behind, to where the log was seen to be."""
-        while channel.healing is not None:
-            await channel.healed.wait()
-        last = channel.position
-        if last is not None and (last.epoch != head.epoch or last.offset < head.offset):
-            channel.healing = []
-            await self._heal(channel)
-
-    async def check_heads(self) -> None:
-        """Compare idle channels with their logs, so that a lost last message is found."""
-        idle_since = self.clock.monotonic() - self.config.broker.head_check
-        for channel in list(self.channels.values()):
-            if channel.position is None or channel.healing is not None or channel.touched > idle_since:
-                continue
-            channel.touched = self.clock.monotonic()
-            try:
-                head = (await self.broker.history(channel.name, channel.retention, limit=0)).position
-                await self.catch_up(channel, head)
-            except Exception as error:
-                log.error("head check failed", channel=channel.name, exc_info=error)
 
     # --- shared by commands and operations ----------------------------------------------------------------
 
@@ -477,11 +401,6 @@ class Hub:
 
 def _retention(options: NamespaceConfig) -> Retention:
     return Retention(options.retention, options.ttl, options.conflate)
-
-
-def follows(last: Position | None, push: Publication) -> bool:
-    """Whether `push` is the one after `last` in its log."""
-    return last is not None and push.epoch == last.epoch and push.offset == last.offset + 1
 
 
 async def _logged(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -23,7 +23,8 @@ from hubbub.errors import (
 )
 from hubbub.hub import eager
 from hubbub.hub.base import Connection
-from hubbub.model import Command, ErrorReply, Invalid, Principal, Reply, SessionPush
+from hubbub.hub.journal import Journal
+from hubbub.model import Acknowledged, Command, ErrorReply, Event, Invalid, Principal, Reply, SessionPush
 from hubbub.protocols.base import Payload
 from hubbub.telemetry.logging import get_logger
 
@@ -72,6 +73,7 @@ class Session:
         "id",
         "info",
         "joining",
+        "journal",
         "pending",
         "pending_bytes",
         "principal",
@@ -96,13 +98,14 @@ class Session:
         self.pending_bytes = 0
         self.asker: Connection | None = None  # where the command being handled came from
         self.deadline: float | None = None
+        self.journal: Journal | None = None  # by which it resumes, if not by Positions
         self.closed = False
         self.away: tuple[str, ...] = ()  # the channels of a detached session
         self.absent = False  # detached, and out of presence too
         self.command_tat = self.publish_tat = self.subscribe_tat = 0.0
         self._errors_since = 0.0
         self._errors_seen = 0
-        self._queue: deque[tuple[Command | Invalid, Connection | None]] | None = None
+        self._queue: deque[tuple[Command | Event | Invalid, Connection | None]] | None = None
         self._running: asyncio.Task[None] | None = None
         self._state: dict[str, Any] | None = None
 
@@ -159,14 +162,14 @@ class Session:
 
     # --- commands -----------------------------------------------------------------------------------------
 
-    def accept(self, item: Command | Invalid) -> None:
+    def accept(self, item: Command | Event | Invalid) -> None:
         """Handle `item` now, or after those before it that are still being handled.
 
         The answer goes to the connection that asked, or nowhere: on a later one its id may stand for another command.
         """
         self._accept(item, self.connection)
 
-    def _accept(self, item: Command | Invalid, asker: Connection | None) -> None:
+    def _accept(self, item: Command | Event | Invalid, asker: Connection | None) -> None:
         if self.closed:
             return
         if self._running is not None:
@@ -195,7 +198,7 @@ class Session:
         if connection is not None and not self._queue:
             connection.resume()
 
-    async def _handle(self, item: Command | Invalid, asker: Connection | None) -> None:
+    async def _handle(self, item: Command | Event | Invalid, asker: Connection | None) -> None:
         self.asker = asker
         hub = self.hub
         kind = type(item)
@@ -259,7 +262,7 @@ class Session:
 
     # --- writing ------------------------------------------------------------------------------------------
 
-    def reply(self, reply: Reply) -> None:
+    def reply(self, reply: Reply | Acknowledged) -> None:
         if (connection := self.connection) is not None:
             self._write(connection, connection.codec.reply(reply))
 
@@ -272,9 +275,12 @@ class Session:
 
     def direct(self, push: model.Publication) -> None:
         """Send a publication to this session, whatever channels it is in."""
+        sequence = 0
+        if self.journal is not None and not self.closed:
+            sequence = self.journal.record(f"session:{self.id}", model.Envelope(push))
         if (connection := self.connection) is not None:
-            self._write(connection, connection.codec.encoding(push.channel).encode(push))
-        elif not self.closed:
+            self._write(connection, connection.codec.encoding(push.channel).encode(push, sequence))
+        elif not self.closed and not sequence:
             self.keep(push, len(push.data) + 128)
 
     def keep(self, push: SessionPush | model.Push, size: int) -> None:
@@ -311,6 +317,7 @@ class Session:
 
 
 NAMES: dict[type, str] = {
+    model.Event: "event",
     model.Connect: "connect",
     model.Subscribe: "subscribe",
     model.Unsubscribe: "unsubscribe",

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from hubbub.model import Command, Invalid, Push, Reply, SessionPush
+from hubbub.model import Acknowledged, Command, Invalid, Push, Reply, SessionPush
 
 
 class Payload(Struct, frozen=True, gc=False):
@@ -25,7 +25,12 @@ Framing = Callable[[Sequence[Payload]], bytes]
 class Encoding(Hashable, Protocol):
     """How a broadcast looks to one audience. Equal encodings give equal bytes; [] means: not for this audience."""
 
-    def encode(self, push: Push) -> Sequence[Payload]: ...
+    @property
+    def journaled(self) -> bool:
+        """Whether this audience resumes by the numbers of the node's journal, and not by Positions."""
+
+    def encode(self, push: Push, sequence: int = 0) -> Sequence[Payload]:
+        """`sequence` is the number of the push in the node's journal; 0 where it keeps none."""
 
 
 class Codec(Protocol):
@@ -34,7 +39,7 @@ class Codec(Protocol):
     def receive(self, data: bytes | str) -> Sequence[Command | Invalid | Payload]:
         """Commands in `data`; a Payload is to be sent back as it is. Raises ProtocolError only."""
 
-    def reply(self, reply: Reply) -> Sequence[Payload]:
+    def reply(self, reply: Reply | Acknowledged) -> Sequence[Payload]:
         """Whatever is for this recipient alone, in answer to a command."""
 
     def push(self, push: SessionPush) -> Sequence[Payload]:

@@ -14,7 +14,7 @@ import msgspec
 
 from hubbub import jsondata
 from hubbub.errors import ErrorCode, HubbubError, ProtocolError
-from hubbub.model import Call, Command, Invalid, Publish, Push, Reply, SessionPush
+from hubbub.model import Acknowledged, Call, Command, Invalid, Publish, Push, Reply, SessionPush
 from hubbub.protocols.base import Encoding, Payload
 
 _encode = msgspec.json.Encoder().encode
@@ -32,8 +32,9 @@ class JsonEncoding:
     """Broadcasts as JSON text; the same bytes for every JSON session."""
 
     __slots__ = ()
+    journaled = False
 
-    def encode(self, push: Push) -> Sequence[Payload]:
+    def encode(self, push: Push, sequence: int = 0) -> Sequence[Payload]:
         return (Payload(_encode(push)),)
 
 
@@ -41,8 +42,9 @@ class MessagePackEncoding:
     """Broadcasts as MessagePack; the same bytes for every MessagePack session."""
 
     __slots__ = ()
+    journaled = False
 
-    def encode(self, push: Push) -> Sequence[Payload]:
+    def encode(self, push: Push, sequence: int = 0) -> Sequence[Payload]:
         return (Payload(_pack(push), True),)
 
 
@@ -75,7 +77,7 @@ class JsonCodec:
             commands.append(self._command(line, commands))
         return commands
 
-    def reply(self, reply: Reply) -> Sequence[Payload]:
+    def reply(self, reply: Reply | Acknowledged) -> Sequence[Payload]:
         return (Payload(_encode(reply)),)
 
     def push(self, push: SessionPush) -> Sequence[Payload]:
@@ -122,7 +124,7 @@ class MessagePackCodec:
             raise ProtocolError(f"not MessagePack that JSON can say: {text}") from None
         return self._json.receive(raw)
 
-    def reply(self, reply: Reply) -> Sequence[Payload]:
+    def reply(self, reply: Reply | Acknowledged) -> Sequence[Payload]:
         return (Payload(_pack(reply), True),)
 
     def push(self, push: SessionPush) -> Sequence[Payload]:

@@ -50,6 +50,8 @@ TABLE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "bytes_out": ("counter", "Bytes of messages to clients.", ()),
     "publications": ("counter", "Publications accepted.", ()),
     "deliveries": ("counter", "Publications written, counted once for each recipient.", ()),
+    "volatile_dropped": ("counter", "Volatile Socket.IO events not written, for somebody was not ready.", ()),
+    "journal_bytes": ("gauge", "Bytes of events kept for the recovery of Socket.IO connections.", ()),
     "encodes": ("counter", "Encodings made for broadcasts: one for each audience.", ()),
     "delivery_seconds": ("histogram", "From publish accepted to written to all local subscribers.", ()),
     "queue_bytes": ("gauge", "Bytes that wait in the queues of slow readers.", ()),
@@ -80,6 +82,7 @@ class Metrics(Collector):
         self.publications = 0
         self.deliveries = 0
         self.encodes = 0
+        self.volatile_dropped = 0
         self.delivery_seconds = Histogram()
         self.disconnects: Counter[int] = Counter()
         self.errors: Counter[int] = Counter()

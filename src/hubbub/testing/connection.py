@@ -22,7 +22,8 @@ class MemoryConnection:
 
     `frames` holds every frame until `take` is called. `closed` is the reason given to `close` or `abort`, and
     `aborted` tells which of the two it was. Only the first call counts, and what is written later is lost, as
-    on a real link. `paused` is true between `pause` and `resume`.
+    on a real link. `paused` is true between `pause` and `resume`;
+    `writable` is yours to set.
     """
 
     def __init__(self, codec: Codec, framing: Framing = lines, *, transport: str = "memory") -> None:
@@ -34,6 +35,7 @@ class MemoryConnection:
         self.closed: Disconnect | None = None
         self.aborted = False
         self.paused = False
+        self.writable = True
 
     def write(self, frame: bytes) -> None:
         if self.closed is None:

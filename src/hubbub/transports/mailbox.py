@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from hubbub.errors import INSUFFICIENT_STATE, REPLACED, SLOW, ErrorCode, HubbubError
-from hubbub.model import Command, DisconnectPush, Invalid, Reply, SessionPush
+from hubbub.model import Acknowledged, Command, DisconnectPush, Invalid, Reply, SessionPush
 from hubbub.protocols.base import Codec, Encoding, Payload
 from hubbub.transports import framing as wire
 from hubbub.transports.http import Exchange
@@ -47,8 +47,9 @@ class RepliesApart:
     def receive(self, data: bytes | str) -> Sequence[Command | Invalid | Payload]:
         return self._codec.receive(data)
 
-    def reply(self, reply: Reply) -> Sequence[Payload]:
-        self._answer(reply)
+    def reply(self, reply: Reply | Acknowledged) -> Sequence[Payload]:
+        if not isinstance(reply, Acknowledged):  # of Socket.IO's alone
+            self._answer(reply)
         return ()
 
     def push(self, push: SessionPush) -> Sequence[Payload]:

@@ -16,6 +16,7 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import msgspec
 
@@ -23,6 +24,7 @@ from hubbub.auth.tickets import Tickets
 from hubbub.errors import DRAIN, REPLACED, SLOW, ErrorCode, HubbubError
 from hubbub.hub import commands
 from hubbub.model import (
+    Acknowledged,
     Advice,
     Command,
     Connect,
@@ -105,8 +107,9 @@ class EventEncoding:
     inner: Encoding
     positioned: bool
     ending: str = ""
+    journaled: ClassVar[bool] = False
 
-    def encode(self, push: Push) -> Sequence[Payload]:
+    def encode(self, push: Push, sequence: int = 0) -> Sequence[Payload]:
         id = None
         if self.positioned and type(push) is Publication and push.offset is not None:
             id = f"{push.epoch}:{push.offset}{self.ending}"
@@ -116,6 +119,8 @@ class EventEncoding:
 class CursorEncoding:
     """Pushes as events of one stream of several channels, whose id tells where all of them stand."""
 
+    journaled = False
+
     def __init__(
         self, inner: Encoding, channels: Sequence[str], positions: list[Position | None], ending: str
     ) -> None:
@@ -124,7 +129,7 @@ class CursorEncoding:
         self._positions = positions
         self._ending = ending
 
-    def encode(self, push: Push) -> Sequence[Payload]:
+    def encode(self, push: Push, sequence: int = 0) -> Sequence[Payload]:
         id = None
         if type(push) is Publication and push.offset is not None and push.epoch is not None:
             self._positions[self._channels.index(push.channel)] = Position(push.epoch, push.offset)
@@ -150,7 +155,7 @@ class ChannelsCodec:
     def receive(self, data: bytes | str) -> Sequence[Command | Invalid | Payload]:
         return ()
 
-    def reply(self, reply: Reply) -> Sequence[Payload]:
+    def reply(self, reply: Reply | Acknowledged) -> Sequence[Payload]:
         """`subscribed` without its publications, which follow as events of their own."""
         if isinstance(reply, ErrorReply):
             self.refusal = reply

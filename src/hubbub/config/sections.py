@@ -1,30 +1,15 @@
-"""Every setting: one typed tree, a description per field; file < environment < flags; one `validate()`.
-
-`hubbub config doc` and the reference page are generated from this file. Environment variables are
-`HUBBUB_<SECTION>__<FIELD>` (`HUBBUB_AUTH__HMAC_SECRET`); the file is TOML with the same names.
-"""
+"""The sections of the settings, a description per field. `hubbub config doc` and the reference are made from it."""
 
 from __future__ import annotations
 
-import ipaddress
-import tomllib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-
-from hubbub.errors import ConfigError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 Who = Literal["anyone", "authenticated", "permitted", "nobody"]
 Seconds = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
-LOCAL_NAMES = ("localhost", "")
-DEV_SECRET_BYTES = 32
 
 
 class Section(BaseModel):
@@ -173,6 +158,24 @@ class LimitsConfig(Section):
         4_194_304,
         description="Bytes of `data` in one history or recovery answer; a longer recovery is a gap.",
     )
+    packet_bytes: Count = Field(
+        1_000_000,
+        description="Bytes of one packet of a Socket.IO client, and of one body of its long-polling (`maxPayload`).",
+    )
+    packets: Count = Field(1_000, description="Packets in one body of a Socket.IO client's long-polling.")
+    attachments: Count = Field(10, description="Binary attachments of one Socket.IO packet.")
+    attachment_bytes: Count = Field(
+        4_000_000, description="Bytes of all binary attachments of one Socket.IO packet."
+    )
+    socketio_namespaces: Count = Field(16, description="Socket.IO namespaces that a connection may be in.")
+    namespace_length: Count = Field(128, description="Characters of a Socket.IO namespace's name.")
+    pending_acks: Count = Field(
+        1_000, description="Acknowledgements that the server may await of one Socket.IO client."
+    )
+    recovery_bytes: Count = Field(
+        67_108_864,
+        description="Bytes of events kept for the recovery of all Socket.IO connections; the oldest go first.",
+    )
     call_timeout: Seconds = Field(30.0, description="Seconds that a handler may take.")
     reserved_descriptors: Count = Field(
         64,
@@ -228,6 +231,55 @@ class NamespaceConfig(Section):
     )
 
 
+class SocketIoConfig(Section):
+    """Socket.IO: protocol v5 over Engine.IO v4."""
+
+    enabled: bool = Field(True, description="Serve Socket.IO clients.")
+    path: str = Field("/socket.io/", description="Path of the endpoint, with a slash at both ends.")
+    transports: tuple[Literal["polling", "websocket"], ...] = Field(
+        ("polling", "websocket"), description="Transports that clients may use."
+    )
+    upgrades: bool = Field(True, description="Let clients go from polling to WebSocket.")
+    parser: Literal["json", "msgpack"] = Field(
+        "json",
+        description="What packets look like: `json`, or `msgpack` for clients with socket.io-msgpack-parser.",
+    )
+    ping_interval: Seconds = Field(25.0, gt=0, description="Seconds between the server's pings.")
+    ping_timeout: Seconds = Field(20.0, gt=0, description="Seconds in which a ping must be answered.")
+    upgrade_timeout: Seconds = Field(10.0, description="Seconds in which a begun upgrade must be completed.")
+    http_compression: bool = Field(True, description="Compress polling answers for clients that accept it.")
+    http_compression_minimum: Count = Field(
+        1_024, description="Smallest polling answer in bytes that is worth compressing."
+    )
+    recovery: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="For whom events carry an offset, as connection state recovery needs: `auto` means the "
+        "JavaScript client, which alone understands it; others would get an argument too many.",
+    )
+    recovery_window: Seconds = Field(
+        120.0, description="Seconds in which a dropped connection's state can be recovered; 0 turns it off."
+    )
+    rooms: dict[str, str] = Field(
+        default_factory=dict,
+        description="Which rooms are channels: namespace (with `*` for any characters) to the template of a channel's "
+        'name with `{room}` and `{namespace}`, as in `{"/orders" = "orders:{room}"}`. Other rooms stay private.',
+    )
+    everyone: dict[str, str] = Field(
+        default_factory=dict,
+        description="Which namespaces as a whole are channels: namespace to the template of a channel's name, as in "
+        '`{"/news" = "news"}`.',
+    )
+    arguments: Literal["one", "spread"] = Field(
+        "one",
+        description="How `data` of publications from elsewhere becomes arguments: `one` argument, or `spread`, which "
+        "makes an argument of each item of an array.",
+    )
+    commands: bool = Field(
+        True,
+        description="Answer the events `hubbub:subscribe`, `hubbub:publish` and so on: the native protocol's commands.",
+    )
+
+
 class BrokerConfig(Section):
     """What carries publications and keeps channel logs."""
 
@@ -257,217 +309,4 @@ class TelemetryConfig(Section):
     metrics: Literal["local", "key", "public", "off"] = Field(
         "local",
         description="Who may read /metrics: loopback only, any API key (and loopback), everybody, nobody.",
-    )
-
-
-class Config(BaseSettings):
-    """The root of the tree."""
-
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="HUBBUB_", env_nested_delimiter="__", case_sensitive=False
-    )
-
-    dev: bool = Field(False, description="Development: a secret is made up, everything is open to loopback.")
-    server: ServerConfig = Field(default_factory=ServerConfig, description="Listening.")
-    auth: AuthConfig = Field(default_factory=AuthConfig, description="Authentication.")
-    sessions: SessionsConfig = Field(default_factory=SessionsConfig, description="Sessions.")
-    limits: LimitsConfig = Field(default_factory=LimitsConfig, description="Limits.")
-    heartbeat: HeartbeatConfig = Field(default_factory=HeartbeatConfig, description="Heartbeats.")
-    compression: CompressionConfig = Field(default_factory=CompressionConfig, description="Compression.")
-    broker: BrokerConfig = Field(default_factory=BrokerConfig, description="Broker.")
-    telemetry: TelemetryConfig = Field(default_factory=TelemetryConfig, description="Telemetry.")
-    default: NamespaceConfig = Field(
-        default_factory=NamespaceConfig, description="Options of channels in no configured namespace."
-    )
-    namespaces: dict[str, NamespaceConfig] = Field(
-        default_factory=dict,
-        description="Options by namespace, the part of a channel's name before the first colon.",
-    )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        # Flags win over the environment; `load` merges the file below the environment itself, for good messages.
-        return (init_settings, env_settings, _FileSource(settings_cls))
-
-    def namespace(self, channel: str) -> NamespaceConfig:
-        """The options of `channel`'s namespace."""
-        name, colon, _ = channel.partition(":")
-        return self.namespaces.get(name, self.default) if colon else self.default
-
-    @property
-    def loopback(self) -> bool:
-        if self.server.host in LOCAL_NAMES:
-            return self.server.host == "localhost"
-        try:
-            return ipaddress.ip_address(self.server.host).is_loopback
-        except ValueError:
-            return False
-
-
-class _FileSource(PydanticBaseSettingsSource):
-    """The TOML file's values, as the lowest source."""
-
-    values: Mapping[str, Any] = {}
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        return self.values.get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        return dict(self.values)
-
-
-def load(path: Path | None = None, **flags: Any) -> Config:
-    """Read and check the settings. `path` defaults to `hubbub.toml` here, if there is one.
-
-    Raises ConfigError, whose message names each wrong setting and where it came from.
-    """
-    values: Mapping[str, Any] = {}
-    source = path or Path("hubbub.toml")
-    if path is not None or source.exists():
-        try:
-            values = tomllib.loads(source.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"cannot read {source}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{source} is not TOML: {error}") from error
-    _FileSource.values = values
-    try:
-        config = Config(**flags)
-    except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}"
-            for e in error.errors(include_url=False)
-        ]
-        raise ConfigError("wrong settings:\n  " + "\n  ".join(lines)) from error
-    finally:
-        _FileSource.values = {}
-    return config
-
-
-_chosen: ContextVar[Config | None] = ContextVar("chosen", default=None)
-
-
-@contextmanager
-def chosen(config: Config) -> Iterator[None]:
-    """Inside, a `Hubbub()` without a config gets this one: how flags reach `hubbub serve shop:app`."""
-    token = _chosen.set(config)
-    try:
-        yield
-    finally:
-        _chosen.reset(token)
-
-
-def current() -> Config:
-    """The settings for a `Hubbub()` that is given none: those chosen on the command line, else what `load` finds."""
-    return _chosen.get() or load()
-
-
-def development(config: Config, secret: str) -> Config:
-    """What `--dev` changes: a given secret, open namespaces with a log and presence, the playground."""
-    auth = config.auth
-    if auth.hmac_secret is None:
-        auth = auth.model_copy(update={"hmac_secret": SecretStr(secret)})
-    chosen = {name: getattr(config.default, name) for name in config.default.model_fields_set}
-    full = chosen.get("presence", "full") == "full"
-    default = NamespaceConfig(
-        retention=100, subscribe="authenticated", publish="authenticated", presence="full", join_leave=full
-    ).model_copy(update=chosen)
-    server = config.server.model_copy(update={"playground": True})
-    return config.model_copy(update={"dev": True, "auth": auth, "default": default, "server": server})
-
-
-def authenticates(config: Config) -> bool:
-    """Whether there is any way to verify a token."""
-    auth = config.auth
-    return bool(auth.hmac_secret or auth.public_keys or auth.jwks_file or auth.jwks_url)
-
-
-def validate(config: Config, *, tokens: bool = True) -> None:
-    """All rules that concern more than one field, in one place. Raises ConfigError with every fault found.
-
-    `tokens=False`: a Policy of the application's own decides who comes in, so that no key is needed here.
-    """
-    faults: list[str] = []
-    auth, server = config.auth, config.server
-    if tokens and not authenticates(config):
-        faults.append(
-            "auth.hmac_secret is not set, so no token could be verified. Make a secret with "
-            "`hubbub token --new-secret` and set HUBBUB_AUTH__HMAC_SECRET (or auth.public_keys, auth.jwks_file or "
-            "auth.jwks_url for asymmetric keys); to try things out, use `hubbub serve --dev`."
-        )
-    if auth.hmac_secret is not None and len(auth.hmac_secret.get_secret_value().encode()) < 32:
-        faults.append("auth.hmac_secret is shorter than 32 bytes; make one with `hubbub token --new-secret`.")
-    if not config.loopback and config.dev:
-        faults.append(
-            f"--dev opens everything and may only listen on loopback, not on {server.host}; drop --dev and set "
-            "auth.hmac_secret, or listen on 127.0.0.1."
-        )
-    if not config.loopback and auth.anonymous:
-        faults.extend(
-            f"anonymous clients may publish from other machines: set {name}.publish to authenticated."
-            for name, options in _namespaces(config)
-            if options.publish == "anyone"
-        )
-    if (server.tls_certificate is None) != (server.tls_key is None):
-        faults.append("server.tls_certificate and server.tls_key go together: set both or none.")
-    for name, path in (
-        ("server.tls_certificate", server.tls_certificate),
-        ("server.tls_key", server.tls_key),
-    ):
-        if path is not None and not path.is_file():
-            faults.append(f"{name}: there is no file {path}.")
-    if auth.jwks_url is not None and not _is_safe_source(auth.jwks_url):
-        faults.append(
-            "auth.jwks_url must be https (or http on loopback): keys fetched in the clear can be replaced."
-        )
-    faults.extend(
-        f"auth.api_keys: {key[:12]!r}... is not a hash; make a pair with `hubbub token --api-key`."
-        for key in auth.api_keys
-        if not key.startswith("sha256:")
-    )
-    for network in server.trusted_proxies:
-        try:
-            ipaddress.ip_network(network, strict=False)
-        except ValueError:
-            faults.append(f"server.trusted_proxies: {network!r} is neither an address nor a network.")
-    faults.extend(
-        f"server.allowed_origins: {origin!r} is not an origin; write it as https://app.example.com."
-        for origin in server.allowed_origins
-        if origin != "*" and "://" not in origin
-    )
-    for name, options in _namespaces(config):
-        if options.join_leave and options.presence != "full":
-            faults.append(f'{name}: join_leave needs presence = "full".')
-        if options.conflate and not options.retention:
-            faults.append(f"{name}: conflate needs a retention to keep the latest values in.")
-    faults.extend(
-        f"namespaces: {name!r} matches no channel; a namespace is what stands before a name's first colon."
-        for name in config.namespaces
-        if not name or ":" in name
-    )
-    if faults:
-        raise ConfigError("\n".join(faults))
-
-
-def _namespaces(config: Config) -> list[tuple[str, NamespaceConfig]]:
-    """All namespaces' options with the names of their sections."""
-    named = [(f"namespaces.{name}", options) for name, options in config.namespaces.items()]
-    return [("default", config.default), *named]
-
-
-def _is_safe_source(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        return False
-    return bool(host) and (
-        parts.scheme == "https" or (parts.scheme == "http" and host in ("127.0.0.1", "localhost", "::1"))
     )

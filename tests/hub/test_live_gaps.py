@@ -165,7 +165,7 @@ async def test_a_log_that_begins_anew_ends_the_connections() -> None:
     alice = await world.connected("alice", "a")
     await world.publish(0)
     fresh = memory_broker(world.clock)
-    await fresh.start(world.hub.on_push)
+    await fresh.start(world.hub.live.on_push)
     await fresh.subscribe("a")
     world.faults._broker = fresh  # as after a restart of the broker without its data
     await world.publish(1)

@@ -1,0 +1,103 @@
+"""What this node has delivered lately, numbered in order, for clients that resume by one number for everything.
+
+Native sessions resume by a Position in each channel's log. A Socket.IO client knows only the offset of the last event
+it saw, whichever room that came through, and events of rooms that keep no log must be recovered too. So the hub
+numbers what it hands to such sessions. Entries are kept for the recovery window, and at most so many bytes of them.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from hubbub.clock import Clock
+from hubbub.model import Envelope, Publication
+
+OVERHEAD = 400
+"""Bytes that an entry takes beside its data."""
+
+
+class Entry(Struct, frozen=True, gc=False):
+    """One delivery. `key` is a channel's name, or `session:<id>`; `ack` the id of the acknowledgement it asks for, or
+    -1; `at` is monotonic."""
+
+    sequence: int
+    key: str
+    envelope: Envelope
+    ack: int
+    at: float
+    size: int
+
+
+class Journal:
+    """`window` is in seconds, `limit` in bytes. Numbers begin at 1 and are unique within `epoch`."""
+
+    def __init__(self, clock: Clock, window: float, limit: int) -> None:
+        self._clock = clock
+        self._limit = limit
+        self._entries: deque[Entry] = deque()
+        self._by_key: dict[str, deque[Entry]] = {}
+        self.window = window
+        self.epoch = secrets.token_urlsafe(6)
+        self.head = 0
+        self.floor = 0
+        """The highest number whose entry has been let go: whoever has seen less may have missed something."""
+        self.bytes = 0
+
+    def record(self, key: str, envelope: Envelope, ack: int = -1) -> int:
+        """Number and keep one delivery. Returns its number."""
+        push = envelope.push
+        size = OVERHEAD
+        if type(push) is Publication:
+            size += len(push.data)
+            if push.attachments:
+                size += sum(map(len, push.attachments))
+        self.head += 1
+        entry = Entry(self.head, key, envelope, ack, self._clock.monotonic(), size)
+        self._entries.append(entry)
+        log = self._by_key.get(key)
+        if log is None:
+            log = self._by_key[key] = deque()
+        log.append(entry)
+        self.bytes += size
+        if self.bytes > self._limit or entry.at - self._entries[0].at > self.window:
+            self.trim()
+        return entry.sequence
+
+    def trim(self) -> None:
+        """Let go what is older than the window, and the oldest beyond the limit."""
+        horizon = self._clock.monotonic() - self.window
+        entries = self._entries
+        while entries and (self.bytes > self._limit or entries[0].at < horizon):
+            entry = entries.popleft()
+            self.bytes -= entry.size
+            self.floor = entry.sequence
+            log = self._by_key[entry.key]
+            log.popleft()  # the oldest of all is the oldest of its key
+            if not log:
+                del self._by_key[entry.key]
+
+    def after(self, key: str, sequence: int, until: int | None = None) -> list[Entry]:
+        """The entries of `key` with numbers above `sequence` and up to `until`, in order."""
+        found = []
+        for entry in reversed(self._by_key.get(key, ())):
+            if entry.sequence <= sequence:
+                break
+            if until is None or entry.sequence <= until:
+                found.append(entry)
+        found.reverse()
+        return found
+
+    def last(self, key: str) -> int:
+        """The number of the last entry of `key`; 0 if none is kept."""
+        log = self._by_key.get(key)
+        return log[-1].sequence if log else 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries)

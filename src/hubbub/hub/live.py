@@ -1,0 +1,148 @@
+"""The way of a push from the broker to the sockets: in order, without gaps, and only to those it is for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from hubbub.errors import INSUFFICIENT_STATE
+from hubbub.hub.channel import Channel
+from hubbub.hub.recovery import merge
+from hubbub.model import Envelope, Position, Publication
+from hubbub.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    from hubbub.hub.hub import Hub
+
+log = get_logger("hubbub.hub")
+
+HEAL_LIMIT = 1_000
+
+
+class Live:
+    """The hub's listening side."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def on_push(self, envelope: Envelope) -> None:
+        """The broker's listener: in order for each channel."""
+        push = envelope.push
+        channel = self._hub.channels.get(push.channel)
+        if channel is None:
+            return
+        if type(push) is Publication:
+            if push.offset is not None:
+                self._in_order(channel, envelope, push)
+                return
+            if channel.buffers:
+                for buffer in channel.buffers:
+                    buffer.append(push)
+        self._broadcast(channel, envelope)
+
+    def _broadcast(self, channel: Channel, envelope: Envelope) -> None:
+        if not envelope.unless and not envelope.volatile:
+            channel.broadcast(envelope)
+            return
+        passed_over: set[str] = set()
+        for name in envelope.unless:
+            if name.startswith("session:"):
+                passed_over.add(name[len("session:") :])
+            elif (other := self._hub.channels.get(name)) is not None:
+                passed_over.update(id for members in other.groups.values() for id in members.values())
+        channel.broadcast_among(envelope, passed_over)
+
+    def _in_order(self, channel: Channel, envelope: Envelope, push: Publication) -> None:
+        assert push.offset is not None
+        assert push.epoch is not None
+        if channel.healing is not None:
+            channel.healing.append(envelope)
+            return
+        last = channel.position
+        if last is not None:
+            if push.epoch == last.epoch and push.offset <= last.offset:
+                return  # seen already
+            if not follows(last, push):
+                channel.healing = [envelope]
+                self._hub.spawn(self._heal(channel))
+                return
+        self._deliver(channel, envelope, push)
+
+    def _deliver(self, channel: Channel, envelope: Envelope, push: Publication) -> None:
+        assert push.offset is not None
+        assert push.epoch is not None
+        channel.position = Position(push.epoch, push.offset)
+        channel.touched = self._hub.clock.monotonic()
+        if channel.buffers:
+            for buffer in channel.buffers:
+                buffer.append(push)
+        if channel.retention.conflate and channel.options.conflate_interval > 0:
+            channel.conflate(push.conflation_key or push.event, envelope)
+        else:
+            self._broadcast(channel, envelope)
+
+    async def _heal(self, channel: Channel) -> None:
+        """A live publication was missed: fill in from the log, or tell the subscribers that state is lost.
+
+        What is heard meanwhile waits in `channel.healing`. When the log cannot be read, the next publication or head
+        check finds the same gap again.
+        """
+        healed = channel.healed = asyncio.Event()
+        since = channel.position
+        waiting: list[Envelope] = []
+        try:
+            try:
+                history = await self._hub.broker.history(
+                    channel.name, channel.retention, since=since, limit=HEAL_LIMIT
+                )
+            finally:
+                waiting, channel.healing = channel.healing or [], None
+            heard = [envelope.push for envelope in waiting if isinstance(envelope.push, Publication)]
+            # A log that neither fills the gap nor has anything new would be asked again for ever.
+            stuck = not history.publications and not merge(since, history, heard).joined
+            if lost := not history.complete or history.more or stuck:
+                self._lose(channel, history.position)
+            else:
+                self._hub.metrics.gaps["healed"] += bool(history.publications)
+                for publication in history.publications:
+                    self._deliver(channel, Envelope(publication), publication)
+            for envelope, push in zip(waiting, heard, strict=True):
+                if not lost or follows(channel.position, push):
+                    self._in_order(channel, envelope, push)
+        finally:
+            healed.set()
+
+    def _lose(self, channel: Channel, head: Position) -> None:
+        """The subscribers must come back, and are then told what they missed or that it is lost."""
+        self._hub.metrics.gaps["lost"] += 1
+        channel.position = head
+        for members in list(channel.groups.values()):
+            for connection in list(members):
+                connection.close(INSUFFICIENT_STATE)
+
+    async def catch_up(self, channel: Channel, head: Position) -> None:
+        """Bring the live stream, where it is behind, to where the log was seen to be."""
+        while channel.healing is not None:
+            await channel.healed.wait()
+        last = channel.position
+        if last is not None and (last.epoch != head.epoch or last.offset < head.offset):
+            channel.healing = []
+            await self._heal(channel)
+
+    async def check_heads(self) -> None:
+        """Compare idle channels with their logs, so that a lost last message is found."""
+        idle_since = self._hub.clock.monotonic() - self._hub.config.broker.head_check
+        for channel in list(self._hub.channels.values()):
+            if channel.position is None or channel.healing is not None or channel.touched > idle_since:
+                continue
+            channel.touched = self._hub.clock.monotonic()
+            try:
+                head = (await self._hub.broker.history(channel.name, channel.retention, limit=0)).position
+                await self.catch_up(channel, head)
+            except Exception as error:
+                log.error("head check failed", channel=channel.name, exc_info=error)
+
+
+def follows(last: Position | None, push: Publication) -> bool:
+    """Whether `push` is the one after `last` in its log."""
+    return last is not None and push.epoch == last.epoch and push.offset == last.offset + 1
