@@ -46,7 +46,10 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the comparison. `once` rows are about counts and run in the first round only."""
+    """One line of the comparison: `ours` against the others, each server started with `arguments`.
+
+    `once` rows are about counts and run in the first round only.
+    """
 
     title: str
     scenario: str
@@ -54,9 +57,11 @@ class Row:
     servers: tuple[str, ...]
     goals: tuple[Goal, ...]
     once: bool = False
+    ours: str = US
+    arguments: tuple[str, ...] = ()
 
 
-ALL = tuple(SERVERS)
+ALL = (US, "socketio", "ws", "python-socketio", "loop")
 ROWS: dict[str, Row] = {
     "fanout": Row(
         "fan-out to 1,000, one publish in flight",
@@ -123,12 +128,82 @@ ROWS: dict[str, Row] = {
         once=True,
     ),
 }
+
+OURS = "hubbub-socketio"
+SOCKETIO = (OURS, "socketio", "python-socketio")
+
+
+def socketio(
+    title: str,
+    scenario: str,
+    *options: str,
+    figure: str,
+    node: float,
+    polling: bool = False,
+    servers: tuple[str, ...] = SOCKETIO,
+) -> Row:
+    """A row in which all speak Socket.IO: to be `node` times as fast as Node, and 8 times as fast as Python."""
+    limits = {"socketio": node, "python-socketio": 8.0}
+    goals = tuple(Goal(figure, limits[peer], peer) for peer in servers[1:])
+    return Row(title, scenario, options, servers, goals, ours=OURS, arguments=("polling",) if polling else ())
+
+
+ROWS |= {
+    "sio-fanout": socketio(
+        "Socket.IO: fan-out to 1,000, one emit in flight", "fanout", figure="deliveries_per_s", node=1.3
+    ),
+    "sio-fanout16": socketio(
+        "Socket.IO: fan-out to 1,000, 16 emits in flight",
+        "fanout",
+        *("--in-flight", "16"),
+        figure="deliveries_per_s",
+        node=6.0,
+    ),
+    "sio-echo": socketio(
+        "Socket.IO: events acknowledged, of 200 connections", "echo", figure="acks_per_s", node=1.0
+    ),
+    "sio-connect": socketio(
+        "Socket.IO: connections a second", "connect", figure="connections_per_s", node=1.0
+    ),
+    "sio-connect-token": socketio(
+        "Socket.IO: connections a second, token verified by us alone",
+        "connect",
+        *("--protocol", "socketio-token"),
+        figure="connections_per_s",
+        node=1.0,
+    ),
+    "sio-poll": socketio(
+        "Socket.IO: fan-out to 200 that poll, one emit in flight",
+        "poll",
+        figure="deliveries_per_s",
+        node=1.0,
+        polling=True,
+    ),
+    "sio-poll-echo": socketio(
+        "Socket.IO: events posted and acknowledged, of 200 that poll",
+        "poll-echo",
+        figure="acks_per_s",
+        node=1.0,
+        polling=True,
+    ),
+    "sio-memory": Row(
+        "Socket.IO: memory of an idle connection in 3 rooms, at 10,000",
+        "memory",
+        (),
+        SOCKETIO,
+        (
+            Goal("per_connection_bytes", 1.0, "socketio", most=True),
+            Goal("per_connection_bytes", 1.0, "python-socketio", most=True),
+        ),
+        ours=OURS,
+    ),
+}
 QUICK = ("--seconds", "2", "--warmup", "0.5")
 
 
 def measure(row: Row, server: Server, extra: Sequence[str]) -> dict[str, float]:
     """The figures of one run: a fresh server on its core, the load generator on the other."""
-    with started(server, SERVER_CORE) as target:
+    with started(server, SERVER_CORE, row.arguments) as target:
         command = [
             *(sys.executable, "-m", "hubbub.loadgen", row.scenario, "--json", "-"),
             *("--url", target.url, "--pid", str(target.pid), "--protocol", server.protocol),
@@ -179,17 +254,18 @@ def judged(found: dict[str, Found]) -> list[dict[str, Any]]:
             for server, figures in by_server.items()
         }
         for goal in ROWS[name].goals:
-            ours = medians.get(US, {}).get(goal.figure)
+            us = ROWS[name].ours
+            ours = medians.get(us, {}).get(goal.figure)
             theirs = medians.get(goal.peer, {}).get(goal.figure) if goal.peer else None
             if ours is None or (goal.peer and not theirs):
                 continue
             value = ours / theirs if theirs else ours
-            each = [medians[server].get("server_each_us") for server in (US, goal.peer) if server]
+            each = [medians[server].get("server_each_us") for server in (us, goal.peer) if server]
             entries.append(
                 {
                     "row": name,
                     "figure": goal.figure,
-                    "hubbub": ours,
+                    "ours": ours,
                     "peer": goal.peer,
                     "peer_value": theirs,
                     "value": value,
@@ -238,7 +314,7 @@ def markdown(entries: Sequence[dict[str, Any]], found: dict[str, Found], about: 
         busy = f"{number(entry['by_processor_time'])} ×" if entry["by_processor_time"] else ""
         sign, unit = "≤" if entry["at_most"] else "≥", " ×" if entry["peer"] else ""
         lines.append(
-            f"| {ROWS[entry['row']].title} | {entry['figure']} | {number(entry['hubbub'])} | {peer} "
+            f"| {ROWS[entry['row']].title} | {entry['figure']} | {number(entry['ours'])} | {peer} "
             f"| {number(entry['value'])}{unit} | {busy} | {sign} {number(entry['limit'])}{unit} "
             f"| {'reached' if entry['met'] else '**missed**'} |"
         )

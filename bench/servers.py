@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,10 @@ STOP_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`protocol` names the load generator's adapter; `prepare` builds or installs and returns what is missing."""
+    """`protocol` names the load generator's adapter; `prepare` builds or installs and returns what is missing.
+
+    `command` makes the server's command line of a port; a row may add arguments to it.
+    """
 
     name: str
     title: str
@@ -63,11 +66,12 @@ def _c() -> str | None:
 SERVERS: dict[str, Server] = {
     server.name: server
     for server in (
+        Server("hubbub", "Hubbub", "hubbub", serve, _nothing),
         Server(
-            "hubbub",
-            "Hubbub",
-            "hubbub",
-            serve,
+            "hubbub-socketio",
+            "Hubbub, speaking Socket.IO",
+            "socketio",
+            lambda port: [sys.executable, str(PEERS / "hubbub_socketio_app.py"), str(port)],
             _nothing,
         ),
         Server(
@@ -91,11 +95,11 @@ SERVERS: dict[str, Server] = {
 
 
 @contextlib.contextmanager
-def started(server: Server, core: int) -> Iterator[Target]:
+def started(server: Server, core: int, arguments: Sequence[str] = ()) -> Iterator[Target]:
     """`server`, alone on `core`, on a free port of 127.0.0.1, for as long as the block lasts."""
     port, secret = free_port(), secrets.token_hex(32)
     process = subprocess.Popen(
-        server.command(port),
+        [*server.command(port), *arguments],
         env={**os.environ, **settings(secret)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
-"""python-socketio under uvicorn, at its best: WebSocket only, no compression, uvloop and httptools.
+"""python-socketio under uvicorn, at its best: WebSocket only (unless told), no compression, uvloop and httptools.
 
-Usage: python python_socketio_app.py PORT
+Usage: python python_socketio_app.py PORT [polling]
 """
 
 from __future__ import annotations
@@ -8,11 +8,16 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import socketio  # type: ignore[import-untyped]
 import uvicorn
 
+import socketio  # type: ignore[import-untyped]
+
 server = socketio.AsyncServer(
-    async_mode="asgi", transports=["websocket"], http_compression=False, logger=False, engineio_logger=False
+    async_mode="asgi",
+    transports=["polling", "websocket"] if sys.argv[2:] == ["polling"] else ["websocket"],
+    http_compression=False,
+    logger=False,
+    engineio_logger=False,
 )
 
 

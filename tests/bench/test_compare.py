@@ -33,7 +33,7 @@ def test_a_ratio_is_of_medians_and_keeps_both_figures() -> None:
         }
     }
     [entry] = judged(found)
-    assert (entry["hubbub"], entry["peer_value"], entry["value"]) == (50.0, 40.0, 1.25)
+    assert (entry["ours"], entry["peer_value"], entry["value"]) == (50.0, 40.0, 1.25)
     assert entry["by_processor_time"] == 1.5
     assert entry["met"]
     table = markdown([entry], found, "about")

@@ -1,11 +1,12 @@
-// Socket.IO on Node, set up to be at its best: WebSocket only, no compression, nothing served but the socket.
-// Usage: node socketio.js PORT
+// Socket.IO on Node, set up to be at its best: WebSocket only (unless told), no compression, nothing served but the
+// socket. Usage: node socketio.js PORT [polling]
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 
+const [port, polling] = process.argv.slice(2);
 const http = createServer();
 const io = new Server(http, {
-  transports: ["websocket"],
+  transports: polling === "polling" ? ["polling", "websocket"] : ["websocket"],
   perMessageDeflate: false,
   httpCompression: false,
   serveClient: false,
@@ -23,4 +24,4 @@ io.on("connection", (socket) => {
   socket.on("echo", (_data, ack) => ack());
 });
 
-http.listen({ port: Number(process.argv[2]), host: "127.0.0.1", backlog: 4096 });
+http.listen({ port: Number(port), host: "127.0.0.1", backlog: 4096 });

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hubbub.loadgen.pool import BenchError
+from hubbub.loadgen.bench import Options, Progress
+from hubbub.loadgen.errors import BenchError
 from hubbub.loadgen.report import Report
-from hubbub.loadgen.scenarios import SCENARIOS, Options, Progress, run
+from hubbub.loadgen.scenarios import SCENARIOS, run
 from hubbub.loadgen.target import Target, own_server
 
 __all__ = ["SCENARIOS", "BenchError", "Options", "Progress", "Report", "Target", "own_server", "run"]

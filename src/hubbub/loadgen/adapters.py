@@ -30,6 +30,8 @@ class Adapter(Protocol):
     """One protocol. Payloads are whole messages, before framing; `id` comes back with the reply."""
 
     path: str
+    polling: str | None
+    """Path of the protocol's long-polling, where this adapter's payloads can go that way."""
     subprotocol: str | None
     alive: bytes
     """A whole client frame that keeps a connection alive which was pinged."""
@@ -51,6 +53,7 @@ class Hubbub:
     """`hubbub.v1.json`."""
 
     path = "/v1/ws"
+    polling: str | None = None
     subprotocol: str | None = "hubbub.v1.json"
     alive = masked(b"", PONG)
 
@@ -82,9 +85,10 @@ class Hubbub:
 
 
 class SocketIO:
-    """Socket.IO 5 over Engine.IO 4, WebSocket only. Every emit asks for an ack."""
+    """Socket.IO 5 over Engine.IO 4, by WebSocket or polling, without a token. Every emit asks for an ack."""
 
     path = "/socket.io/?EIO=4&transport=websocket"
+    polling: str | None = "/socket.io/?EIO=4&transport=polling"
     subprotocol: str | None = None
     alive = masked(b"3")
 
@@ -104,6 +108,13 @@ class SocketIO:
         return _SOCKETIO_KINDS.get(payload[:2], Kind.OTHER)
 
 
+class SocketIOToken(SocketIO):
+    """The same, with the token in the `auth` payload."""
+
+    def connect(self, token: str) -> bytes | None:
+        return b'40{"token":"%b"}' % token.encode()
+
+
 _SOCKETIO_KINDS = {
     b"42": Kind.PUSH,
     b"43": Kind.REPLY,
@@ -111,6 +122,7 @@ _SOCKETIO_KINDS = {
     b"2": Kind.PING,
     b"44": Kind.ERROR,
     b"41": Kind.ERROR,
+    b"1": Kind.ERROR,
 }
 
 
@@ -118,6 +130,7 @@ class Plain:
     """JSON objects tagged by `type` and nothing else: `bench/peers/node/ws.js` and `bench/peers/loop.c`."""
 
     path = "/"
+    polling: str | None = None
     subprotocol: str | None = None
     alive = masked(b"", PONG)
 
@@ -142,6 +155,7 @@ class Plain:
 ADAPTERS: dict[str, type[Hubbub] | type[SocketIO] | type[Plain]] = {
     "hubbub": Hubbub,
     "socketio": SocketIO,
+    "socketio-token": SocketIOToken,
     "plain": Plain,
 }
 """The protocols by the name that `--protocol` takes."""

@@ -31,6 +31,8 @@ DEFAULTS: dict[str, Options] = {
     "memory": Options(connections=10_000, seconds=5),
     "stall": Options(connections=1_000, rate=20_000, seconds=10),
     "hold": Options(connections=18_000, seconds=60),
+    "poll": Options("socketio", connections=200),
+    "poll-echo": Options("socketio", connections=200),
 }
 
 

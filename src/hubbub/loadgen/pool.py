@@ -6,29 +6,20 @@ Times are of `time.perf_counter`, in seconds.
 from __future__ import annotations
 
 import base64
-import contextlib
-import errno
 import os
 import select
 import socket
-import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
-from urllib.parse import urlsplit
 
 from hubbub.loadgen.adapters import Adapter, Kind
+from hubbub.loadgen.dial import Address, hang_up, send
+from hubbub.loadgen.errors import BenchError
 from hubbub.loadgen.frames import CLOSE, PING, PONG, TEXT, FrameReader, masked
 
 CONNECTING, UPGRADING, GREETING, READY, GONE = range(5)
 READ_BYTES = 262_144
-PATIENCE = 5.0  # seconds for which a server may leave its input unread
-PORTS_PER_ADDRESS = 10_000
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # thousands of TIME_WAIT sockets would spoil the next round
-
-
-class BenchError(Exception):
-    """The run cannot go on; the message says what to do."""
 
 
 class Link:
@@ -50,17 +41,10 @@ class Link:
     def send(self, data: bytes) -> None:
         """Send one or more whole frames, waiting for a server that is behind. Raises BenchError when it has stopped
         reading."""
-        left = memoryview(data)
-        while left:
-            try:
-                left = left[self.sock.send(left) :]
-            except BlockingIOError:
-                room = select.poll()
-                room.register(self.fd, select.POLLOUT)
-                if not room.poll(PATIENCE * 1000):
-                    raise BenchError(f"connection {self.index}: the server has stopped reading") from None
-            except OSError as error:
-                raise BenchError(f"connection {self.index}: cannot send ({error.strerror})") from error
+        try:
+            send(self.sock, data)
+        except OSError as error:
+            raise BenchError(f"connection {self.index}: cannot send ({error.strerror})") from error
 
 
 class Pool:
@@ -70,17 +54,12 @@ class Pool:
     """
 
     def __init__(self, url: str, adapter: Adapter, tokens: Iterator[str]) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "ws" or not parts.hostname:
-            raise BenchError(f"{url!r} is not a ws:// address; measure TLS through a proxy, or without it")
         self.adapter = adapter
         self.links: dict[int, Link] = {}
         self.lost: list[Link] = []
-        self._authority = parts.netloc
-        self._path = parts.path.rstrip("/") + adapter.path
+        self._address = Address(url)
+        self._path = self._address.path + adapter.path
         self._tokens = tokens
-        self._address = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)[0]
-        self._loopback = self._address[4][0] == "127.0.0.1"
         self._poll = select.epoll()
         self._opened = 0
 
@@ -105,9 +84,7 @@ class Pool:
         """Close connections from this side, at once."""
         for link in links:
             if self.links.pop(link.fd, None) is not None:
-                with contextlib.suppress(OSError):
-                    link.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-                link.sock.close()
+                hang_up(link.sock)
                 link.stage = GONE
 
     # --- opening ----------------------------------------------------------------------------------------------
@@ -143,36 +120,16 @@ class Pool:
         return links
 
     def _begin(self) -> Link:
-        family, kind, protocol, _, address = self._address
-        try:
-            sock = socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol)
-        except OSError as full:
-            raise BenchError(f"cannot open more connections: {full.strerror} (see `ulimit -n`)") from full
-        if self._loopback and self._opened >= PORTS_PER_ADDRESS:
-            # One source address has some 28,000 ports; on loopback there are plenty of addresses.
-            sock.bind((f"127.0.0.{1 + self._opened // PORTS_PER_ADDRESS}", 0))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        link = Link(sock, self._opened, next(self._tokens))
+        link = Link(self._address.dial(), self._opened, next(self._tokens))
         self._opened += 1
-        refused = sock.connect_ex(address)
-        if refused not in (0, errno.EINPROGRESS):
-            sock.close()
-            raise self._unreachable(refused)
         self.links[link.fd] = link
         self._poll.register(link.fd, select.EPOLLOUT)
         return link
 
-    def _unreachable(self, error: int) -> BenchError:
-        return BenchError(
-            f"cannot connect to {self._authority}: {os.strerror(error)}; is the server running?"
-        )
-
     def _advance(self, link: Link) -> bool:
         """Take the next step of an opening connection; whether it was the last one."""
         if link.stage == CONNECTING:
-            error = link.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if error:
-                raise self._unreachable(error)
+            self._address.check(link.sock)
             link.send(self._request())
             link.stage = UPGRADING
             self._poll.modify(link.fd, select.EPOLLIN)
@@ -187,7 +144,7 @@ class Pool:
             f"Sec-WebSocket-Protocol: {self.adapter.subprotocol}\r\n" if self.adapter.subprotocol else ""
         )
         return (
-            f"GET {self._path} HTTP/1.1\r\nHost: {self._authority}\r\nUpgrade: websocket\r\n"
+            f"GET {self._path} HTTP/1.1\r\nHost: {self._address.authority}\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{protocol}\r\n"
         ).encode()
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hubbub.auth.tokens import mint
-from hubbub.loadgen.pool import BenchError
+from hubbub.loadgen.errors import BenchError
 
 START_SECONDS = 15.0
 CHANNELS = "bench"
