@@ -44,7 +44,7 @@ class PacketType(IntEnum):
     BINARY_ACK = 6
 
 
-class Packet(Struct, frozen=True):
+class Packet(Struct, frozen=True, gc=False):
     """One packet, attachments and all; the same whichever parser read it.
 
     `data` is JSON: of an EVENT and an ACK the array, of a CONNECT an object or None, of a CONNECT_ERROR an object (or
@@ -71,7 +71,7 @@ class Invalid(Struct, frozen=True):
     field: str | None = None
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """The array of an EVENT in its parts. A name that is a number is its decimal text."""
 
     name: str
@@ -129,7 +129,7 @@ class JsonParser(Struct, frozen=True):
 class JsonDecoder:
     """The Decoder of `JsonParser`."""
 
-    __slots__ = ("_attachments", "_depth", "_due", "_keys", "_limits", "_room", "_waiting")
+    __slots__ = ("_attachments", "_depth", "_due", "_keys", "_limits", "_size", "_waiting")
 
     def __init__(self, limits: Limits = DEFAULTS) -> None:
         self._limits = limits
@@ -138,13 +138,13 @@ class JsonDecoder:
         self._waiting: Packet | Invalid | None = None
         self._attachments: list[bytes] = []
         self._due = 0
-        self._room = 0
+        self._size = 0
 
     def feed(self, data: bytes, binary: bool) -> Packet | Invalid | None:
         if binary or self._waiting is not None:
             return self._attach(data, binary)
         if data.startswith(b"2["):  # an event in the main namespace that wants no ack, as most are
-            return self._read(PacketType.EVENT, "/", None, data[1:], 0)
+            return self._read(_EVENT, "/", None, data[1:], 0)
         kind = _KINDS.get(data[:1])
         if kind is None:
             raise ProtocolError("an unknown Socket.IO packet type")
@@ -162,28 +162,29 @@ class JsonDecoder:
             namespace = self._namespace(name)
         raw = rest.lstrip(b"0123456789")
         digits = rest[: len(rest) - len(raw)]
-        packet = self._read(kind, namespace, _id(digits) if digits else None, raw, due)
+        id = _id(digits) if digits else None
+        if not raw and kind in _WITHOUT_DATA:
+            return Packet(kind, namespace, id)
+        if not raw.startswith(_BEGINNINGS[kind]):
+            raise ProtocolError(f"data of the wrong type in a Socket.IO {kind.name} packet")
+        packet = self._read(kind, namespace, id, raw, due)
         if not due:
             return packet
         self._waiting = packet
         self._due = due
-        self._room = self._limits.attachment_bytes
+        self._size = 0
         return None
 
     def _read(
         self, kind: PacketType, namespace: str, id: int | None, raw: bytes, attachments: int
     ) -> Packet | Invalid:
-        if not raw.startswith(_BEGINNINGS[kind]):
-            if not raw and kind in _WITHOUT_DATA:
-                return Packet(kind, namespace, id)
-            raise ProtocolError(f"data of the wrong type in a Socket.IO {kind.name} packet")
         try:
             value = check(raw, depth=self._depth, keys=self._keys)
         except HubbubError as error:
             if error.code is ErrorCode.INVALID_DATA and not _is_json(raw):
                 raise ProtocolError("the data of a Socket.IO packet is not JSON") from None
             return Invalid(kind, namespace, id, error.code, error.message, error.field)
-        if kind is PacketType.EVENT:
+        if kind is _EVENT:
             check_name(value)
         if attachments:
             check_placeholders(value, attachments)
@@ -191,20 +192,14 @@ class JsonDecoder:
 
     def _count(self, digits: bytes) -> int:
         """How many attachments are announced."""
-        if not digits.isdigit() or len(digits) > 10 or not int(digits):
+        if not digits.isdigit() or len(digits) > 10 or digits.strip(b"0") == b"":
             raise ProtocolError("a bad number of attachments")
-        count = int(digits)
-        if count > self._limits.attachments:
-            raise ProtocolError(
-                f"more than {self._limits.attachments} attachments", code=ErrorCode.LIMIT_EXCEEDED
-            )
-        return count
+        check_count(int(digits), self._limits)
+        return int(digits)
 
     def _namespace(self, raw: bytes) -> str:
-        if len(raw) > self._limits.namespace_length:
-            raise ProtocolError("the name of a namespace is too long", code=ErrorCode.LIMIT_EXCEEDED)
         try:
-            return check_namespace(raw.decode())
+            return check_namespace(raw.decode(), self._limits)
         except UnicodeDecodeError:
             raise ProtocolError("the name of a namespace is not UTF-8") from None
 
@@ -215,12 +210,8 @@ class JsonDecoder:
             raise ProtocolError("a binary message that no Socket.IO packet announced")
         if not binary:
             raise ProtocolError("a text message while attachments are due")
-        self._room -= len(data)
-        if self._room < 0:
-            raise ProtocolError(
-                f"attachments of more than {self._limits.attachment_bytes} bytes",
-                code=ErrorCode.MESSAGE_TOO_LARGE,
-            )
+        self._size += len(data)
+        check_size(self._size, self._limits)
         self._due -= 1
         if type(packet) is Packet:
             self._attachments.append(data)
@@ -234,22 +225,17 @@ class JsonDecoder:
         return Packet(packet.type, packet.namespace, packet.id, packet.data, attachments, packet.value)
 
 
+_EVENT = PacketType.EVENT  # looked up once
 _KINDS = {b"%d" % kind: kind for kind in PacketType}
 _WITHOUT_DATA = (PacketType.CONNECT, PacketType.DISCONNECT)
-_BEGINNINGS: dict[PacketType, bytes | tuple[bytes, ...]] = {
-    PacketType.CONNECT: b"{",
-    PacketType.DISCONNECT: (),
-    PacketType.EVENT: b"[",
-    PacketType.ACK: b"[",
-    PacketType.CONNECT_ERROR: (b"{", b'"'),
-}
+_BEGINNINGS: tuple[tuple[bytes, ...], ...] = ((b"{",), (), (b"[",), (b"[",), (b"{", b'"'))
+"""How the data of each type begins."""
 
 
 def encode(packet: Packet) -> tuple[Payload, ...]:
     """`packet` for JSON clients: one text Payload with Engine.IO's `4`, then the attachments in order."""
     attachments = packet.attachments
-    kind = packet.type
-    head = b"4%d%d-" % (_WITH_ATTACHMENTS[kind], len(attachments)) if attachments else _HEADS[kind]
+    head = b"4%d%d-" % (packet.type + 3, len(attachments)) if attachments else _HEADS[packet.type]
     if packet.namespace != "/":
         head += packet.namespace.encode() + b","
     if packet.id is not None:
@@ -260,21 +246,17 @@ def encode(packet: Packet) -> tuple[Payload, ...]:
     return (text, *[Payload(each, True) for each in attachments])
 
 
-_HEADS = {kind: b"4%d" % kind for kind in PacketType}
-_WITH_ATTACHMENTS = {
-    PacketType.EVENT: PacketType.BINARY_EVENT,
-    PacketType.ACK: PacketType.BINARY_ACK,
-}
+_HEADS = tuple(b"4%d" % kind for kind in PacketType)  # indexed, as an enum's hash is slow
 
 
 def event(packet: Packet) -> Event:
     """The parts of an EVENT's array, which a decoder has checked."""
-    name, *arguments = _split(packet.data or b"[]")
-    said = packet.value[0] if packet.value else msgspec.json.decode(name)
-    return Event(said if type(said) is str else _decimal(said), tuple(arguments))
+    parts = _split(packet.data or b"[]")
+    name = packet.value[0] if packet.value else msgspec.json.decode(parts[0])
+    return Event(name if type(name) is str else _decimal(name), parts[1:])
 
 
-_split = msgspec.json.Decoder(list[Raw]).decode
+_split = msgspec.json.Decoder(tuple[Raw, ...]).decode
 
 
 def revive(value: Any, attachments: Sequence[bytes]) -> Any:
@@ -357,14 +339,30 @@ def check_name(array: Sequence[Any]) -> None:
     raise ProtocolError("an event without a name")
 
 
-def check_namespace(name: str) -> str:
-    """`name`, if it can be a namespace: begins with a slash, has no comma and can be printed.
+def check_namespace(name: str, limits: Limits = DEFAULTS) -> str:
+    """`name`, if it can be a namespace: begins with a slash, has no comma, can be printed and is not too long.
 
     Raises ProtocolError. A control character could end a packet in a long-polling payload.
     """
+    if len(name) > limits.namespace_length:
+        raise ProtocolError("the name of a namespace is too long", code=ErrorCode.LIMIT_EXCEEDED)
     if name[:1] == "/" and "," not in name and name.isprintable():
         return name
     raise ProtocolError("a bad name of a namespace")
+
+
+def check_count(attachments: int, limits: Limits) -> None:
+    """Raise ProtocolError for more attachments than a packet may have."""
+    if attachments > limits.attachments:
+        raise ProtocolError(f"more than {limits.attachments} attachments", code=ErrorCode.LIMIT_EXCEEDED)
+
+
+def check_size(size: int, limits: Limits) -> None:
+    """Raise ProtocolError if a packet's attachments have more bytes together than they may."""
+    if size > limits.attachment_bytes:
+        raise ProtocolError(
+            f"attachments of more than {limits.attachment_bytes} bytes", code=ErrorCode.MESSAGE_TOO_LARGE
+        )
 
 
 def check_placeholders(value: Any, attachments: int) -> None:
