@@ -7,7 +7,7 @@ from tests.hub.world import World
 
 from hubbub.telemetry.metrics import Metrics
 from hubbub.testing import FakeClock
-from hubbub.transports.node import TICK, Node, Wheel, jittered
+from hubbub.transports.node import TICK, Newcomers, Node, Wheel, jittered
 
 
 class Heart:
@@ -175,3 +175,40 @@ def test_a_flush_that_fails_does_not_keep_the_others_waiting() -> None:
     world.clock.run_ready()
     assert box.flushes == 1
     assert sum(node.metrics.delivery_seconds.counts) == 1
+
+
+# --- newcomers ------------------------------------------------------------------------------------------------
+
+
+class Stranger:
+    def __init__(self) -> None:
+        self.anonymous = True
+
+
+def test_newcomers_are_those_who_have_neither_said_who_they_are_nor_gone() -> None:
+    newcomers, strangers = Newcomers(), [Stranger() for _ in range(5)]
+    for stranger in strangers:
+        newcomers.add(stranger)
+        newcomers.add(stranger)
+    assert len(newcomers) == 5
+    strangers[0].anonymous = False
+    newcomers.discard(strangers[1])
+    newcomers.discard(strangers[1])
+    assert len(newcomers) == 3
+    newcomers.discard(strangers[0])
+    assert len(newcomers) == 3
+
+
+@pytest.mark.parametrize(("count", "crowded"), [(2, False), (3, True), (4, True)])
+def test_newcomers_have_a_limit(count: int, crowded: bool) -> None:
+    world = World(limits={"unauthenticated": 3})
+    node = Node(world.config, world.clock, world.hub, {})
+    known, strangers = [Stranger() for _ in range(10)], [Stranger() for _ in range(count)]
+    for each in (*known, *strangers):
+        node.newcomers.add(each)
+    for each in known:
+        each.anonymous = False
+    assert node.crowded() is crowded
+    assert node.metrics.rejected["unauthenticated"] == crowded
+    strangers[0].anonymous = False
+    assert node.crowded() is (count > 3)

@@ -1,4 +1,4 @@
-"""The listening side as bytes on a socket: requests, limits, deadlines and the handshake."""
+"""The listening side as bytes on a socket: requests, limits, deadlines and the way to an upgrade."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.transports.waiting import until
 
-from hubbub.testing.raw import KEY, RawClient, Response, client_hello, masked, request
+from hubbub.testing.raw import RawClient, Response, client_hello, masked, request
 from hubbub.testing.server import RunningServer, running_server
 
 pytestmark = pytest.mark.anyio
@@ -26,9 +26,7 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 async def server() -> AsyncIterator[RunningServer]:
-    async with running_server(
-        server={"allowed_origins": ("https://app.example.com",), "drain_window": 0.1}
-    ) as running:
+    async with running_server(server={"drain_window": 0.1}) as running:
         yield running
 
 
@@ -41,96 +39,7 @@ async def ask(server: RunningServer, data: bytes) -> Response:
         return response
 
 
-# --- the handshake ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("path", "headers", "subprotocol"),
-    [
-        ("/v1/ws", {}, None),
-        ("/v1/ws?token=x", {}, None),
-        ("http://localhost/v1/ws", {}, None),
-        ("/v1/ws", {"connection": "keep-alive, Upgrade"}, None),
-        ("/v1/ws", {"connection": "Upgrade\r\nConnection: keep-alive"}, None),
-        ("/v1/ws", {"upgrade": "WebSocket"}, None),
-        ("/v1/ws", {"sec-websocket-protocol": "hubbub.v1.json"}, "hubbub.v1.json"),
-        ("/v1/ws", {"sec-websocket-protocol": "hubbub.v1.msgpack"}, "hubbub.v1.msgpack"),
-        ("/v1/ws", {"sec-websocket-protocol": "x, hubbub.v1.msgpack, hubbub.v1.json"}, "hubbub.v1.msgpack"),
-        ("/v1/ws", {"sec-websocket-extensions": "permessage-deflate"}, None),
-    ],
-)
-async def test_takes_a_handshake(
-    server: RunningServer, path: str, headers: dict[str, str | None], subprotocol: str | None
-) -> None:
-    async with await RawClient.open(server.host, server.port) as client:
-        response = await client.upgrade(path, headers)
-        assert response.headers["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-        assert response.headers.get("sec-websocket-protocol") == subprotocol
-        assert "sec-websocket-extensions" not in response.headers
-        await client.send(PING)
-        assert (await client.read_frame()).payload == b"there"
-
-
-@pytest.mark.parametrize(
-    ("changes", "headers", "status", "answer"),
-    [
-        ({"method": "POST"}, {}, 405, {"allow": "GET"}),
-        ({"method": "HEAD"}, {}, 405, {"allow": "GET"}),
-        ({"version": "1.0"}, {}, 505, {}),
-        ({}, {"sec-websocket-key": None}, 400, {}),
-        ({}, {"sec-websocket-key": "dGhlIHNhbXBsZQ=="}, 400, {}),
-        ({}, {"sec-websocket-key": f"{KEY}\r\nSec-WebSocket-Key: {KEY}"}, 400, {}),
-        ({}, {"sec-websocket-version": "12"}, 426, {"sec-websocket-version": "13"}),
-        ({}, {"sec-websocket-version": None}, 426, {"sec-websocket-version": "13"}),
-        ({}, {"sec-websocket-protocol": "graphql-ws"}, 400, {}),
-        ({}, {"host": None}, 400, {}),
-        ({}, {"host": "a\r\nHost: b"}, 400, {}),
-        ({}, {"host": "evil.example\r\nX-Forwarded-Host: localhost", "origin": "http://localhost"}, 403, {}),
-        ({"path": "/v1/websocket"}, {}, 404, {}),
-        ({"path": "/v1/ws/"}, {}, 404, {}),
-        ({"path": "http://[::1"}, {}, 404, {}),
-        ({"path": "*"}, {}, 404, {}),
-        ({}, {"content-length": "5"}, 400, {}),
-    ],
-)
-async def test_refuses_a_handshake(
-    server: RunningServer,
-    changes: dict[str, str],
-    headers: dict[str, str | None],
-    status: int,
-    answer: dict[str, str],
-) -> None:
-    response = await ask(server, request(headers=headers, **changes))
-    assert response.status == status
-    assert response.headers["connection"] == "close"
-    assert {name: response.headers.get(name) for name in answer} == answer
-
-
-@pytest.mark.parametrize(
-    ("origin", "allowed"),
-    [
-        (None, True),
-        ("http://localhost:8000", True),
-        ("http://LOCALHOST:8000", True),
-        ("https://app.example.com", True),
-        ("https://APP.example.com:443", True),
-        ("null", False),
-        ("https://evil.com", False),
-        ("http://localhost", False),
-        ("https://localhost:8000", False),
-        ("https://app.example.com.evil.com", False),
-        ("https://evilapp.example.com", False),
-        ("http://app.example.com", False),
-        ("https://app.example.com:8443", False),
-        ("https://app.example.com.", False),
-        ("https://app.example.com https://evil.com", False),
-        ("https://app.example.com\r\nOrigin: https://evil.com", False),
-        ("", False),
-    ],
-)
-async def test_judges_the_origin(server: RunningServer, origin: str | None, allowed: bool) -> None:
-    response = await ask(server, request(headers={"host": "localhost:8000", "origin": origin}))
-    assert response.status == (101 if allowed else 403)
+# --- upgrades ----------------------------------------------------------------------------------------------
 
 
 async def test_frames_right_behind_the_request_are_not_lost(server: RunningServer) -> None:

@@ -92,18 +92,54 @@ async def test_connections_of_one_address_are_bounded() -> None:
         await emptied(server)
 
 
-async def test_connections_that_have_not_said_who_they_are_are_bounded() -> None:
+@pytest.mark.parametrize(("open", "status"), [(1, 101), (2, 503)])
+async def test_connections_that_have_not_said_who_they_are_are_bounded(open: int, status: int) -> None:
     async with running_server(limits={"unauthenticated": 2}) as server:
-        clients = [await RawClient.open(server.host, server.port) for _ in range(2)]
+        known = [await RawClient.open(server.host, server.port) for _ in range(3)]
+        for client in known:
+            await client.connect(server.token())
+        clients = [await RawClient.open(server.host, server.port) for _ in range(open)]
         for client in clients:
             await client.upgrade()
+        assert len(server.app.node.newcomers) == open
         response = await answer(server, request())
-        assert (response.status, response.headers["retry-after"]) == (503, "1")
-        assert server.app.metrics.rejected["unauthenticated"] == 1
+        assert (response.status, response.headers.get("retry-after")) == (status, "1" if open == 2 else None)
+        assert server.app.metrics.rejected["unauthenticated"] == (open == 2)
         await clients[0].authenticate(server.token())
         assert (await answer(server, request())).status == 101
-        for client in clients:
+        for client in (*known, *clients):
             client.close()
+        await until(lambda: not server.app.node.newcomers)
+
+
+async def test_who_resumes_or_is_sent_away_is_no_newcomer() -> None:
+    async with running_server() as server:
+        newcomers = server.app.node.newcomers
+        first = await RawClient.open(server.host, server.port)
+        connected = await first.connect(server.token())
+        second = await RawClient.open(server.host, server.port)
+        await second.upgrade()
+        assert len(newcomers) == 1
+        proof = {"session": connected["session"], "secret": connected["secret"]}
+        await second.send_json({"type": "connect", "id": 1, "resume": proof})
+        assert (await second.read_json())["resumed"] is True
+        assert len(server.app.node.websockets) == 2  # the first has been sent away and has yet to go
+        assert len(newcomers) == 0
+        first.close()
+        second.close()
+
+
+async def test_who_never_said_who_they_are_count_until_the_socket_is_gone() -> None:
+    """Else whoever breaks the protocol and stays would hold a socket that no limit of newcomers knows."""
+    async with running_server(limits={"unauthenticated": 1}) as server:
+        client = await RawClient.open(server.host, server.port)
+        await client.upgrade()
+        await client.send(masked(TEXT, b"{"))
+        assert (await client.read_close()).code == 3500
+        assert (await answer(server, request())).status == 503
+        client.close()
+        await until(lambda: not server.app.node.newcomers)
+        assert (await answer(server, request())).status == 101
 
 
 # --- behind proxies ---------------------------------------------------------------------------------------

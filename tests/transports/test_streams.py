@@ -13,6 +13,7 @@ import pytest
 from tests.transports.httpclient import client, eventually, open_session, subscribe
 
 from hubbub.errors import ErrorCode
+from hubbub.testing.raw import RawClient
 from hubbub.testing.server import RunningServer, running_server
 
 pytestmark = pytest.mark.anyio
@@ -112,3 +113,19 @@ async def test_connections_that_did_not_authenticate_have_a_limit() -> None:
             assert (answer.status_code, answer.json()["code"]) == (503, ErrorCode.CONNECTION_LIMIT)
             assert answer.headers["retry-after"] == "1"
         assert server.app.metrics.rejected["unauthenticated"] == 2
+
+
+async def test_those_who_have_said_who_they_are_make_room() -> None:
+    async with running_server(limits={"unauthenticated": 1}) as server, client(server) as http:
+        for _ in range(3):
+            await open_session(http, server)
+        assert len(server.app.node.newcomers) == 0
+        refused = await http.post("/v1/sessions", json={"token": "nonsense"})
+        assert refused.status_code == 401
+        assert len(server.app.node.newcomers) == 0
+        async with await RawClient.open(server.host, server.port) as stranger:
+            await stranger.upgrade()
+            answer = await http.post("/v1/sessions", json={"token": server.token()})
+            assert (answer.status_code, answer.json()["code"]) == (503, ErrorCode.CONNECTION_LIMIT)
+            await stranger.authenticate(server.token())
+            await open_session(http, server)

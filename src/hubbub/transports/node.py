@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hubbub.clock import Clock, Timer
 from hubbub.config import Config
@@ -15,6 +15,9 @@ from hubbub.protocols.base import ProtocolEntry
 from hubbub.telemetry.logging import get_logger
 from hubbub.telemetry.metrics import Metrics
 from hubbub.transports.guards import Admission, Origins, Proxies
+
+if TYPE_CHECKING:
+    from hubbub.transports.upgrade import Endpoint
 
 log = get_logger("hubbub.node")
 
@@ -33,6 +36,38 @@ class WebSocket(Protocol):
 
     def cut(self) -> None:
         """Drop the link at once."""
+
+
+class Newcomer(Protocol):
+    @property
+    def anonymous(self) -> bool:
+        """Whether the peer has not yet said who it is; once False, it stays so."""
+
+
+class Newcomers:
+    """The open connections whose peers have not said who they are.
+
+    Connections come in when they open and go out when they end. Nobody tells when one of them is let in, on which the
+    hub may have to wait: they are asked, when there are so many that it matters.
+    """
+
+    def __init__(self) -> None:
+        self._open: set[Newcomer] = set()
+
+    def add(self, connection: Newcomer) -> None:
+        self._open.add(connection)
+
+    def discard(self, connection: Newcomer) -> None:
+        self._open.discard(connection)
+
+    def __len__(self) -> int:
+        """Asks each of them."""
+        self._open = {each for each in self._open if each.anonymous}
+        return len(self._open)
+
+    def reach(self, limit: int) -> bool:
+        """Whether there are `limit` of them or more."""
+        return len(self._open) >= limit and len(self) >= limit
 
 
 class Beating(Protocol):
@@ -59,8 +94,19 @@ class Node:
         self.control_rate = Rate(config.limits.control_rate, config.limits.control_burst)
         self.queued_bytes = 0
         self.websockets: set[WebSocket] = set()
+        self.upgrades: dict[
+            bytes, Endpoint
+        ] = {}  # where WebSockets are opened; a slash at the end: all below too
+        self.newcomers = Newcomers()
         self._dirty: list[Flushable] = []
         self.metrics.gauges["queue_bytes"] = lambda: self.queued_bytes
+
+    def crowded(self) -> bool:
+        """Whether there are too many already who have not said who they are, to take in another. Counts the refusal."""
+        if not self.newcomers.reach(self.config.limits.unauthenticated):
+            return False
+        self.metrics.rejected["unauthenticated"] += 1
+        return True
 
     def dirty(self, connection: Flushable) -> None:
         """`connection` has frames to write: flush it at the end of this turn of the loop."""

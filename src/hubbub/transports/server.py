@@ -7,7 +7,6 @@ import http
 import math
 import socket
 import ssl
-import sys
 from typing import Any
 
 import httptools
@@ -15,22 +14,18 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from hubbub.auth.base import ConnectionInfo
-from hubbub.errors import DRAIN, ErrorCode
-from hubbub.protocols.base import Framing
+from hubbub.errors import DRAIN
 from hubbub.telemetry.logging import get_logger
-from hubbub.transports import framing as wire
-from hubbub.transports.deflate import negotiate
-from hubbub.transports.frames import FrameParser
-from hubbub.transports.handshake import HandshakeError, accept_key, check_upgrade
+from hubbub.transports import upgrade
+from hubbub.transports.handshake import HandshakeError, Headers
 from hubbub.transports.http import TRANSPORT
 from hubbub.transports.kernel import tune
 from hubbub.transports.node import Node
-from hubbub.transports.websocket import WebSocketConnection
+from hubbub.transports.upgrade import Refusal, UpgradeRequest, target
+from hubbub.transports.websocket import PATH, NativeWebSockets
 
 log = get_logger("hubbub.server")
 
-WEBSOCKET_PATH = b"/v1/ws"
 KEEP_ALIVE = 30
 """Seconds for which an HTTP connection may be idle between requests."""
 KERNEL_PATIENCE = 6
@@ -156,10 +151,10 @@ class HttpConnection(HttpToolsProtocol):
     def _parse(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
+        except httptools.HttpParserUpgrade as end:
             if self._refused:
                 return
-            rest = data[upgrade.args[0] :] if upgrade.args else b""
+            rest = data[end.args[0] :] if end.args else b""
             self._idle_bytes = 0
             if self._wants_websocket():
                 self._upgrade(rest)
@@ -234,8 +229,12 @@ class HttpConnection(HttpToolsProtocol):
 
     # --- refusals -----------------------------------------------------------------------------------------
 
-    def refuse(self, status: int, message: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    def refuse(self, status: int, message: str, headers: Headers = ()) -> None:
         """Answer with a plain sentence and close."""
+        headers = ((b"Content-Type", b"text/plain; charset=utf-8"), *headers)
+        self._refuse(status, message.encode() + b"\n", headers)
+
+    def _refuse(self, status: int, body: bytes, headers: Headers) -> None:
         self._refused = True
         self._deadline = None
         self._idle_bytes = 0
@@ -244,10 +243,8 @@ class HttpConnection(HttpToolsProtocol):
         self.node.metrics.http_requests[f"{status // 100}xx"] += 1
         if self._answering and not self._take_over():
             return
-        body = message.encode() + b"\n"
         lines = [
             b"HTTP/1.1 %d %s" % (status, http.HTTPStatus(status).phrase.encode()),
-            b"Content-Type: text/plain; charset=utf-8",
             b"Content-Length: %d" % len(body),
             b"Connection: close",
             *(name + b": " + value for name, value in headers),
@@ -295,78 +292,32 @@ class HttpConnection(HttpToolsProtocol):
 
     def _upgrade(self, rest: bytes) -> None:
         """Judge the handshake and hand the socket over; `rest` is what the client sent behind its request."""
-        node, config = self.node, self.node.config
-        headers = dict(self.headers)
-        origin = headers[b"origin"].decode("latin-1") if b"origin" in headers else None
-        host = headers.get(b"host", b"").decode("latin-1") or None
-        address, scheme = self.scope["client"][0] if self.scope["client"] else "", self.scope["scheme"]
+        node, path, query = self.node, *target(self.url)
         try:
             if self._answering:
                 raise HandshakeError(400, "an upgrade cannot be asked for while another answer is under way")
-            if _path(self.url) != WEBSOCKET_PATH:
-                raise HandshakeError(404, f"WebSockets are at {WEBSOCKET_PATH.decode()}")
-            authenticated = len(node.hub.sessions) - len(node.hub.detached)
-            if node.metrics.connections_total() - authenticated >= config.limits.unauthenticated:
-                node.metrics.rejected["unauthenticated"] += 1
-                raise HandshakeError(503, "too many connections", [(b"Retry-After", b"1")])
-            if node.hub.draining:
-                raise HandshakeError(503, "the server is shutting down", [(b"Retry-After", b"1")])
-            origins = [value for name, value in self.headers if name == b"origin"]
-            if len(origins) > 1 or not node.origins.permits(origin, scheme, host):
-                node.metrics.errors[int(ErrorCode.ORIGIN_REFUSED)] += 1
-                raise HandshakeError(403, "origin not allowed; see server.allowed_origins")
-            upgrade = check_upgrade(
-                self.scope["method"], self.scope["http_version"], self.headers, list(node.by_subprotocol)
+            request = UpgradeRequest(
+                method=self.scope["method"],
+                http_version=self.scope["http_version"],
+                path=path,
+                query=query,
+                headers=self.headers,
+                address=self.scope["client"][0] if self.scope["client"] else "",
+                scheme=self.scope["scheme"],
+                deadline=self._began + node.config.limits.handshake_timeout,
             )
-            if self._admitted is None or not node.admission.rename(self._admitted, address):
-                raise HandshakeError(503, "too many connections", [(b"Retry-After", b"5")])
-        except HandshakeError as error:
-            self.refuse(error.status, error.message, tuple(error.headers))
+            verdict = upgrade.judge(node, request, self._admitted)
+        except Refusal as refusal:
+            self._refuse(refusal.status, refusal.body, refusal.headers)
             return
-        entry = (
-            node.by_subprotocol[upgrade.subprotocol] if upgrade.subprotocol else node.protocols["native-json"]
-        )
-        lines = [
-            b"HTTP/1.1 101 Switching Protocols",
-            b"Upgrade: websocket",
-            b"Connection: Upgrade",
-            b"Sec-WebSocket-Accept: " + accept_key(upgrade.key),
-        ]
-        if upgrade.subprotocol:
-            lines.append(b"Sec-WebSocket-Protocol: " + upgrade.subprotocol.encode())
-        framing: Framing = wire.websocket
-        inflater = None
-        if config.compression.enabled and upgrade.extensions:
-            agreed = negotiate(upgrade.extensions, config.compression.level)
-            if agreed is not None:
-                lines.append(b"Sec-WebSocket-Extensions: " + agreed[0].encode())
-                inflater = agreed[1]
-                framing = wire.WebSocketDeflate(config.compression.minimum, agreed[1])
-        info = ConnectionInfo(
-            address=address,
-            transport="websocket",
-            protocol=entry.name,
-            origin=origin,
-            user_agent=sys.intern(headers.get(b"user-agent", b"").decode("latin-1")[:256]),
-            headers=tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in self.headers),
-        )
+        except HandshakeError as error:
+            self.refuse(error.status, error.message, error.headers)
+            return
         self._admitted = None  # the WebSocket gives the place back
         self._deadline = None
         self.connections.discard(self)
-        transport = self.transport
-        transport.write(b"\r\n".join(lines) + b"\r\n\r\n")
-        connection = WebSocketConnection(
-            node,
-            transport,
-            entry.codec(),
-            framing,
-            FrameParser(config.limits.message_bytes, config.limits.fragments, inflater),
-            info,
-            address=address,
-            binary=entry.binary,
-            deadline=self._began + config.limits.handshake_timeout,
-        )
-        transport.set_protocol(connection)
+        connection = upgrade.accept(node, verdict, self.transport)
+        self.transport.set_protocol(connection)
         self.parser = None  # type: ignore[assignment]  # as connection_lost does
         if rest:
             connection.data_received(rest)
@@ -376,20 +327,13 @@ def _operational(url: bytes) -> bool:
     return url.startswith((b"/health/", b"/metrics"))
 
 
-def _path(url: bytes) -> bytes | None:
-    try:
-        path: bytes | None = httptools.parse_url(url).path
-    except httptools.HttpParserInvalidURLError:
-        return None
-    return path
-
-
 class Listener(uvicorn.Server):
     """uvicorn's server without its signal handling and its own idea of a shutdown's order: `app.py` decides."""
 
     def __init__(self, node: Node, app: Any, *, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
         self._node = node
         self._sock = sock
+        node.upgrades[PATH] = NativeWebSockets(node)
         connection: type[asyncio.Protocol] = type("BoundHttpConnection", (HttpConnection,), {"node": node})
         config = uvicorn.Config(
             app,

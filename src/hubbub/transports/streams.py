@@ -51,9 +51,7 @@ def check_room(node: Node) -> None:
     hub, limits = node.hub, node.config.limits
     if hub.draining:
         raise HubbubError(ErrorCode.DRAINING, retry_after=1.0)
-    authenticated = len(hub.sessions) - len(hub.detached)
-    if node.metrics.connections_total() - authenticated >= limits.unauthenticated:
-        node.metrics.rejected["unauthenticated"] += 1
+    if node.crowded():
         raise HubbubError(ErrorCode.CONNECTION_LIMIT, retry_after=1.0)
     if len(hub.sessions) >= limits.connections:
         node.metrics.rejected["connections"] += 1
@@ -104,6 +102,12 @@ class OutboxConnection:
         node.metrics.connections[self.transport, self.protocol] += 1
         node.metrics.connections_opened[self.transport, self.protocol] += 1
         node.hub.open(self, info)
+        node.newcomers.add(self)
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether the client has not yet said who it is."""
+        return self.session is None or not self.session.id
 
     # --- out ----------------------------------------------------------------------------------------------
 
@@ -121,6 +125,11 @@ class OutboxConnection:
     def _count(self, change: int) -> None:
         self._queued += change
         self._node.queued_bytes += change
+
+    @property
+    def writable(self) -> bool:
+        """Whether nothing waits in front of what is written now."""
+        return self._open and not self._outbox
 
     def flush(self) -> None:
         self._dirty = False
@@ -202,6 +211,7 @@ class OutboxConnection:
         self.resume()
         metrics = self._node.metrics
         metrics.connections[self.transport, self.protocol] -= 1
+        self._node.newcomers.discard(self)
         if self._admitted is not None:
             self._node.admission.leave(self._admitted)
         self._registry.discard(self)

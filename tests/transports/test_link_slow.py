@@ -11,7 +11,7 @@ from tests.transports.waiting import until
 from hubbub.testing.raw import PING, TEXT, RawClient, masked
 from hubbub.testing.server import RunningServer, running_server
 from hubbub.transports.kernel import UNSENT
-from hubbub.transports.websocket import HIGH_WATER
+from hubbub.transports.link import HIGH_WATER
 
 pytestmark = pytest.mark.anyio
 
