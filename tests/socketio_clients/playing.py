@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from tests.socketio_clients.servers import HERE, node, serving
+from tests.socketio_clients.servers import HERE, REFERENCE, node, serving
 
 from hubbub.testing.proxy import FaultProxy
 
@@ -21,7 +21,8 @@ Results = dict[str, Any]
 async def stage(**options: Any) -> AsyncIterator[Stage]:
     """A server of `options`, and a proxy before it that makes the faults scenarios ask for."""
     async with serving(**options) as port, FaultProxy("127.0.0.1", port) as proxy:
-        yield Stage(f"http://127.0.0.1:{proxy.port}", {"direct": f"http://127.0.0.1:{port}", **options}, faults(proxy))
+        told = {"direct": f"http://127.0.0.1:{port}", "reference": REFERENCE, **options}
+        yield Stage(f"http://127.0.0.1:{proxy.port}", told, faults(proxy))
 
 
 def faults(proxy: FaultProxy) -> Faults:

@@ -102,6 +102,8 @@ export class Stage {
     const gone = next(socket, "disconnect");
     socket.io.engine.close();
     await gone;
+    // The reference recovers those only whom it saw go, which it does not tell.
+    if (this.options.reference) await new Promise((resolve) => setTimeout(resolve, 100));
   }
 
   /** Let a dropped socket come back. */

@@ -34,7 +34,7 @@ async def test_recovery(transport: str) -> None:
     async with stage(**RECOVERY) as it:
         await it.play("recovery", transport)
         if not REFERENCE:
-            await it.play("recovery_better", transport)
+            await it.play("better", transport)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

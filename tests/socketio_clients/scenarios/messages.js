@@ -12,7 +12,7 @@ const VALUES = [
 export async function every_kind_of_value(stage) {
   const socket = await stage.enter();
   for (const value of VALUES) assert.deepEqual(await ask(socket, "echo", value), value);
-  assert.equal(await ask(socket, "echo", undefined), null);
+  assert.equal((await ask(socket, "echo", undefined)) ?? null, null); // msgpack has an undefined
 }
 
 export async function any_number_of_values(stage) {
@@ -68,15 +68,6 @@ export async function volatile_ones_while_connected(stage) {
     socket.volatile.emit("number", tries);
     got = await ask(socket, "numbers");
   }
-}
-
-export async function volatile_ones_are_dropped_while_away(stage) {
-  const socket = await stage.enter();
-  await stage.drop(socket);
-  socket.volatile.emit("number", 1);
-  socket.emit("number", 2);
-  await stage.resume(socket);
-  assert.deepEqual(await ask(socket, "numbers"), [2]);
 }
 
 export async function nothing_comes_twice(stage) {

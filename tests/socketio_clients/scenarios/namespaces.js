@@ -7,8 +7,6 @@ import { ask, collect, next, range } from "../stage.js";
 async function three(stage) {
   const root = await stage.enter();
   const [chat, dynamic] = [root.io.socket("/chat"), root.io.socket("/dynamic-7")];
-  chat.connect();
-  dynamic.connect();
   await Promise.all([stage.connected(chat), stage.connected(dynamic)]);
   return [root, chat, dynamic];
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { ask, collect, next, range, until } from "../stage.js";
+import { ask, collect, range, until } from "../stage.js";
 
 const MANY = 1000;
 
@@ -54,17 +54,4 @@ export async function in_a_room(stage) {
   await ask(sockets[0], "count", room, 1, MANY);
   for (const socket of sockets) await ask(socket, "echo", "fence");
   assert.deepEqual(got, Array(3).fill(range(1, MANY)));
-}
-
-export async function all_handled_when_it_leaves_at_once(stage) {
-  const [socket, other] = [await stage.enter(), await stage.enter()];
-  const room = stage.unique("farewell");
-  await ask(other, "join", room);
-  const got = collect(other, "tick");
-  const last = next(other, "last");
-  for (const number of range(1, 100)) socket.emit("say", [room], [], "tick", number, () => {});
-  socket.emit("say", [room], [], "last", "words", () => {});
-  socket.disconnect();
-  await last;
-  assert.deepEqual(got, range(1, 100));
 }

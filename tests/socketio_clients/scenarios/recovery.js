@@ -58,20 +58,6 @@ export async function when_nothing_was_missed(stage) {
   await assertRecovered(socket, got, 5);
 }
 
-export async function after_a_reset_by_the_network(stage) {
-  const { socket, other, room, got } = await pair(stage);
-  const { id } = socket;
-  const gone = next(socket, "disconnect");
-  await stage.control("refuse", true);
-  await stage.control("reset");
-  await gone;
-  await ask(other, "count", room, 2, 30);
-  await stage.control("refuse", false);
-  await stage.connected(socket);
-  assert.equal(socket.id, id);
-  await assertRecovered(socket, got, 30);
-}
-
 export async function as_often_as_it_is_needed(stage) {
   const { socket, other, room, got } = await pair(stage);
   const { id } = socket;
@@ -180,19 +166,4 @@ export async function not_after_the_servers_disconnect(stage) {
   socket.connect();
   await stage.connected(socket);
   await assertNew(socket, id);
-}
-
-export async function only_once_for_a_session(stage) {
-  const { socket, other, room } = await pair(stage);
-  const thief = stage.open("/", { autoConnect: false });
-  await stage.drop(socket);
-  await ask(other, "count", room, 2, 3);
-  [thief._pid, thief._lastOffset] = [socket._pid, socket._lastOffset];
-  await stage.resume(socket);
-  assert.equal(socket.recovered, true);
-  thief.connect();
-  await stage.connected(thief);
-  // Whoever comes second is new, or has taken the session over; never are there two of one.
-  if (thief.id === socket.id) assert.equal((await next(socket, "disconnect")).length > 0, true);
-  else assert.equal(thief.recovered, false);
 }

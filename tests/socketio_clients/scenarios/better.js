@@ -1,8 +1,8 @@
-// What Hubbub recovers and Node's Socket.IO does not.
+// What Hubbub does and Node's Socket.IO does not. Connection state recovery is on.
 
 import assert from "node:assert/strict";
 
-import { ask, collect, range, within } from "../stage.js";
+import { ask, collect, next, range, within } from "../stage.js";
 
 export async function questions_asked_meanwhile(stage) {
   const [socket, other] = [await stage.enter(), await stage.enter("/", { url: stage.direct })];
@@ -53,4 +53,49 @@ export async function one_whose_old_connection_still_seems_open(stage) {
   await ask(other, "count", room, 21, 25);
   await ask(socket, "echo", "fence");
   assert.deepEqual(got, range(1, 25));
+}
+
+export async function all_handled_when_it_leaves_at_once(stage) {
+  const [socket, other] = [await stage.enter(), await stage.enter()];
+  const room = stage.unique("farewell");
+  await ask(other, "join", room);
+  const got = collect(other, "tick");
+  const last = next(other, "last");
+  for (const number of range(1, 100)) socket.emit("say", [room], [], "tick", number, () => {});
+  socket.emit("say", [room], [], "last", "words", () => {});
+  socket.disconnect();
+  await last;
+  assert.deepEqual(got, range(1, 100));
+}
+
+export async function after_a_reset_that_the_server_did_not_see(stage) {
+  const [socket, other] = [await stage.enter(), await stage.enter("/", { url: stage.direct })];
+  const room = stage.unique("reset");
+  const { id } = socket;
+  const got = collect(socket, "tick");
+  await ask(socket, "join", room);
+  await ask(other, "count", room, 1, 3);
+  const gone = next(socket, "disconnect");
+  await stage.control("refuse", true);
+  await stage.control("reset"); // between two polls, perhaps
+  await gone;
+  await ask(other, "count", room, 4, 30);
+  await stage.control("refuse", false);
+  await stage.connected(socket);
+  assert.deepEqual([socket.recovered, socket.id], [true, id]);
+  await ask(socket, "echo", "fence");
+  assert.deepEqual(got, range(1, 30));
+}
+
+export async function a_session_is_never_two(stage) {
+  const socket = await stage.enter();
+  const thief = stage.open("/", { autoConnect: false });
+  await ask(socket, "burst", 1, 3);
+  const gone = next(socket, "disconnect").then(() => "gone");
+  [thief._pid, thief._lastOffset] = [socket._pid, socket._lastOffset];
+  thief.connect();
+  await stage.connected(thief);
+  // Whoever comes second has taken the session over, or is somebody new.
+  if (thief.recovered) assert.deepEqual([thief.id === socket.id, await gone], [true, "gone"]);
+  else assert.notEqual(thief.id, socket.id);
 }
