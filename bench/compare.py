@@ -171,6 +171,7 @@ ROWS |= {
         *("--protocol", "socketio-token"),
         figure="connections_per_s",
         node=1.0,
+        servers=(OURS, "socketio"),
     ),
     "sio-poll": socketio(
         "Socket.IO: fan-out to 200 that poll, one emit in flight",

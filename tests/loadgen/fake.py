@@ -39,6 +39,7 @@ class Fake:
         self._answer: Callable[[ServerConnection, str], None] = {
             "hubbub": self._hubbub,
             "socketio": self._socketio,
+            "socketio-token": self._socketio,
             "plain": self._plain,
         }[protocol]
 
@@ -86,7 +87,8 @@ class Fake:
         connection.send(json.dumps({"type": reply, "id": id}, separators=(",", ":")))
 
     def _socketio(self, connection: ServerConnection, text: str) -> None:
-        if text == "40":
+        if text.startswith("40"):
+            self.tokens.append(text[2:])
             connection.send("2")  # a ping at once: to be answered, and not to be counted
             connection.send('40{"sid":"x"}')
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hubbub.loadgen.adapters import ADAPTERS, Hubbub, Kind, Plain, SocketIO
+from hubbub.loadgen.adapters import ADAPTERS, Hubbub, Kind, Plain, SocketIO, SocketIOToken
 
 
 def test_hubbub_says_its_commands_as_the_native_protocol_has_them() -> None:
@@ -28,6 +28,11 @@ def test_socketio_says_events_that_ask_for_an_ack() -> None:
     assert socketio.subscribe(2, "a") == b'422["subscribe","a"]'
     assert socketio.publish(3, "a", b'{"t":"1"}') == b'423["publish","a",{"t":"1"}]'
     assert socketio.echo(4, "a", b'{"t":"1"}') == b'424["echo",{"t":"1"}]'
+
+
+def test_socketio_presents_a_token_only_when_told_to() -> None:
+    assert SocketIOToken().connect("T") == b'40{"token":"T"}'
+    assert SocketIOToken().echo(4, "a", b"1") == SocketIO().echo(4, "a", b"1")
 
 
 def test_plain_says_objects_with_the_data_last() -> None:
@@ -55,6 +60,8 @@ def test_plain_says_objects_with_the_data_last() -> None:
         ("socketio", b"433[]", Kind.REPLY),
         ("socketio", b'44{"message":"no"}', Kind.ERROR),
         ("socketio", b"41", Kind.ERROR),
+        ("socketio", b"1", Kind.ERROR),
+        ("socketio", b"6", Kind.OTHER),
         ("plain", b'{"type":"ok","id":1}', Kind.REPLY),
         ("plain", b'{"type":"publication","data":1}', Kind.PUSH),
         ("plain", b"", Kind.OTHER),

@@ -114,9 +114,3 @@ def test_a_refused_upgrade_is_told_by_its_status(answer: bytes) -> None:
 def test_no_server_is_said_plainly() -> None:
     with pool("ws://127.0.0.1:1") as connections, pytest.raises(BenchError, match="is the server running"):
         connections.open(1)
-
-
-@pytest.mark.parametrize("url", ["wss://127.0.0.1:1", "http://127.0.0.1", "127.0.0.1:8000"])
-def test_only_plain_websockets_are_measured(url: str) -> None:
-    with pytest.raises(BenchError, match="not a ws://"):
-        pool(url)

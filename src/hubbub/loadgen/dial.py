@@ -61,10 +61,13 @@ class Address:
 def send(sock: socket.socket, data: bytes) -> None:
     """Send all of `data`, waiting for a server that is behind. Raises OSError when the connection is gone, and
     TimeoutError when the server has stopped reading."""
-    left = memoryview(data)
-    while left:
+    left: bytes | memoryview = data
+    while True:
         try:
-            left = left[sock.send(left) :]
+            sent = sock.send(left)
+            if sent == len(left):
+                return
+            left = memoryview(left)[sent:]
         except BlockingIOError:
             room = select.poll()
             room.register(sock, select.POLLOUT)
