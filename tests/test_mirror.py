@@ -19,6 +19,7 @@ WITHOUT_A_SOURCE = {
     "examples": "about examples/, not src/",
     "bench": "about bench/, not src/",
     "docs": "about docs/, not src/",
+    "socketio_clients": "stock Socket.IO clients against a running server",
 }
 """Test files and folders that mirror no source, and why."""
 
