@@ -44,7 +44,7 @@ def test_poll_echo_counts_acknowledgements(in_flight: int) -> None:
 
 @pytest.mark.parametrize("in_flight", [1, 3])
 def test_no_more_is_published_than_may_be_on_its_way(in_flight: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of each publish's deliveries is withheld, until all that may be on their way wait for one; that ends the run."""
+    """Of each publish one delivery is withheld, until all that may be on their way wait for one: that ends the run."""
     monkeypatch.setattr(poll_scenarios, "QUIET_SECONDS", 0.2)
     fake = Polling(lose_every=1)
     with polling(fake) as url, pytest.raises(BenchError, match="nothing came"):
