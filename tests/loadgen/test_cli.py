@@ -45,6 +45,13 @@ def test_an_unknown_protocol_is_named() -> None:
     assert "no such protocol" in result.stderr
 
 
+@pytest.mark.parametrize("arguments", [["poll"], ["echo", "--protocol", "socketio"]])
+def test_what_needs_handlers_needs_a_server_that_has_them(arguments: list[str]) -> None:
+    result = runner.invoke(bench_app, arguments)
+    assert result.exit_code == 2
+    assert "needs --url" in result.stderr
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_every_scenario_is_a_command_with_help(scenario: str) -> None:
     result = runner.invoke(bench_app, [scenario, "--help"])

@@ -75,6 +75,11 @@ def _add(scenario: str) -> None:
             raise typer.BadParameter(
                 f"no such protocol; there are {', '.join(ADAPTERS)}", param_hint="--protocol"
             )
+        if url is None and protocol != "hubbub" and scenario != "connect":
+            raise typer.BadParameter(
+                f"needs --url: a server of its own has no handlers for what {scenario} sends",
+                param_hint="--protocol",
+            )
         options = replace(
             default,
             protocol=protocol,
