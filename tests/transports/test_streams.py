@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from tests.hub.world import OpenPolicy
 from tests.transports.httpclient import client, eventually, open_session, subscribe
 
 from hubbub.errors import ErrorCode
@@ -129,3 +130,32 @@ async def test_those_who_have_said_who_they_are_make_room() -> None:
             assert (answer.status_code, answer.json()["code"]) == (503, ErrorCode.CONNECTION_LIMIT)
             await stranger.authenticate(server.token())
             await open_session(http, server)
+
+
+async def test_whose_token_is_still_being_judged_is_a_newcomer() -> None:
+    policy = OpenPolicy()
+    policy.gate = asyncio.Event()
+    async with (
+        running_server(limits={"unauthenticated": 1}, policy=policy) as server,
+        client(server) as http,
+    ):
+        first = asyncio.create_task(http.post("/v1/sessions", json={"token": "ada"}))
+        await eventually(lambda: len(server.app.node.newcomers) == 1)
+        assert (await http.post("/v1/sessions", json={"token": "ada"})).status_code == 503
+        policy.gate.set()
+        assert (await first).is_success
+        assert len(server.app.node.newcomers) == 0
+        assert (await http.post("/v1/sessions", json={"token": "ada"})).is_success
+
+
+async def test_a_mailbox_is_writable_while_nothing_waits_in_it() -> None:
+    async with running_server() as server, client(server) as http:
+        session = await open_session(http, server)
+        connection = server.app.hub.sessions[session.connected["session"]].connection
+        assert connection is not None
+        assert connection.writable
+        await session.post(subscribe(1, "news", presence=False))
+        await server.app.publish("news", "tick", 1)
+        assert not connection.writable
+        await session.poll()
+        assert connection.writable
