@@ -27,6 +27,7 @@ FLOORS = {
     "auth": 2,
     "storage": 2,
     "chat": 3,
+    "socketio": 3,
     "transports": 4,
     "api": 4,
     "telemetry.health": 4,
@@ -45,6 +46,12 @@ SIBLINGS = {
     "auth.channels": "the grammar of channel names and patterns, pure; the hub checks names with it",
 }
 """What a room may import from a sibling, besides its port (`base`), and why."""
+
+OWN_PROTOCOLS = {
+    "socketio": ("protocols.socketio", "protocols.engineio"),
+    "transports.engineio": ("protocols.engineio",),
+}
+"""Protocols with a room of their own above: what Socket.IO does is more than a codec can say (decision 8)."""
 
 PURE_ROOMS = (
     "protocols",
@@ -124,6 +131,9 @@ def fault(importer: str, imported: str) -> str | None:
         there == "protocols"
         and imported not in ("protocols", "protocols.base")
         and importer != COMPOSITION_ROOT
+        and not any(
+            within(importer, (owner,)) and imported.startswith(own) for owner, own in OWN_PROTOCOLS.items()
+        )
     ):
         return "of protocols only base is known above; the registry in app picks the rest"
     if FLOORS[there] == FLOORS[here] == 2 and not imported.endswith(".base") and imported not in SIBLINGS:

@@ -34,6 +34,11 @@ from hubbub.presence.base import PresenceStore
 from hubbub.presence.memory import MemoryPresence
 from hubbub.protocols.base import ProtocolEntry
 from hubbub.protocols.native import JsonCodec, MessagePackCodec
+from hubbub.protocols.socketio import JsonParser, Parser
+from hubbub.protocols.socketio import Limits as SocketIoLimits
+from hubbub.protocols.socketio_msgpack import MessagePackParser
+from hubbub.socketio.handlers import NamespaceName
+from hubbub.socketio.server import SocketIo
 from hubbub.telemetry.health import PATHS as HEALTH_PATHS
 from hubbub.telemetry.health import Health
 from hubbub.telemetry.logging import get_logger
@@ -70,6 +75,21 @@ PROTOCOLS: dict[str, Callable[[Config], ProtocolEntry]] = {
         "native-msgpack", "hubbub.v1.msgpack", True, MessagePackCodec, config
     ),
 }
+PARSERS: dict[str, Callable[[Config], Parser]] = {
+    "json": lambda config: JsonParser(_socketio_limits(config)),
+    "msgpack": lambda config: MessagePackParser(_socketio_limits(config)),
+}
+
+
+def _socketio_limits(config: Config) -> SocketIoLimits:
+    limits = config.limits
+    return SocketIoLimits(
+        limits.attachments,
+        limits.attachment_bytes,
+        limits.namespace_length,
+        limits.json_depth,
+        limits.json_keys,
+    )
 
 
 def _native(
@@ -117,6 +137,8 @@ class Hubbub:
             self.handlers,
             self.metrics,
         )
+        self.socketio = SocketIo(self.hub, PARSERS[self.config.socketio.parser](self.config))
+        """The Socket.IO server: its handlers, events and rooms."""
         protocols = {name: make(self.config) for name, make in PROTOCOLS.items()}
         self.node = Node(self.config, self.clock, self.hub, protocols)
         self.api_keys = ApiKeys(self.config.auth.api_keys)
@@ -126,8 +148,14 @@ class Hubbub:
 
     # --- what the application adds ------------------------------------------------------------------------
 
-    def on(self, method: str) -> Callable[[F], F]:
-        """Register a handler of `call`: `async def handler(session, params: SomeStruct) -> result`."""
+    def on(self, method: str, *, namespace: NamespaceName | None = None) -> Callable[[F], F]:
+        """Register a handler of `call`: `async def handler(session, params: SomeStruct) -> result`.
+
+        With a `namespace` it is one of a Socket.IO event there: see `app.socketio.on`.
+        """
+        if namespace is not None:
+            socketio: Callable[[F], F] = self.socketio.on(method, namespace=namespace)
+            return socketio
 
         def register(function: F) -> F:
             self.handlers.add(method, function)

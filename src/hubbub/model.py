@@ -6,7 +6,8 @@ The native protocol's JSON is these structs, tagged by `type`; OpenAPI and Async
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec import Raw as Raw
@@ -250,16 +251,17 @@ class Ping(Struct, frozen=True, tag="ping", gc=False):
 Command = Connect | Subscribe | Unsubscribe | Publish | HistoryQuery | PresenceQuery | Call | Refresh | Ping
 
 
-class Event(Struct, frozen=True, gc=False):
+class Event(Struct, frozen=True):
     """A Socket.IO event: not a command of the native protocol, but handled in its turn as they are.
 
-    `id` is that of the wanted acknowledgement, -1 for none. `arguments` is a JSON array; binary values are
-    `{"_placeholder": true, "num": n}` in it, and in `attachments`.
+    `id` is that of the wanted acknowledgement, -1 for none. `arguments` are the values behind the name; `data` is the
+    whole array as JSON, in which binary values are `{"_placeholder": true, "num": n}` and stand in `attachments`.
     """
 
     id: int
     name: str
-    arguments: Raw
+    arguments: Sequence[Any]
+    data: Raw
     attachments: tuple[bytes, ...] = ()
 
 
@@ -356,7 +358,7 @@ class ErrorReply(Struct, frozen=True, tag="error", omit_defaults=True):
 
 
 class Acknowledged(Struct, frozen=True, gc=False):
-    """What a handler of an Event has returned, as arguments of its acknowledgement (shaped as those of an Event)."""
+    """What a handler of an Event has returned: the arguments of its acknowledgement, shaped as an Event's `data`."""
 
     id: int
     arguments: Raw

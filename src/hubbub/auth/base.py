@@ -10,7 +10,8 @@ from hubbub.model import Operation, Principal
 
 @dataclass(frozen=True, slots=True)
 class ConnectionInfo:
-    """What is known of a client before it says who it is. Header names are lower case."""
+    """What is known of a client before it says who it is. Header names are lower case; `query` is what a Socket.IO
+    client put into its URL."""
 
     address: str = ""
     transport: str = ""
@@ -18,6 +19,7 @@ class ConnectionInfo:
     origin: str | None = None
     user_agent: str = ""
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    query: str = field(default="", repr=False)
 
 
 class Policy(Protocol):

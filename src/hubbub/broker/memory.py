@@ -136,7 +136,7 @@ class MemoryBroker:
         if key is not None:
             self._keys.add(key, digest, accepted, now)
         if push is not envelope.push:
-            envelope = Envelope(push, envelope.exclude, envelope.accepted)
+            envelope = Envelope(push, envelope.exclude, envelope.accepted, envelope.unless, envelope.volatile)
         self._deliver(envelope)
         return accepted
 
@@ -266,6 +266,8 @@ def _identified(push: Publication, publication_id: str) -> Publication:
         push.epoch,
         push.offset,
         push.conflation_key,
+        push.attachments,
+        push.spread,
     )
 
 

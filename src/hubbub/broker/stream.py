@@ -215,4 +215,6 @@ def _stored(publication: Publication, epoch: str, offset: int) -> Publication:
         epoch,
         offset,
         publication.conflation_key,
+        publication.attachments,
+        publication.spread,
     )

@@ -194,8 +194,9 @@ def _enter(session: Session, entry: _Entry, recovery: Recovery | None) -> None:
     assert connection is not None
     if recovery is not None and channel.position is None:
         channel.position = recovery.position
-    if session.journal is not None:
-        channel.journal = session.journal
+    if session.trail is not None:
+        channel.journal = session.trail.journal
+        session.trail.has_joined(channel.name)
     channel.enter(connection.codec.encoding(channel.name), connection, session.id)
     session.subscriptions[channel.name] = channel
 
@@ -289,21 +290,25 @@ async def _leave(session: Session, name: str) -> bool:
             return joining
         session.away = tuple(other for other in session.away if other != name)
         channel = hub.channel(name)
-        if session.journal is not None:
+        if session.trail is not None:
             hub.forsake(name)
     elif session.connection is not None:
         channel.leave(session.connection.codec.encoding(name), session.connection)
         hub.release(channel)
+    if session.trail is not None:
+        session.trail.has_left(name)
     if session.hidden is not None:
         session.hidden.discard(name)
     await hub.attendance.settle(session, channel)
     return True
 
 
-async def subscribe_by_server(session: Session, name: str) -> None:
-    """Put a session into a channel without asking it; a session that is in it already stays there."""
+async def subscribe_by_server(session: Session, name: str, *, checked: bool = True) -> None:
+    """Put a session into a channel without asking it; a session that is in it already stays there. Names not to be
+    `checked` are those of the server's own channels, which no client can say."""
     hub = session.hub
-    check_channel(name, hub.config.limits.channel_length)
+    if checked:
+        check_channel(name, hub.config.limits.channel_length)
     if (
         session.closed
         or name in session.subscriptions
@@ -313,7 +318,7 @@ async def subscribe_by_server(session: Session, name: str) -> None:
         return
     _check_free(session, name)
     if session.connection is None:
-        if session.journal is not None:
+        if session.trail is not None:
             return  # it would not learn of it: its client believes that it recovers all
         session.away = (*session.away, name)
         await hub.attendance.settle(session, hub.channel(name))
@@ -325,7 +330,7 @@ async def subscribe_by_server(session: Session, name: str) -> None:
             if session.closed or name not in (session.joining or ()):
                 return
             if session.connection is None:
-                if session.journal is None:
+                if session.trail is None:
                     session.away = (*session.away, name)
             else:
                 recovery = entry.finish()

@@ -45,6 +45,11 @@ def start(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
     return asyncio.get_running_loop().create_task(_wrap(coroutine, waiting))
 
 
+def in_new_task(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """All of `coroutine` in a task: the way for what begins with an application's code."""
+    return asyncio.get_running_loop().create_task(coroutine)
+
+
 async def in_task(function: Callable[..., Awaitable[T]], *args: Any, within: float | None = None) -> T:
     """Await `function(*args)` inside a Task of its own; raises TimeoutError after `within` seconds."""
 

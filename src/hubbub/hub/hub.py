@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from hubbub import model
@@ -64,6 +64,8 @@ class Hub:
         self.live = Live(self)
         self.detached: dict[str, Session] = {}
         self.draining = False
+        self.ended: list[Callable[[Session], object]] = []
+        """Told at once of each session that has ended for good."""
         self.commands: dict[type, Execute] = dict(commands.TABLE)
         limits = config.limits
         self.journal = Journal(clock, config.socketio.recovery_window, limits.recovery_bytes)
@@ -140,7 +142,7 @@ class Hub:
 
     def window(self, session: Session) -> float:
         """Seconds in which `session` can be resumed."""
-        return self.config.sessions.resume_window if session.journal is None else session.journal.window
+        return self.config.sessions.resume_window if session.trail is None else session.trail.journal.window
 
     async def _sweep_presence(self) -> None:
         for channel, member in await self.presence.sweep():
@@ -212,7 +214,7 @@ class Hub:
         if not session.id or not resumable or window <= 0 or self._stopped:
             self.end(session, None)
             return
-        self._leave_channels(session, connection, keep=session.journal is not None)
+        self._leave_channels(session, connection, keep=session.trail is not None)
         session.connection = session.asker = None
         session.deadline = self.clock.monotonic() + window
         self.detached[session.id] = session
@@ -249,7 +251,7 @@ class Hub:
         if session.closed:
             return
         connection = session.connection
-        if connection is None and session.journal is not None:
+        if connection is None and session.trail is not None:
             for name in session.away:
                 self.forsake(name)
         if connection is not None:
@@ -271,6 +273,8 @@ class Hub:
         if session.away and not session.absent:
             self.spawn(self._settle(session, session.away))
         if session.id:
+            for ended in self.ended:
+                ended(session)
             for hook in self.handlers.disconnected:
                 self.spawn(self._run_hook(hook, session))
 
@@ -367,6 +371,10 @@ class Hub:
 
     async def server_subscribe(self, session: Session, channel: str) -> None:
         await commands.subscribe_by_server(session, channel)
+
+    async def enter(self, session: Session, channel: str) -> None:
+        """Put a session into a channel that may be one of the server's own."""
+        await commands.subscribe_by_server(session, channel, checked=False)
 
     async def server_unsubscribe(self, session: Session, channel: str) -> bool:
         return await commands.unsubscribe_by_server(session, channel)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from heapq import merge
 
 from msgspec import Struct
 
@@ -96,8 +97,77 @@ class Journal:
         log = self._by_key.get(key)
         return log[-1].sequence if log else 0
 
+    def follow(self) -> Trail:
+        """For a session that begins now."""
+        return Trail(self)
+
     def __len__(self) -> int:
         return len(self._entries)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
+
+
+class Trail:
+    """What one session's recovery must know beside the offset that its client brings.
+
+    `confirmed` is the number up to which all has arrived. For channels entered and left after that it is kept when
+    that was, so that recovery gives neither more nor less than was missed.
+    """
+
+    __slots__ = ("_joined", "_left", "confirmed", "journal")
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.confirmed = journal.head
+        self._joined: dict[str, int] | None = None
+        self._left: list[tuple[str, int, int]] | None = None
+
+    def heard(self, mark: int) -> None:
+        """All up to number `mark` has arrived."""
+        if mark <= self.confirmed:
+            return
+        self.confirmed = mark
+        if self._joined is not None:
+            self._joined = {name: at for name, at in self._joined.items() if at > mark} or None
+        if self._left is not None:
+            self._left = [span for span in self._left if span[2] > mark] or None
+
+    def has_joined(self, channel: str) -> None:
+        head = self.journal.head
+        if head > self.confirmed:
+            if self._joined is None:
+                self._joined = {}
+            self._joined[channel] = head
+
+    def has_left(self, channel: str) -> None:
+        since = self._joined.pop(channel, self.confirmed) if self._joined is not None else self.confirmed
+        if self.journal.last(channel) > since:
+            if self._left is None:
+                self._left = []
+            self._left.append((channel, since, self.journal.head))
+
+    def missed(self, session: str, channels: Iterable[str], since: int) -> list[Entry] | None:
+        """What a session in `channels` has to be given, in order, when its client has seen all up to `since`; None if
+        more than that may be missing."""
+        journal = self.journal
+        since = max(since, self.confirmed)
+        if since > journal.head or since < journal.floor:
+            return None
+        joined = self._joined or {}
+        found = [journal.after(name, max(since, joined.get(name, 0))) for name in channels]
+        found += [journal.after(name, max(since, after), until) for name, after, until in self._left or ()]
+        inside = set(channels)
+        return [
+            entry
+            for entry in merge(
+                journal.after(f"session:{session}", since), *found, key=lambda entry: entry.sequence
+            )
+            if _is_for(entry.envelope, session, inside)
+        ]
+
+
+def _is_for(envelope: Envelope, session: str, channels: set[str]) -> bool:
+    if envelope.exclude == session:
+        return False
+    return not any(name in channels or name == f"session:{session}" for name in envelope.unless)

@@ -23,7 +23,7 @@ from hubbub.errors import (
 )
 from hubbub.hub import eager
 from hubbub.hub.base import Connection
-from hubbub.hub.journal import Journal
+from hubbub.hub.journal import Trail
 from hubbub.model import Acknowledged, Command, ErrorReply, Event, Invalid, Principal, Reply, SessionPush
 from hubbub.protocols.base import Payload
 from hubbub.telemetry.logging import get_logger
@@ -73,7 +73,6 @@ class Session:
         "id",
         "info",
         "joining",
-        "journal",
         "pending",
         "pending_bytes",
         "principal",
@@ -81,6 +80,7 @@ class Session:
         "secret",
         "subscribe_tat",
         "subscriptions",
+        "trail",
     )
 
     def __init__(self, hub: Hub, connection: Connection, info: ConnectionInfo) -> None:
@@ -98,7 +98,7 @@ class Session:
         self.pending_bytes = 0
         self.asker: Connection | None = None  # where the command being handled came from
         self.deadline: float | None = None
-        self.journal: Journal | None = None  # by which it resumes, if not by Positions
+        self.trail: Trail | None = None  # by which it resumes, if not by Positions
         self.closed = False
         self.away: tuple[str, ...] = ()  # the channels of a detached session
         self.absent = False  # detached, and out of presence too
@@ -180,10 +180,16 @@ class Session:
                 self.hub.metrics.rejected["pending_commands"] += 1
                 self.connection.pause()
             return
-        task = eager.start(self._handle(item, asker))
+        handling = self._handle(item, asker)
+        # What an application handles must find itself in a task (decision 4).
+        task = eager.in_new_task(handling) if type(item) is Event else eager.start(handling)
         if task is not None:
             self._running = task
             task.add_done_callback(self._handled)
+
+    async def handle_apart(self, event: Event) -> None:
+        """Handle an event beside the order of the others. Never raises."""
+        await self._handle(event, self.connection)
 
     def _handled(self, task: asyncio.Task[None]) -> None:
         self._running = None
@@ -276,8 +282,8 @@ class Session:
     def direct(self, push: model.Publication) -> None:
         """Send a publication to this session, whatever channels it is in."""
         sequence = 0
-        if self.journal is not None and not self.closed:
-            sequence = self.journal.record(f"session:{self.id}", model.Envelope(push))
+        if self.trail is not None and not self.closed:
+            sequence = self.trail.journal.record(f"session:{self.id}", model.Envelope(push))
         if (connection := self.connection) is not None:
             self._write(connection, connection.codec.encoding(push.channel).encode(push, sequence))
         elif not self.closed and not sequence:
@@ -303,6 +309,8 @@ class Session:
                 self.push(push)
 
     def _write(self, connection: Connection, payloads: Sequence[Payload]) -> None:
+        if not payloads:
+            return  # what this protocol does not say
         frame = connection.framing(payloads)
         metrics = self.hub.metrics
         metrics.messages_out += len(payloads)
@@ -329,4 +337,4 @@ NAMES: dict[type, str] = {
     model.Ping: "ping",
 }
 
-Execute = Callable[[Session, Any], Awaitable[Reply | None]]
+Execute = Callable[[Session, Any], Awaitable[Reply | Acknowledged | None]]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import anyio
 import anyio.lowlevel
+import msgspec
 import pytest
 from msgspec import Raw
 
 from hubbub.broker.base import Accepted, Broker
 from hubbub.errors import ErrorCode, HubbubError
-from hubbub.model import Envelope, Join, Leave, Member, Position, Publication
+from hubbub.model import NO_RETENTION, Envelope, Join, Leave, Member, Position, Publication
 from hubbub.testing.contracts.broker_case import BrokerCase, Inbox, publication
 
 
@@ -46,6 +47,23 @@ class DeliveryContract(BrokerCase):
             (channel, "e.v", "id-1", "ann", 12.5, "k")
         )
         assert accepted == Accepted(Position(live.epoch or "", 1), "id-1")
+
+    @pytest.mark.parametrize("logged", [True, False])
+    async def test_events_with_binary_and_several_arguments_arrive_as_they_were(
+        self, broker: Broker, inbox: Inbox, channel: str, logged: bool
+    ) -> None:
+        await broker.subscribe(channel)
+        sent = msgspec.structs.replace(
+            publication(channel, b"[1,2]"), attachments=(b"\x00\xff", b""), spread=True
+        )
+        envelope = Envelope(sent, unless=("a", "session:b"), volatile=True)
+        await broker.publish(envelope, self.retention() if logged else NO_RETENTION)
+        (live,) = await inbox.expect(1)
+        assert (live.attachments, live.spread) == ((b"\x00\xff", b""), True)
+        assert (inbox.envelopes[0].unless, inbox.envelopes[0].volatile) == (("a", "session:b"), True)
+        if logged:
+            (kept,) = (await broker.history(channel, self.retention())).publications
+            assert (kept.attachments, kept.spread) == (live.attachments, True)
 
     async def test_without_retention_nothing_is_kept_and_there_is_no_position(
         self, broker: Broker, inbox: Inbox, channel: str
