@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import pytest
-from tests.reference import cases_handshake, cases_packets, cases_polling, cases_upgrade, cases_websocket
+from tests.reference import (
+    cases_handshake,
+    cases_msgpack,
+    cases_packets,
+    cases_polling,
+    cases_upgrade,
+    cases_websocket,
+)
 from tests.reference.differences import DIFFERENCES, expected
 from tests.reference.servers import SUBJECT, References, play, subject
 from tests.reference.table import CASES
 
-__all__ = ["cases_handshake", "cases_packets", "cases_polling", "cases_upgrade", "cases_websocket"]
+__all__ = [
+    "cases_handshake",
+    "cases_msgpack",
+    "cases_packets",
+    "cases_polling",
+    "cases_upgrade",
+    "cases_websocket",
+]
 
 
 @pytest.mark.parametrize("name", CASES)

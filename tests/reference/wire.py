@@ -267,6 +267,7 @@ class Socket:
         self.client = client
         self.sid = ""
         self.id = ""
+        self.last: Frame | None = None
 
     async def send(self, *messages: str | bytes) -> None:
         """Send text or binary messages, all in one segment."""
@@ -298,6 +299,7 @@ class Socket:
 
     async def _see_frame(self) -> Frame | None:
         """See the next frame; None after the last."""
+        self.last = None
         try:
             frame = await self.client.read_frame(within=WITHIN)
         except (EOFError, ConnectionError):
@@ -310,6 +312,7 @@ class Socket:
             return None
         payload = repr(frame.payload) if frame.opcode != TEXT else frame.payload.decode()
         self.wire.see(f"socket: {KINDS.get(frame.opcode, frame.opcode)} {payload}")
+        self.last = frame
         return frame
 
     async def _answer_close(self, frame: Frame) -> None:
