@@ -35,8 +35,9 @@ def check(raw: bytes, *, depth: int, keys: int, field: str = "data") -> Any:
     if len(raw) >= LARGEST_DIGITS and _LONG_NUMBER.search(raw):
         _refuse_huge(value, field)
     if isinstance(value, (dict, list)):
-        flat = depth > 0 and type(value) is dict and _is_flat(value)  # as most are
-        found = len(value) if flat else _measure(value, depth, field)
+        found = _flat_keys(value) if depth > 1 else -1  # as most are
+        if found < 0:
+            found = _measure(value, depth, field)
         if found > keys:
             raise HubbubError(
                 ErrorCode.LIMIT_EXCEEDED, f"{field}: more than limits.json_keys = {keys} keys", field=field
@@ -47,11 +48,18 @@ def check(raw: bytes, *, depth: int, keys: int, field: str = "data") -> Any:
     return value
 
 
-def _is_flat(value: dict[str, Any]) -> bool:
-    for inner in value.values():  # noqa: SIM110 - a generator would cost as much as the whole walk
-        if type(inner) in _NESTING:
-            return False
-    return True
+def _flat_keys(value: Any) -> int:
+    """How many keys an object of scalars has, or an array of such objects and scalars; -1 for what nests deeper."""
+    keys = 0
+    for each in (value,) if type(value) is dict else value:
+        if type(each) is dict:
+            for inner in each.values():
+                if type(inner) in _NESTING:
+                    return -1
+            keys += len(each)
+        elif type(each) is list:
+            return -1
+    return keys
 
 
 def _measure(value: Any, depth: int, field: str) -> int:

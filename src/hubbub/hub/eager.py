@@ -36,6 +36,17 @@ async def _wrap(coroutine: Coroutine[Any, Any, T], waiting: Any) -> T:
     return await _rest(coroutine, waiting)
 
 
+async def within_task(coroutine: Coroutine[Any, Any, T], waits: Callable[[], object]) -> T:
+    """Await `coroutine` in the task that we are in; `waits` is called if it does not end at once."""
+    try:
+        waiting = coroutine.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    waits()
+    return await _rest(coroutine, waiting)
+
+
 def start(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
     """None if `coroutine` ended at once; otherwise the task that finishes it. Its exceptions are the caller's."""
     try:

@@ -112,6 +112,8 @@ class NamespaceCodec:
         return ()
 
     def reply(self, reply: Reply | Acknowledged) -> Sequence[Payload]:
+        if type(reply) is Acknowledged:
+            return self._ack(reply.id, bytes(reply.arguments), reply.attachments)
         if isinstance(reply, ErrorReply):
             failure = _encode(_failure(reply))
             if reply.id < 0:
@@ -119,8 +121,6 @@ class NamespaceCodec:
             return self._ack(reply.id, b'[{"error":%b}]' % failure)
         if reply.id < 0:
             return ()
-        if isinstance(reply, Acknowledged):
-            return self._ack(reply.id, bytes(reply.arguments), reply.attachments)
         return self._ack(reply.id, b"[%b]" % _encode(reply))
 
     def push(self, push: SessionPush) -> Sequence[Payload]:

@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from msgspec import Raw
+
 from hubbub.auth.base import ConnectionInfo
 from hubbub.errors import AUTH_FAILED, FORCED, ErrorCode, HubbubError
 from hubbub.hub import eager
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 log = get_logger("hubbub.socketio")
 
 OVERDUE_CHECK = 1.0
+NOTHING = Raw(b"[]")
 INVALID_NAMESPACE = "Invalid namespace"
 
 
@@ -62,6 +65,7 @@ class Sockets:
         self._codecs: WeakValueDictionary[tuple[str, bool], NamespaceCodec] = WeakValueDictionary()
         self._deadlines: dict[asyncio.Task[Any], float] = {}
         self._overdue: set[asyncio.Task[Any]] = set()
+        self._watching = False
         self._acks = 0
         hub.commands[Event] = self._handle
         hub.ended.append(self._ended)
@@ -287,7 +291,9 @@ class Sockets:
         result = await self._guarded(connection, handler, event)
         if event.id < 0:
             return None
-        values = [] if result is None else list(result) if type(result) is tuple else [result]
+        if result is None:
+            return Acknowledged(event.id, NOTHING)
+        values = list(result) if type(result) is tuple else [result]
         try:
             data, attachments = extract(values)
         except (TypeError, ValueError, RecursionError) as error:
@@ -306,19 +312,15 @@ class Sockets:
     async def _guarded(self, connection: NamespaceConnection, handler: EventHandler, event: Event) -> Any:
         """Run the handler, for `limits.call_timeout` at the most. Without a timer for each: one look a second at
         those that are still running is enough."""
-        arguments = handler.arguments(event.arguments)
-        if not handler.awaits:
-            result = self._call(connection, handler, event.name, arguments)
-            if not inspect.isawaitable(result):
-                return result
-        else:
-            result = self._call(connection, handler, event.name, arguments)
+        result = self._call(connection, handler, event.name, handler.arguments(event.arguments))
+        if not handler.awaits and not inspect.isawaitable(result):
+            return result
         task = asyncio.current_task()
         assert task is not None
-        if not self._deadlines:
-            self.hub.clock.call_later(OVERDUE_CHECK, self._end_overdue)
-        self._deadlines[task] = self.hub.clock.monotonic() + self.hub.config.limits.call_timeout
         try:
+            if handler.awaits:
+                return await eager.within_task(result, self._watch)
+            self._watch()
             return await result
         except asyncio.CancelledError:
             if task not in self._overdue:
@@ -328,7 +330,16 @@ class Sockets:
             self.hub.metrics.rejected["call_timeout"] += 1
             raise HubbubError(ErrorCode.TIMEOUT, f"the handler of {event.name} took too long") from None
         finally:
-            del self._deadlines[task]
+            self._deadlines.pop(task, None)
+
+    def _watch(self) -> None:
+        """The handler in this task has not ended at once: it has `limits.call_timeout` from now."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._deadlines[task] = self.hub.clock.monotonic() + self.hub.config.limits.call_timeout
+        if not self._watching:
+            self._watching = True
+            self.hub.clock.call_later(OVERDUE_CHECK, self._end_overdue)
 
     def _end_overdue(self) -> None:
         now = self.hub.clock.monotonic()
@@ -336,7 +347,8 @@ class Sockets:
             if deadline <= now and task not in self._overdue:
                 self._overdue.add(task)
                 task.cancel()
-        if self._deadlines:
+        self._watching = bool(self._deadlines)
+        if self._watching:
             self.hub.clock.call_later(OVERDUE_CHECK, self._end_overdue)
 
     async def _run(
