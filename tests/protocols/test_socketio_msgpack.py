@@ -92,6 +92,11 @@ def test_what_clients_write(wire: str, expected: Packet) -> None:
             b'"1970-01-01T00:00:00.005Z",' + ONE,
             (bytes(7) + b"\5",),
         ),
+        (
+            ["dc00c7" + "00" * 199, "d40000", "c7010000"],
+            b"[%s],null," % b",".join([b"0"] * 199) + ONE,
+            (b"\0",),
+        ),
         # ... and that only looks like the header
         (["c404c7010009", "d40000"], ONE + b",null", (b"\xc7\1\0\x09",)),
         (["c403c70100", "81a161d40000"], ONE + b",{}", (b"\xc7\1\0",)),
@@ -101,6 +106,15 @@ def test_what_clients_write(wire: str, expected: Packet) -> None:
 def test_javascripts_extensions(arguments: list[str], data: bytes, attachments: tuple[bytes, ...]) -> None:
     got = read(MSGPACK, event(*arguments))
     assert plain(got) == plain(packet(EVENT, data=b'["x",' + data + b"]", attachments=attachments))
+
+
+@pytest.mark.parametrize(
+    "option", ["d6ff00000000", "d7ff0000000000000000", "c70cff" + "00" * 12, "d4050a", "c703050a0b0c"]
+)
+def test_fields_of_others_do_not_disturb(option: str) -> None:
+    head = bytes.fromhex("84a76f7074696f6e73" + option)
+    got = read(MSGPACK, head + event("c7010000", "d40000")[1:])
+    assert plain(got) == plain(packet(EVENT, data=b'["x",%s,null]' % ONE, attachments=(b"\0",)))
 
 
 @pytest.mark.parametrize(
@@ -145,6 +159,7 @@ NO_EVENTS: list[Any] = [None, {}, "x", 1, b"x", [], [None], [True], [["x"]], [b"
     "wire",
     [
         *[{"type": kind, "nsp": "/", "data": ["x"]} for kind in (-1, 5, 6, 9, 2.0, "2", True, None, [2])],
+        *[{"type": kind, "nsp": "/"} for kind in (True, False, 0.0)],
         {"nsp": "/", "data": ["x"]},
         *[{"type": 2, "nsp": name, "data": ["x"]} for name in NO_NAMESPACES],
         {"type": 2, "data": ["x"]},
@@ -246,7 +261,7 @@ def pieces(chance: random.Random) -> Iterator[tuple[bytes, Any]]:
             yield msgspec.msgpack.encode(value), value
         yield b"\xca\x3f\xc0\0\0", 1.5
         yield b"\xd4\0\0", None
-        yield b"\xd7\0" + bytes(8), "1970-01-01T00:00:00.000Z"
+        yield b"\xd7\0" + bytes(5) + b"\xc7\1\0", "1970-01-01T03:37:21.920Z"
         yield b"\xc7\1\0\0", b"\0"
         yield b"\xc7\x08\0" + bytes(8), bytes(8)
         yield msgspec.msgpack.encode(Ext(0, bytes(size + 9))), bytes(size + 9)
