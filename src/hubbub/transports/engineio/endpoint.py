@@ -1,0 +1,118 @@
+"""The engine: all sessions of this node, who may open one and who may go on with one."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from hubbub.errors import DRAIN, HubbubError
+from hubbub.protocols.base import Framing
+from hubbub.socketio.link import Accept
+from hubbub.transports.engineio.requests import (
+    BAD_METHOD,
+    BAD_REQUEST,
+    FORBIDDEN,
+    UNKNOWN_SID,
+    UNKNOWN_TRANSPORT,
+    UNSUPPORTED_VERSION,
+    Query,
+    Refused,
+    parse_query,
+)
+from hubbub.transports.engineio.session import PROTOCOL, Owner, Session, owner
+from hubbub.transports.engineio.websocket import EngineWebSocket
+from hubbub.transports.frames import FrameParser
+from hubbub.transports.node import Node
+from hubbub.transports.streams import check_room
+from hubbub.transports.upgrade import Open, Refusal, UpgradeRequest
+
+VERSION = "4"
+
+
+class EngineIo:
+    """What stands at `config.socketio.path`: for WebSockets it is the `upgrade.Endpoint`."""
+
+    subprotocols = None
+
+    def __init__(self, node: Node, accept: Accept) -> None:
+        config = node.config.socketio
+        self.node = node
+        self.accept = accept
+        self.sessions: dict[str, Session] = {}
+        self.message_bytes = node.config.limits.packet_bytes
+        self.transports = frozenset(config.transports)
+        self.upgrades = ("websocket",) if config.upgrades and "websocket" in self.transports else ()
+
+    def verify(self, query: Query, method: str, sender: Owner, *, upgrade: bool) -> Session | None:
+        """Whose request it is; None for one that opens a session. Raises Refused, with the first fault in the
+        reference's order."""
+        transport = query.get("transport")
+        if transport not in self.transports:
+            raise Refused(UNKNOWN_TRANSPORT)
+        sid = query.get("sid")
+        if sid:
+            session = self.sessions.get(sid)
+            if session is None or not session.belongs_to(sender):
+                raise Refused(UNKNOWN_SID)
+            if not upgrade and (session.transport != transport or transport != "polling"):
+                raise Refused(BAD_REQUEST)
+            if query.get("EIO") != VERSION:
+                raise Refused(BAD_REQUEST)
+            return session
+        if method != "GET":
+            raise Refused(BAD_METHOD)
+        if upgrade is not (transport == "websocket"):
+            raise Refused(BAD_REQUEST)
+        if query.get("EIO") != VERSION:
+            raise Refused(UNSUPPORTED_VERSION)
+        return None
+
+    def check_room(self) -> None:
+        """Raises Refused if no further session can be taken in."""
+        limits, metrics = self.node.config.limits, self.node.metrics
+        try:
+            check_room(self.node)
+        except HubbubError as error:
+            raise Refused(
+                FORBIDDEN, error.message, status=error.info.status, retry_after=int(error.retry_after or 1)
+            ) from None
+        if len(self.sessions) >= limits.connections:
+            metrics.rejected["connections"] += 1
+            raise Refused(FORBIDDEN, "too many connections", status=503, retry_after=5)
+
+    # --- WebSockets ---------------------------------------------------------------------------------------
+
+    def judge(self, request: UpgradeRequest, subprotocol: str | None) -> Open:
+        sender = owner(request.header(b"origin"), request.header(b"authorization"))
+        try:
+            session = self.verify(parse_query(request.query), request.method, sender, upgrade=True)
+        except Refused as refused:
+            raise Refusal(400, refused.message.encode(), ((b"Content-type", b"text/html"),)) from None
+
+        def connect(transport: asyncio.Transport, framing: Framing, parser: FrameParser) -> EngineWebSocket:
+            return EngineWebSocket(self.node, transport, framing, parser, address=request.address)
+
+        def opening(transport: asyncio.Transport, framing: Framing, parser: FrameParser) -> EngineWebSocket:
+            info = replace(request.info(PROTOCOL), query=request.query.decode("latin-1"))
+            socket = connect(transport, framing, parser)
+            socket.carry(Session(self, info, sender))
+            return socket
+
+        if session is None:
+            return opening
+        known = session
+
+        def upgrading(transport: asyncio.Transport, framing: Framing, parser: FrameParser) -> EngineWebSocket:
+            socket = connect(transport, framing, parser)
+            socket.try_for(known)
+            return socket
+
+        return upgrading
+
+    # --- the end ------------------------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        """End all sessions; clients come back by themselves."""
+        for session in list(self.sessions.values()):
+            session.close(DRAIN)
+            session.carrier.drop()
