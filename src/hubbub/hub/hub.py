@@ -64,6 +64,8 @@ class Hub:
         self.live = Live(self)
         self.detached: dict[str, Session] = {}
         self.draining = False
+        self.listeners: dict[str, Callable[[Envelope], object]] = {}
+        """Channels that this process itself listens to from the start, and what hears them."""
         self.ended: list[Callable[[Session], object]] = []
         """Told at once of each session that has ended for good."""
         self.commands: dict[type, Execute] = dict(commands.TABLE)
@@ -93,6 +95,8 @@ class Hub:
     async def start(self) -> None:
         self._stopped = self.draining = False
         await self.broker.start(self.live.on_push)
+        for channel in self.listeners:
+            await self.broker.subscribe(channel)
         self._tick()
 
     async def stop(self) -> None:

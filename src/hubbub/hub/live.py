@@ -30,6 +30,8 @@ class Live:
         push = envelope.push
         channel = self._hub.channels.get(push.channel)
         if channel is None:
+            if (listener := self._hub.listeners.get(push.channel)) is not None:
+                listener(envelope)
             return
         if type(push) is Publication:
             if push.offset is not None:

@@ -13,6 +13,7 @@ from hubbub.protocols.socketio import Parser
 from hubbub.socketio.connection import NamespaceConnection
 from hubbub.socketio.emitting import Emitter
 from hubbub.socketio.handlers import NamespaceName
+from hubbub.socketio.nodes import Nodes
 from hubbub.socketio.socket import Socket
 from hubbub.socketio.sockets import Sockets
 
@@ -37,6 +38,7 @@ class SocketIo:
         self._hub = hub
         self.sockets = Sockets(hub, parser, self)
         self._emitter = Emitter(self.sockets)
+        self._nodes = Nodes(hub)
 
     # --- handlers -----------------------------------------------------------------------------------------
 
@@ -89,6 +91,15 @@ class SocketIo:
             if name.startswith("on_"):
                 self.on(name.removeprefix("on_"), method, handlers.namespace, concurrent=handlers.concurrent)
 
+    def on_server_event(self, event: str) -> Callable[[F], F]:
+        """Register a handler of what another node tells by `server_emit`: `async def handler(*arguments)`."""
+
+        def register(function: F) -> F:
+            self._nodes.add(event, function)
+            return function
+
+        return register
+
     # --- events -------------------------------------------------------------------------------------------
 
     async def emit(
@@ -138,6 +149,10 @@ class SocketIo:
                 if each.id not in skipped and not (inside and inside & _channels(each))
             ]
             self._emitter.to_sockets(chosen, event, packed, volatile=volatile)
+
+    async def server_emit(self, event: str, *arguments: Any) -> None:
+        """Tell all other nodes; clients hear nothing of it."""
+        await self._nodes.emit(event, arguments)
 
     async def send(self, data: Any, to: To = None, **options: Any) -> None:
         """Emit a `message`."""
