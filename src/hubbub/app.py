@@ -45,6 +45,7 @@ from hubbub.telemetry.logging import get_logger
 from hubbub.telemetry.metrics import Metrics
 from hubbub.transports.asgi import AsgiWebSockets
 from hubbub.transports.drain import drain
+from hubbub.transports.engineio.endpoint import EngineIo
 from hubbub.transports.http import AsgiApp
 from hubbub.transports.kernel import use_all_descriptors
 from hubbub.transports.node import Node
@@ -141,6 +142,9 @@ class Hubbub:
         """The Socket.IO server: its handlers, events and rooms."""
         protocols = {name: make(self.config) for name, make in PROTOCOLS.items()}
         self.node = Node(self.config, self.clock, self.hub, protocols)
+        self._engine = EngineIo(self.node, self.socketio.sockets.accept)
+        if self.config.socketio.enabled:
+            self.node.upgrades[self.config.socketio.path.encode()] = self._engine
         self.api_keys = ApiKeys(self.config.auth.api_keys)
         self._api = Deferred(self._rest)
         self._asgi: Root | None = None
