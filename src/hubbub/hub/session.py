@@ -180,12 +180,24 @@ class Session:
                 self.hub.metrics.rejected["pending_commands"] += 1
                 self.connection.pause()
             return
-        handling = self._handle(item, asker)
-        # What an application handles must find itself in a task (decision 4).
-        task = eager.in_new_task(handling) if type(item) is Event else eager.start(handling)
+        if type(item) is Event:
+            # What an application handles must find itself in a task (decision 4).
+            task: asyncio.Task[None] | None = eager.in_new_task(self._handle_events(item, asker))
+        else:
+            task = eager.start(self._handle(item, asker))
         if task is not None:
             self._running = task
             task.add_done_callback(self._handled)
+
+    async def _handle_events(self, event: Event, asker: Connection | None) -> None:
+        """Handle an event and those that wait behind it: what came in one read is answered in one write."""
+        await self._handle(event, asker)
+        while self._queue and not self.closed:
+            item, asker = self._queue[0]
+            if type(item) is not Event:
+                return
+            self._queue.popleft()
+            await self._handle(item, asker)
 
     async def handle_apart(self, event: Event) -> None:
         """Handle an event beside the order of the others. Never raises."""
