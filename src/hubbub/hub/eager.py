@@ -15,7 +15,8 @@ T = TypeVar("T")
 
 
 @types.coroutine
-def _rest(coroutine: Coroutine[Any, Any, T], waiting: Any) -> Generator[Any, Any, T]:
+def rest(coroutine: Coroutine[Any, Any, T], waiting: Any) -> Generator[Any, Any, T]:
+    """What is left of a coroutine whose first `send` has yielded `waiting`, to be awaited."""
     try:
         while True:
             try:
@@ -33,18 +34,7 @@ def _rest(coroutine: Coroutine[Any, Any, T], waiting: Any) -> Generator[Any, Any
 
 
 async def _wrap(coroutine: Coroutine[Any, Any, T], waiting: Any) -> T:
-    return await _rest(coroutine, waiting)
-
-
-async def within_task(coroutine: Coroutine[Any, Any, T], waits: Callable[[], object]) -> T:
-    """Await `coroutine` in the task that we are in; `waits` is called if it does not end at once."""
-    try:
-        waiting = coroutine.send(None)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    waits()
-    return await _rest(coroutine, waiting)
+    return await rest(coroutine, waiting)
 
 
 def start(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:

@@ -182,31 +182,38 @@ class Session:
             return
         if type(item) is Event:
             # What an application handles must find itself in a task (decision 4).
-            task: asyncio.Task[None] | None = eager.in_new_task(self._handle_events(item, asker))
-        else:
-            task = eager.start(self._handle(item, asker))
+            self._running = eager.in_new_task(self._handle_events(item, asker))
+            return
+        task = eager.start(self._handle(item, asker))
         if task is not None:
             self._running = task
             task.add_done_callback(self._handled)
 
     async def _handle_events(self, event: Event, asker: Connection | None) -> None:
         """Handle an event and those that wait behind it: what came in one read is answered in one write."""
-        await self._handle(event, asker)
-        while self._queue and not self.closed:
-            item, asker = self._queue[0]
-            if type(item) is not Event:
-                return
-            self._queue.popleft()
-            await self._handle(item, asker)
+        try:
+            await self._handle(event, asker)
+            while self._queue and not self.closed:
+                item, asker = self._queue[0]
+                if type(item) is not Event:
+                    break
+                self._queue.popleft()
+                await self._handle(item, asker)
+        finally:
+            self._go_on()
 
     async def handle_apart(self, event: Event) -> None:
         """Handle an event beside the order of the others. Never raises."""
         await self._handle(event, self.connection)
 
     def _handled(self, task: asyncio.Task[None]) -> None:
-        self._running = None
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("command failed", session=self.id, exc_info=error)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """A command has been handled: take the next."""
+        self._running = None
         connection = self.connection
         # A resume has moved the connection to the older session: what is left belongs there.
         heir = connection.session if connection is not None and connection.session is not None else self

@@ -145,6 +145,10 @@ class JsonDecoder:
             return self._attach(data, binary)
         if data.startswith(b"2["):  # an event in the main namespace that wants no ack, as most are
             return self._read(_EVENT, "/", None, data[1:], 0)
+        if data.startswith(_EVENTS_WITH_ID):
+            raw = data[1:].lstrip(b"0123456789")
+            if raw.startswith(b"["):
+                return self._read(_EVENT, "/", _id(data[1 : -len(raw)]), raw, 0)
         kind = _KINDS.get(data[:1])
         if kind is None:
             raise ProtocolError("an unknown Socket.IO packet type")
@@ -226,6 +230,7 @@ class JsonDecoder:
 
 
 _EVENT = PacketType.EVENT  # looked up once
+_EVENTS_WITH_ID = tuple(b"2%d" % digit for digit in range(10))
 _KINDS = {b"%d" % kind: kind for kind in PacketType}
 _WITHOUT_DATA = (PacketType.CONNECT, PacketType.DISCONNECT)
 _BEGINNINGS: tuple[tuple[bytes, ...], ...] = ((b"{",), (), (b"[",), (b"[",), (b"{", b'"'))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -310,17 +310,25 @@ class Sockets:
         raise HubbubError(ErrorCode.METHOD_NOT_FOUND, f"no handler of the event {event.name[:64]!r}")
 
     async def _guarded(self, connection: NamespaceConnection, handler: EventHandler, event: Event) -> Any:
-        """Run the handler, for `limits.call_timeout` at the most. Without a timer for each: one look a second at
-        those that are still running is enough."""
+        """Run the handler, for `limits.call_timeout` at the most if it does not end at once."""
         result = self._call(connection, handler, event.name, handler.arguments(event.arguments))
-        if not handler.awaits and not inspect.isawaitable(result):
-            return result
+        if handler.awaits:
+            try:
+                waiting = result.send(None)
+            except StopIteration as stop:
+                return stop.value
+            return await self._in_time(eager.rest(result, waiting), event.name)
+        return await self._in_time(result, event.name) if inspect.isawaitable(result) else result
+
+    async def _in_time(self, result: Awaitable[Any], event: str) -> Any:
+        """Without a timer for each handler: a look once a second at those that still run is enough."""
         task = asyncio.current_task()
         assert task is not None
+        self._deadlines[task] = self.hub.clock.monotonic() + self.hub.config.limits.call_timeout
+        if not self._watching:
+            self._watching = True
+            self.hub.clock.call_later(OVERDUE_CHECK, self._end_overdue)
         try:
-            if handler.awaits:
-                return await eager.within_task(result, self._watch)
-            self._watch()
             return await result
         except asyncio.CancelledError:
             if task not in self._overdue:
@@ -328,18 +336,9 @@ class Sockets:
             self._overdue.discard(task)
             task.uncancel()
             self.hub.metrics.rejected["call_timeout"] += 1
-            raise HubbubError(ErrorCode.TIMEOUT, f"the handler of {event.name} took too long") from None
+            raise HubbubError(ErrorCode.TIMEOUT, f"the handler of {event} took too long") from None
         finally:
-            self._deadlines.pop(task, None)
-
-    def _watch(self) -> None:
-        """The handler in this task has not ended at once: it has `limits.call_timeout` from now."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._deadlines[task] = self.hub.clock.monotonic() + self.hub.config.limits.call_timeout
-        if not self._watching:
-            self._watching = True
-            self.hub.clock.call_later(OVERDUE_CHECK, self._end_overdue)
+            del self._deadlines[task]
 
     def _end_overdue(self) -> None:
         now = self.hub.clock.monotonic()
