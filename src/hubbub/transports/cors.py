@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.transports.guards import Origins
-from hubbub.transports.http import AsgiApp, Exchange, Message, Receive, Scope, Send, header_values
+from hubbub.transports.http import AsgiApp, Exchange, Message, Receive, Scope, Send, header_values, route_path
 
 ALLOW_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 ALLOW_HEADERS = (
@@ -27,12 +28,19 @@ class Cors:
     are not from a page and need their token all the same.
     """
 
-    def __init__(self, app: AsgiApp, origins: Origins, requests: Counter[str]) -> None:
+    def __init__(
+        self, app: AsgiApp, origins: Origins, requests: Counter[str], apart: Collection[str] = ()
+    ) -> None:
+        """What is below the paths in `apart` keeps the same rules by itself."""
         self._app = app
+        self._apart = apart
         self._requests = requests
         self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._apart and route_path(scope).startswith(tuple(self._apart)):
+            await self._app(scope, receive, send)
+            return
         origins = header_values(scope, b"origin")
         if not origins:
             await self._app(scope, receive, _adding(send, [] if self._origins.any else [VARY]))
@@ -44,7 +52,7 @@ class Cors:
             else:
                 await exchange.refuse(HubbubError(ErrorCode.ORIGIN_REFUSED), [VARY])
             return
-        headers = self._headers(origins[0])
+        headers = allowed(self._origins, origins[0].encode("latin-1"))
         if exchange.method == "OPTIONS" and header_values(scope, b"access-control-request-method"):
             headers += [
                 (b"access-control-allow-methods", ALLOW_METHODS),
@@ -62,14 +70,16 @@ class Cors:
         host = hosts[0] if len(hosts) == 1 else None
         return self._origins.permits(origin, scope.get("scheme", "http"), host)
 
-    def _headers(self, origin: str) -> list[tuple[bytes, bytes]]:
-        if self._origins.any:
-            return [(b"access-control-allow-origin", b"*")]
-        return [
-            (b"access-control-allow-origin", origin.encode("latin-1")),
-            (b"access-control-allow-credentials", b"true"),
-            VARY,
-        ]
+
+def allowed(origins: Origins, origin: bytes) -> list[tuple[bytes, bytes]]:
+    """What the browser of a page of `origin`, which is permitted, wants to read in every answer."""
+    if origins.any:
+        return [(b"access-control-allow-origin", b"*")]
+    return [
+        (b"access-control-allow-origin", origin),
+        (b"access-control-allow-credentials", b"true"),
+        VARY,
+    ]
 
 
 def _adding(send: Send, headers: list[tuple[bytes, bytes]]) -> Send:

@@ -17,6 +17,7 @@ from hubbub.telemetry.metrics import Metrics
 from hubbub.transports.guards import Admission, Origins, Proxies
 
 if TYPE_CHECKING:
+    from hubbub.transports.direct import DirectEndpoint
     from hubbub.transports.upgrade import Endpoint
 
 log = get_logger("hubbub.node")
@@ -97,6 +98,8 @@ class Node:
         self.upgrades: dict[
             bytes, Endpoint
         ] = {}  # where WebSockets are opened; a slash at the end: all below too
+        self.direct: dict[str, DirectEndpoint] = {}
+        """Who answers below a path, which ends in a slash, without ASGI where the server is ours."""
         self.newcomers = Newcomers()
         self._dirty: list[Flushable] = []
         self.metrics.gauges["queue_bytes"] = lambda: self.queued_bytes

@@ -61,7 +61,7 @@ class Root:
         self._websocket = websocket
         self._api = api
         self._closing = (*(endpoint.stop for endpoint in endpoints), *closing)
-        self._http = Cors(self._route, node.origins, node.metrics.http_requests)
+        self._http = Cors(self._route, node.origins, node.metrics.http_requests, node.direct)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:

@@ -11,15 +11,16 @@ from typing import Any
 
 import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from hubbub.errors import DRAIN
 from hubbub.telemetry.logging import get_logger
 from hubbub.transports import upgrade
+from hubbub.transports.direct import DirectRequest
 from hubbub.transports.handshake import HandshakeError, Headers
 from hubbub.transports.http import TRANSPORT
-from hubbub.transports.kernel import tune
+from hubbub.transports.kernel import reset, sent, tune
 from hubbub.transports.node import Node
 from hubbub.transports.upgrade import Refusal, UpgradeRequest, target
 from hubbub.transports.websocket import PATH, NativeWebSockets
@@ -62,6 +63,12 @@ class HttpConnection(HttpToolsProtocol):
         self._began = 0.0  # when the head began to come
         self._deadline: float | None = None
         self._due = math.inf  # when the wheel calls next
+        self._arriving: DirectRequest | None = None  # whose body is being read
+        self._answered: DirectRequest | None = None  # whose turn it is, or was last
+        self.unread: DirectRequest | None = None
+        """An answer that the client has not begun to take."""
+        self._progress = 0.0  # when it last took some, and how much is left and taken
+        self._left = self._acknowledged = 0
 
     # --- life ---------------------------------------------------------------------------------------------
 
@@ -83,7 +90,12 @@ class HttpConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
-        self._deadline = None
+        self._deadline = self.unread = None
+        if (
+            self._answered is not None and not self._answered.disconnected
+        ):  # uvicorn tells the last in line only
+            self._answered.disconnected = True
+            self._answered.set()
         if self._admitted is not None:
             self.node.admission.leave(self._admitted)
             self._admitted = None
@@ -97,15 +109,20 @@ class HttpConnection(HttpToolsProtocol):
 
     def _expect_by(self, deadline: float) -> None:
         self._deadline = deadline
-        if deadline < self._due:
-            self._due = deadline
-            self.node.wheel.add(self, deadline)
+        self._call_by(deadline)
+
+    def _call_by(self, at: float) -> None:
+        if at < self._due:
+            self._due = at
+            self.node.wheel.add(self, at)
 
     def beat(self, now: float) -> float | None:
         """The wheel's question: is a request's head overdue, or a refused client still here?"""
         if now < self._due:
             return None  # another entry in the wheel stands for this connection
         self._due = math.inf
+        if self.unread is not None:
+            return self._watch_unread(now)
         if self._deadline is None:
             return None
         if now >= self._deadline and self._answering:
@@ -212,20 +229,84 @@ class HttpConnection(HttpToolsProtocol):
             self.refuse(405, "this server is not a proxy", ((b"Allow", b"GET, POST"),))
         elif self.parser.should_upgrade():
             self._upgrading = True  # `_parse` goes on
-        else:
+        elif not self._begin_direct():
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._idle_bytes = 0
-        if not self._refused:
+        if self._refused:
+            return
+        if self._arriving is not None:
+            self._arriving.feed(body)
+        else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self._refused or self._upgrading:
             return
-        super().on_message_complete()
+        if self._arriving is not None:
+            self._arriving.finish()
+        else:
+            super().on_message_complete()
         self._in_head = True
         self._idle_bytes = 0
+
+    # --- what is answered without ASGI --------------------------------------------------------------------
+
+    def _begin_direct(self) -> bool:
+        """Begin a request to an endpoint of `Node.direct`, if it is one: at once, or when its turn comes."""
+        found = (each for path, each in self.node.direct.items() if self.url.startswith(path.encode()))
+        endpoint = next(found, None)
+        if endpoint is None:
+            self._arriving = None
+            return False
+        waits = self._answering
+        request = self._arriving = DirectRequest(endpoint, self)
+        self.cycle = request  # type: ignore[assignment]
+        if waits:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((request, self.app))  # type: ignore[arg-type]
+        elif not self.transport.is_closing():
+            self._answered = request
+            request.start()
+        return True
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle | DirectRequest, app: Any) -> None:
+        if isinstance(cycle, DirectRequest):
+            self._answered = cycle
+            cycle.start()
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._progress = self.node.clock.monotonic()
+        self._left = self.transport.get_write_buffer_size()
+        self._call_by(self._progress + self._look)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        request, self.unread = self.unread, None
+        if request is not None:
+            request.sent()
+
+    @property
+    def _look(self) -> float:
+        """Seconds between looks at a slow reader's progress."""
+        return min(1.0, self.node.config.limits.write_timeout / 5)
+
+    def _watch_unread(self, now: float) -> float | None:
+        """Cut off a client that takes nothing of its answer for `write_timeout`."""
+        left, acknowledged = self.transport.get_write_buffer_size(), sent(self.transport)[0]
+        if left < self._left or acknowledged > self._acknowledged:
+            self._progress = now
+        self._left, self._acknowledged = left, acknowledged
+        if now - self._progress < self.node.config.limits.write_timeout:
+            self._due = now + self._look
+            return self._due
+        self.node.metrics.rejected["write_timeout"] += 1
+        reset(self.transport)
+        return None
 
     # --- refusals -----------------------------------------------------------------------------------------
 

@@ -76,9 +76,70 @@ class EchoServer:
         await client.read_frame()
         return client
 
+    async def polling(self, headers: dict[str, str] | None = None) -> Poller:
+        """A client with an open session by polling, its opening packet read. `headers` go with every request."""
+        client = Poller(self, await self.raw(), await self.raw(), headers or {})
+        fields = opened((await client.get()).body)
+        client.sid = fields["sid"]
+        return client
+
     @property
     def metrics(self) -> Any:
         return self.server.app.metrics
+
+
+def http(method: str, target: str, headers: dict[str, str] | None = None, body: bytes | None = None) -> bytes:
+    """A request as it is sent."""
+    lines = [f"{method} {target} HTTP/1.1", "Host: localhost"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b"")
+
+
+@dataclass
+class Poller:
+    """A client of long-polling with one TCP connection for its GETs and one for its POSTs."""
+
+    echo: EchoServer
+    reading: RawClient
+    writing: RawClient
+    headers: dict[str, str]
+    sid: str = ""
+
+    @property
+    def target(self) -> str:
+        return PATH + "polling" + (f"&sid={self.sid}" if self.sid else "")
+
+    @property
+    def client(self) -> Echo:
+        """The Socket.IO side of this session."""
+        return next(each for each in self.echo.clients if each.link.id == self.sid)
+
+    async def ask(self, headers: dict[str, str] | None = None) -> None:
+        """Send a GET and do not wait."""
+        await self.reading.send(http("GET", self.target, self.headers | (headers or {})))
+
+    async def get(self, headers: dict[str, str] | None = None) -> Response:
+        await self.ask(headers)
+        return await self.reading.read_response()
+
+    async def packets(self) -> list[bytes]:
+        """The packets of the next answer."""
+        response = await self.get()
+        assert response.status == 200, response
+        return response.body.split(b"\x1e")
+
+    async def post(self, body: bytes, headers: dict[str, str] | None = None) -> Response:
+        await self.writing.send(http("POST", self.target, self.headers | (headers or {}), body))
+        return await self.writing.read_response()
+
+    async def __aenter__(self) -> Poller:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.reading.close()
+        self.writing.close()
 
 
 @contextlib.asynccontextmanager
@@ -93,6 +154,7 @@ async def echo_server(**sections: Any) -> AsyncIterator[EchoServer]:
 
     engine = EngineIo(app.node, accept)
     app.node.upgrades[app.config.socketio.path.encode()] = engine
+    app.node.direct[app.config.socketio.path] = engine
     async with running_server(app=app) as server:
         try:
             yield EchoServer(server, engine, clients)

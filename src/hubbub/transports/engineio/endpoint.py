@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from hubbub.errors import DRAIN, HubbubError
+from hubbub.errors import DRAIN, ErrorCode, HubbubError
+from hubbub.protocols import engineio
 from hubbub.protocols.base import Framing
 from hubbub.socketio.link import Accept
+from hubbub.transports.direct import Request
+from hubbub.transports.engineio.pages import FOREIGN, Pages, preflight
+from hubbub.transports.engineio.polling import Polling
 from hubbub.transports.engineio.requests import (
     BAD_METHOD,
     BAD_REQUEST,
@@ -18,6 +22,7 @@ from hubbub.transports.engineio.requests import (
     Query,
     Refused,
     parse_query,
+    refusal,
 )
 from hubbub.transports.engineio.session import PROTOCOL, Owner, Session, owner
 from hubbub.transports.engineio.websocket import EngineWebSocket
@@ -30,7 +35,8 @@ VERSION = "4"
 
 
 class EngineIo:
-    """What stands at `config.socketio.path`: for WebSockets it is the `upgrade.Endpoint`."""
+    """What stands at `config.socketio.path`, for WebSockets (`Node.upgrades`) and for other requests
+    (`Node.direct`)."""
 
     subprotocols = None
 
@@ -39,8 +45,9 @@ class EngineIo:
         self.node = node
         self.accept = accept
         self.sessions: dict[str, Session] = {}
-        self.message_bytes = node.config.limits.packet_bytes
+        self.message_bytes = self.body_bytes = node.config.limits.packet_bytes
         self.transports = frozenset(config.transports)
+        self._pages = Pages(node.origins)
         self.upgrades = ("websocket",) if config.upgrades and "websocket" in self.transports else ()
 
     def verify(self, query: Query, method: str, sender: Owner, *, upgrade: bool) -> Session | None:
@@ -67,23 +74,55 @@ class EngineIo:
             raise Refused(UNSUPPORTED_VERSION)
         return None
 
-    def check_room(self) -> None:
+    def _check_room(self) -> None:
         """Raises Refused if no further session can be taken in."""
         limits, metrics = self.node.config.limits, self.node.metrics
         try:
             check_room(self.node)
         except HubbubError as error:
-            raise Refused(
-                FORBIDDEN, error.message, status=error.info.status, retry_after=int(error.retry_after or 1)
-            ) from None
+            raise _full(error) from None
         if len(self.sessions) >= limits.connections:
             metrics.rejected["connections"] += 1
             raise Refused(FORBIDDEN, "too many connections", status=503, retry_after=5)
 
+    # --- long-polling -------------------------------------------------------------------------------------
+
+    def begin(self, request: Request) -> None:
+        extra = self._pages.headers(request)
+        request.extra = FOREIGN if extra is None else extra
+        if extra is not None and (answer := preflight(request)) is not None:
+            request.respond(answer)
+            return
+        try:
+            if extra is None:
+                self.node.metrics.errors[int(ErrorCode.ORIGIN_REFUSED)] += 1
+                raise Refused(FORBIDDEN, status=403)
+            sender = owner(request.header(b"origin"), request.header(b"authorization"))
+            session = self.verify(parse_query(request.query), request.method, sender, upgrade=False)
+            polling = self._open(request, sender) if session is None else session.carrier
+        except Refused as refused:
+            request.respond(refusal(refused), refused.body)
+            return
+        assert isinstance(polling, Polling)
+        polling.take(request)
+
+    def _open(self, request: Request, sender: Owner) -> Polling:
+        """A session whose opening packet waits for the poll. Raises Refused."""
+        self._check_room()
+        info = request.info("polling", PROTOCOL)
+        try:
+            address = request.admit()
+        except HubbubError as error:
+            raise _full(error) from None
+        session = Session(self, info, sender, address)
+        polling = Polling(self.node, session)
+        session.open(polling, engineio.poll)
+        return polling
+
     # --- WebSockets ---------------------------------------------------------------------------------------
 
     def judge(self, request: UpgradeRequest, subprotocol: str | None) -> Open:
-        sender = owner(request.header(b"origin"), request.header(b"authorization"))
+        sender = owner(_bytes(request.header(b"origin")), _bytes(request.header(b"authorization")))
         try:
             session = self.verify(parse_query(request.query), request.method, sender, upgrade=True)
         except Refused as refused:
@@ -116,3 +155,13 @@ class EngineIo:
         for session in list(self.sessions.values()):
             session.close(DRAIN)
             session.carrier.drop()
+
+
+def _full(error: HubbubError) -> Refused:
+    return Refused(
+        FORBIDDEN, error.message, status=error.info.status, retry_after=int(error.retry_after or 1)
+    )
+
+
+def _bytes(value: str | None) -> bytes | None:
+    return value.encode("latin-1") if value is not None else None

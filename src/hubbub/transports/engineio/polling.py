@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hubbub.errors import SLOW, Disconnect, ErrorCode, ProtocolError
 from hubbub.protocols import engineio
 from hubbub.protocols.engineio import SEPARATOR, PacketType
+from hubbub.transports.direct import Request
 from hubbub.transports.engineio import compression
 from hubbub.transports.engineio.requests import (
     BROKEN,
@@ -17,7 +18,6 @@ from hubbub.transports.engineio.requests import (
     POLL_ENCODED,
     TAKEN,
     TOO_LARGE,
-    PollRequest,
 )
 from hubbub.transports.node import Node
 
@@ -56,8 +56,8 @@ class Polling:
         self._outbox: deque[bytes] = deque()
         self._queued = 0  # bytes of it
         self._dirty = False
-        self._get: PollRequest | None = None
-        self._post: PollRequest | None = None
+        self._get: Request | None = None
+        self._post: Request | None = None
         self._body: bytes | None = None  # of a POST that came while nothing is taken
         self._closing: float | None = None  # until when the last poll is waited for
         self._due = NEVER
@@ -113,7 +113,7 @@ class Polling:
     def _answer(self, body: bytes) -> None:
         request, self._get = self._get, None
         assert request is not None
-        request.taker = None
+        request.reader = None
         config = self._node.config.socketio
         answer = POLL
         if config.http_compression and len(body) >= config.http_compression_minimum:
@@ -129,7 +129,7 @@ class Polling:
 
     # --- requests -----------------------------------------------------------------------------------------
 
-    def take(self, request: PollRequest) -> None:
+    def take(self, request: Request) -> None:
         """A request with the session's id, its body yet to come."""
         if request.method == "GET":
             self._poll(request)
@@ -138,29 +138,29 @@ class Polling:
         else:
             request.respond(NO_SUCH_METHOD)
 
-    def _poll(self, request: PollRequest) -> None:
+    def _poll(self, request: Request) -> None:
         session = self._session
         if self._get is not None and session is not None:
             session.fail("transport error")
             request.respond(BROKEN)
             return
         self._get = request
-        request.taker = self
+        request.reader = self
         if self._outbox:
             self._answer(self._take())
         elif self._closing is not None:
             self._finish(engineio.NOOP + SEPARATOR + engineio.CLOSE)
 
-    def _begin(self, request: PollRequest) -> None:
+    def _begin(self, request: Request) -> None:
         if self._post is not None or request.header(b"content-type") == b"application/octet-stream":
             if self._session is not None:
                 self._session.fail("transport error")
             request.respond(BROKEN)
             return
         self._post = request
-        request.taker = self
+        request.reader = self
 
-    def taken(self, request: PollRequest, body: bytes) -> None:
+    def read(self, request: Request, body: bytes) -> None:
         if request is not self._post:
             return  # a GET's body: nobody wants it
         self.heard = self._node.clock.monotonic()
@@ -170,7 +170,7 @@ class Polling:
             if not self.taking and self._session is not None:
                 self._post, self._body = request, b""
                 return
-            request.taker = None
+            request.reader = None
             request.respond(TAKEN, b"ok")
         else:
             self._body = body
@@ -198,13 +198,13 @@ class Polling:
         if fault is not None and self._session is not None:
             self._session.fail("parse error")
 
-    def oversized(self, request: PollRequest) -> None:
+    def oversized(self, request: Request) -> None:
         self._node.metrics.rejected["packet_bytes"] += 1
         self._post = None
-        request.taker = None
+        request.reader = None
         request.respond(TOO_LARGE)
 
-    def lost(self, request: PollRequest) -> None:
+    def lost(self, request: Request) -> None:
         if request is self._get:
             self._get = None
         else:
@@ -227,9 +227,9 @@ class Polling:
         if request is None or body is None:
             return
         if body:
-            self.taken(request, body)
+            self.read(request, body)
         else:
-            self._post = request.taker = None
+            self._post = request.reader = None
             request.respond(TAKEN, b"ok")
 
     # --- deadlines ----------------------------------------------------------------------------------------
@@ -311,7 +311,7 @@ class Polling:
         self._post = self._body = None
         if request is None:
             return
-        request.taker = None
+        request.reader = None
         if body is None:
             request.abort()
         else:

@@ -313,11 +313,10 @@ def why(reason: Disconnect | None) -> str:
     return "transport close" if reason is None else WHYS.get(reason, "forced close")
 
 
-def owner(origin: str | None, authorization: str | None) -> Owner:
+def owner(origin: bytes | None, authorization: bytes | None) -> Owner:
     """Who sends a request with these headers."""
     return Owner(
-        origin.encode() if origin is not None else None,
-        blake2b(authorization.encode(), digest_size=16).digest() if authorization is not None else b"",
+        origin, blake2b(authorization, digest_size=16).digest() if authorization is not None else b""
     )
 
 
