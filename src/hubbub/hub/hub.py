@@ -62,6 +62,7 @@ class Hub:
         self.users: dict[str, tuple[Session, ...]] = {}
         self.channels: dict[str, Channel] = {}
         self.live = Live(self)
+        self.pump = eager.Pump()
         self.detached: dict[str, Session] = {}
         self.draining = False
         self.listeners: dict[str, Callable[[Envelope], object]] = {}

@@ -106,7 +106,7 @@ class Session:
         self._errors_since = 0.0
         self._errors_seen = 0
         self._queue: deque[tuple[Command | Event | Invalid, Connection | None]] | None = None
-        self._running: asyncio.Task[None] | None = None
+        self._running: object = None  # something, while a command is being handled
         self._state: dict[str, Any] | None = None
 
     # --- what handlers see --------------------------------------------------------------------------------
@@ -182,7 +182,8 @@ class Session:
             return
         if type(item) is Event:
             # What an application handles must find itself in a task (decision 4).
-            self._running = eager.in_new_task(self._handle_events(item, asker))
+            self._running = self
+            self.hub.pump.run(self._handle_events(item, asker))
             return
         task = eager.start(self._handle(item, asker))
         if task is not None:
