@@ -64,6 +64,7 @@ async def test_one_that_waits_keeps_its_task_and_holds_nobody_up() -> None:
 async def test_a_timeout_within_one_ends_that_one_alone() -> None:
     pump = Pump()
     done: list[str] = []
+    over = asyncio.Event()
 
     async def limited() -> None:
         try:
@@ -75,12 +76,11 @@ async def test_a_timeout_within_one_ends_that_one_alone() -> None:
     async def patient() -> None:
         await asyncio.sleep(0.05)
         done.append("patient")
+        over.set()
 
     pump.run(limited())
     pump.run(patient())
-    async with asyncio.timeout(10):
-        while len(done) < 2:
-            await asyncio.sleep(0.01)
+    await over.wait()
     assert done == ["timeout", "patient"]
 
 
