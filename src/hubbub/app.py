@@ -145,6 +145,7 @@ class Hubbub:
         self._engine = EngineIo(self.node, self.socketio.sockets.accept)
         if self.config.socketio.enabled:
             self.node.upgrades[self.config.socketio.path.encode()] = self._engine
+            self.node.direct[self.config.socketio.path] = self._engine
         self.api_keys = ApiKeys(self.config.auth.api_keys)
         self._api = Deferred(self._rest)
         self._asgi: Root | None = None
@@ -234,7 +235,7 @@ class Hubbub:
                 endpoints=(Sessions(self.node), EventSources(self.node, self.tickets)),
                 websocket=websockets,
                 api=self._http(),
-                closing=(websockets.stop,),
+                closing=(websockets.stop, self._engine.stop),
             )
         return self._asgi
 
