@@ -239,6 +239,11 @@ class Polling:
             self._due = at
             self._node.wheel.add(self, at)
 
+    def pinged(self) -> None: ...
+
+    def ping_advances(self) -> bool:
+        return False
+
     def beat(self, now: float) -> float | None:
         if now < self._due:
             return None  # another entry in the wheel stands for this session
@@ -295,6 +300,9 @@ class Polling:
         """The client has upgraded: the packets that wait are for the WebSocket."""
         if self._get is not None:
             self._answer(engineio.CLOSE)
+        if self._body:
+            body, self._body = self._body, b""
+            self._read(body)  # though nothing should be taken just now: it came before the upgrade
         packets = [packet for frame in self._outbox for packet in engineio.split(frame)]
         self._clear()
         self._session = None

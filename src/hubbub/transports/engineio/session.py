@@ -73,6 +73,12 @@ class Carrier(Protocol):
     def call_at(self, at: float) -> None:
         """Have the session checked at that time (monotonic)."""
 
+    def pinged(self) -> None:
+        """A ping was written just now."""
+
+    def ping_advances(self) -> bool:
+        """Whether that ping is still on its way behind other bytes, and those move."""
+
 
 class Probe(Protocol):
     """A WebSocket to which a client may upgrade."""
@@ -90,6 +96,7 @@ class Session:
         "_authorization",
         "_deadline",
         "_engine",
+        "_from_page",
         "_mark",
         "_opened",
         "_origin",
@@ -113,6 +120,7 @@ class Session:
         self._engine = engine
         self._address = address
         self._origin = owner.origin
+        self._from_page = owner.origin is not None
         self._authorization = owner.authorization
         self._admitted = False
         self._opened = now
@@ -163,10 +171,11 @@ class Session:
         """
         if not compare_digest(owner.authorization, self._authorization):
             return False
+        if owner.origin is None:
+            return not self._from_page
         if self._origin is None:
             self._origin = owner.origin
-            return True
-        return owner.origin is not None and compare_digest(owner.origin, self._origin)
+        return compare_digest(owner.origin, self._origin)
 
     # --- packets ------------------------------------------------------------------------------------------
 
@@ -221,6 +230,7 @@ class Session:
                 self._refreshed = False
                 self._deadline = now + node.config.socketio.ping_timeout
                 self.write(self.framing(PING))
+                self.carrier.pinged()
             elif not self._still_there(now):
                 self.gone(why(NO_PONG), resumable=True)
                 self.carrier.fail(NO_PONG)
@@ -230,7 +240,7 @@ class Session:
     def _still_there(self, now: float) -> bool:
         """Whether a pong that is late may come yet. Anything else that came moves the deadline, but once only."""
         timeout = self._engine.node.config.socketio.ping_timeout
-        if not self.carrier.taking:
+        if not self.carrier.taking or self.carrier.ping_advances():
             self._deadline = now + timeout
         elif self._pinged is not None and self.carrier.heard > self._pinged and not self._refreshed:
             self._refreshed = True
@@ -297,6 +307,8 @@ class Session:
         connections[self.transport, PROTOCOL] -= 1
         self.transport = carrier.transport
         connections[self.transport, PROTOCOL] += 1
+        if not self.carrier.taking:
+            carrier.pause()
         self.carrier = carrier
         self.probe = None
         if self.client is None:

@@ -12,6 +12,7 @@ from hubbub.transports import framing as wire
 from hubbub.transports.engineio.polling import Polling
 from hubbub.transports.engineio.session import PROTOCOL, Session, why
 from hubbub.transports.frames import NO_STATUS, FrameParser
+from hubbub.transports.kernel import sent
 from hubbub.transports.link import WebSocketLink
 from hubbub.transports.node import Node
 
@@ -24,7 +25,7 @@ _MESSAGE = ord("4")
 class EngineWebSocket(WebSocketLink):
     """The socket of one session. It is the session's carrier, or else its probe."""
 
-    __slots__ = ("_polling", "_session", "_until", "framing")
+    __slots__ = ("_ping_end", "_polling", "_session", "_until", "framing")
     counted = False  # the session is
 
     def __init__(
@@ -40,6 +41,7 @@ class EngineWebSocket(WebSocketLink):
         self._session: Session | None = None
         self._polling: Polling | None = None  # what carries the session that may upgrade to this socket
         self._until = node.clock.monotonic() + node.config.socketio.upgrade_timeout
+        self._ping_end = 0  # where in the stream of sent bytes the last ping ends
         self.framing = framing
         super().__init__(node, socket_transport, parser, address=address, protocol=PROTOCOL, due=self._until)
 
@@ -115,7 +117,10 @@ class EngineWebSocket(WebSocketLink):
             self._call_at(self._node.clock.monotonic() + RELEASE_INTERVAL)
         elif not binary and data[:1] == engineio.UPGRADE:
             self._polling = None
-            for packet in polling.leave():
+            packets = polling.leave()
+            if self._closing is not None:
+                return  # the session ended over what a last POST brought
+            for packet in packets:
                 self.write(self.framing((engineio.to_payload(packet),)))
             session.move(self, self.framing)
             if session.client is None:  # it was being closed
@@ -152,6 +157,18 @@ class EngineWebSocket(WebSocketLink):
             return min(self._until, now + RELEASE_INTERVAL)
         self.leave()
         return self._closing
+
+    def pinged(self) -> None:
+        if self._socket is not None:
+            self._sent, waiting = sent(self._socket)
+            self._ping_end = self._sent + waiting + sum(map(len, self._outbox))
+
+    def ping_advances(self) -> bool:
+        if self._socket is None:
+            return False
+        before = self._sent
+        self._sent, _ = sent(self._socket)
+        return before < self._sent < self._ping_end
 
     # --- the end ------------------------------------------------------------------------------------------
 

@@ -1,0 +1,316 @@
+"""Heartbeats, the time that a newcomer has, and whose a session is; on both transports."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from tests.transports.engineio.echo import CLOSED, PATH, EchoServer, echo_server, http, refused, say
+from tests.transports.waiting import until
+
+from hubbub.testing.proxy import FaultProxy
+from hubbub.testing.raw import TEXT, Frame, RawClient, masked
+
+pytestmark = pytest.mark.anyio
+
+FAST = {"ping_interval": 0.2, "ping_timeout": 0.3}
+NO_PONG = 3001
+PONG = masked(TEXT, b"3")
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"use_uvloop": True}
+
+
+# --- heartbeats -------------------------------------------------------------------------------------------
+
+
+async def test_pings_come_as_long_as_pongs_do() -> None:
+    async with echo_server(socketio=FAST) as echo, await echo.websocket() as client:
+        await say(client, "4x")
+        assert (await client.read_frame()).payload == b"4x"
+        for _ in range(5):
+            assert await client.read_frame() == Frame(TEXT, b"2")
+            await client.send(PONG)
+        await until(lambda: echo.clients[0].heards == [1, 2, 3, 4, 5])
+        assert echo.clients[0].ends == []
+
+
+async def test_the_intervals_are_those_of_the_settings() -> None:
+    async with (
+        echo_server(socketio={"ping_interval": 0.5, "ping_timeout": 0.25}) as echo,
+        await echo.raw() as client,
+    ):
+        await client.upgrade(PATH + "websocket")
+        opening = (await client.read_frame()).payload
+        assert b'"pingInterval":500,"pingTimeout":250' in opening
+        began = time.monotonic()
+        await client.read_frame()
+        assert time.monotonic() - began >= 0.45
+        assert await client.read_frame() == CLOSED
+        assert time.monotonic() - began >= 0.7
+
+
+async def test_a_client_without_a_pong_is_ended() -> None:
+    async with echo_server(socketio=FAST) as echo, await echo.websocket() as client:
+        assert await client.read_frame() == Frame(TEXT, b"2")
+        assert await client.read_frame() == CLOSED
+        assert echo.clients[0].ends == [("ping timeout", True)]
+        assert (echo.clients[0].marks, echo.clients[0].heards) == ([1], [])
+        assert echo.metrics.disconnects[NO_PONG] == 1
+
+
+async def test_other_packets_put_the_end_off_but_once() -> None:
+    async with (
+        echo_server(socketio={"ping_interval": 0.2, "ping_timeout": 0.6}) as echo,
+        await echo.websocket() as client,
+    ):
+        echo.clients[0].silent = True
+        assert await client.read_frame() == Frame(TEXT, b"2")
+        began = time.monotonic()
+        await passed(began + 0.3)
+        await say(client, "4x")
+        await passed(began + 0.7)
+        assert not echo.clients[0].ends
+        await say(client, "4x")
+        assert await client.read_frame() == CLOSED
+
+
+async def passed(at: float) -> None:
+    """Return when the monotonic clock shows `at`."""
+    await until(lambda: time.monotonic() >= at)
+
+
+async def test_a_pong_that_nobody_asked_for_proves_nothing() -> None:
+    async with echo_server(socketio=FAST) as echo, await echo.websocket() as client:
+        await say(client, "3")
+        await say(client, "4x")
+        await client.read_frame()
+        assert echo.clients[0].heards == []
+
+
+async def test_pings_by_polling() -> None:
+    async with echo_server(socketio=FAST) as echo, await echo.polling() as client:
+        await client.post(b"4x")
+        assert await client.packets() == [b"4x"]
+        for _ in range(3):
+            assert await client.packets() == [b"2"]
+            await client.post(b"3")
+        await until(lambda: client.client.heards == [1, 2, 3])
+        await client.ask()
+        assert (await client.reading.read_response()).body == b"2"
+        await client.ask()
+        assert (await client.reading.read_response()).body == b"1"  # hanging when time is up
+        assert client.client.ends == [("ping timeout", True)]
+        assert echo.metrics.disconnects[NO_PONG] == 1
+
+
+async def test_a_client_that_polls_no_more_is_found() -> None:
+    async with echo_server(socketio=FAST) as echo, await echo.polling() as client:
+        await until(lambda: client.client.ends)
+        assert client.client.ends == [("ping timeout", True)]
+        assert (await client.get()).body == b'{"code":1,"message":"Session ID unknown"}'
+        assert echo.server.app.node.queued_bytes == 0
+
+
+async def test_a_ping_that_is_under_way_at_an_upgrade() -> None:
+    async with echo_server(socketio=FAST) as echo, await echo.polling() as client, await echo.raw() as socket:
+        await socket.upgrade(f"{PATH}websocket&sid={client.sid}")
+        assert await client.packets() == [b"2"]
+        await say(socket, "5")
+        await say(socket, "3")
+        await until(lambda: client.client.heards == [1])
+        assert await socket.read_frame() == Frame(TEXT, b"2")
+        assert await socket.read_frame() == CLOSED  # and it is still looked after
+        assert client.client.ends == [("ping timeout", True)]
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+async def test_a_paused_client_is_not_judged(transport: str) -> None:
+    """Its pong may lie unread in the socket."""
+    async with echo_server(socketio=FAST) as echo:
+        client = await (echo.websocket() if transport == "websocket" else echo.polling())
+        side = echo.clients[0]
+        side.link.pause()
+        began = time.monotonic()
+        if isinstance(client, RawClient):
+            await client.send(masked(TEXT, b"4x"))
+            assert await client.read_frame() == Frame(TEXT, b"2")
+            await client.send(PONG)
+        else:
+            assert await client.packets() == [b"2"]
+            await client.writing.send(http("POST", client.target, body=b"3"))
+        await passed(began + 1.2)
+        assert side.ends == []
+        assert side.heards == []
+        side.link.resume()
+        await until(lambda: side.heards == [1])
+        async with client:
+            pass
+
+
+async def test_a_stall_of_ours_is_not_counted_against_the_client() -> None:
+    async with (
+        echo_server(socketio={"ping_interval": 0.2, "ping_timeout": 1.0}) as echo,
+        await echo.websocket() as client,
+    ):
+        assert await client.read_frame() == Frame(TEXT, b"2")
+        await client.send(PONG)
+        time.sleep(1.5)  # noqa: ASYNC251  (that is the point)
+        assert await client.read_frame() == Frame(TEXT, b"2")
+        assert echo.clients[0].ends == []
+
+
+async def test_a_half_open_peer_is_found() -> None:
+    async with (
+        echo_server(socketio=FAST) as echo,
+        FaultProxy(echo.server.host, echo.server.port) as proxy,
+        await RawClient.open("127.0.0.1", proxy.port) as client,
+    ):
+        await client.upgrade(PATH + "websocket")
+        proxy.to_server.black_hole = True
+        await until(lambda: echo.clients[0].ends)
+        assert echo.clients[0].ends == [("ping timeout", True)]
+        await until(lambda: not echo.server.app.node.websockets, within=8)
+
+
+# --- newcomers --------------------------------------------------------------------------------------------
+
+SHORT = {"handshake_timeout": 0.3}
+
+
+async def test_a_client_that_enters_nothing_is_ended_on_websocket() -> None:
+    async with echo_server(limits=SHORT) as echo, await echo.websocket() as client:
+        assert len(echo.server.app.node.newcomers) == 1
+        assert await client.read_frame() == CLOSED
+        assert echo.clients[0].ends == [("forced server close", True)]
+        assert echo.metrics.rejected["handshake_timeout"] == 1
+        assert echo.metrics.disconnects[3005] == 1
+        assert len(echo.server.app.node.newcomers) == 0
+
+
+async def test_a_client_that_enters_nothing_is_ended_by_polling() -> None:
+    async with echo_server(limits=SHORT) as echo, await echo.polling() as client:
+        await client.ask()
+        assert (await client.reading.read_response()).body == b"1"
+        assert client.client.ends == [("forced server close", True)]
+        assert echo.metrics.disconnects[3005] == 1
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+async def test_a_client_that_was_let_in_stays(transport: str) -> None:
+    async with echo_server(limits=SHORT) as echo:
+        client: Any = await (echo.websocket() if transport == "websocket" else echo.polling())
+        echo.clients[0].admitted = True
+        assert len(echo.server.app.node.newcomers) == 0
+        began = time.monotonic()
+        await passed(began + 0.6)
+        assert echo.clients[0].ends == []
+        async with client:
+            pass
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+async def test_too_many_newcomers(transport: str) -> None:
+    async with echo_server(limits={"unauthenticated": 2}) as echo:
+        clients: list[Any] = [await echo.websocket(), await echo.polling()]
+        assert await status(echo, transport) == 503
+        assert echo.metrics.rejected["unauthenticated"] == 1
+        echo.clients[0].admitted = True
+        assert await status(echo, transport) in (101, 200)
+        for client in clients:
+            async with client:
+                pass
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+async def test_a_server_that_drains(transport: str) -> None:
+    async with echo_server() as echo, await echo.polling() as client:
+        echo.server.app.hub.draining = True
+        assert await status(echo, transport) == 503
+        await client.post(b"4x")  # who is here may stay until told
+        assert await client.packets() == [b"4x"]
+
+
+async def status(echo: EchoServer, transport: str) -> int:
+    """Of one more handshake."""
+    async with await echo.raw() as client:
+        if transport == "polling":
+            await client.send(http("GET", PATH + "polling"))
+            return (await client.read_response()).status
+        try:
+            await client.upgrade(PATH + "websocket")
+        except AssertionError as refusal:
+            return 503 if "status=503" in str(refusal) else 0
+        return 101
+
+
+async def test_sessions_without_a_socket_are_bounded_too() -> None:
+    async with echo_server(limits={"connections": 8}) as echo:
+        async with await echo.raw() as one:
+            for _ in range(8):
+                await one.send(http("GET", PATH + "polling"))
+                assert (await one.read_response()).status == 200
+            await one.send(http("GET", PATH + "polling"))
+            response = await one.read_response()
+            assert (response.status, response.headers["retry-after"]) == (503, "5")
+            assert response.body == b'{"code":4,"message":"too many connections"}'
+        assert echo.metrics.rejected["connections"] == 1
+
+
+# --- whose it is ------------------------------------------------------------------------------------------
+
+SECRET = {"Authorization": "Bearer secret"}
+PAGE = {"Origin": "https://app.example.com"}
+OTHER = {"Origin": "https://other.example.com"}
+OWN = {"Origin": "http://localhost"}
+ORIGINS = {"allowed_origins": ("https://app.example.com", "https://other.example.com")}
+
+
+@pytest.mark.parametrize(
+    ("headers", "stolen"),
+    [(SECRET, {}), (SECRET, {"Authorization": "Bearer guess"}), ({}, SECRET), (PAGE, OTHER), (PAGE, {}), (PAGE, OWN),
+     (PAGE | SECRET, PAGE), (PAGE | SECRET, SECRET)],
+)  # fmt: skip
+async def test_a_sid_alone_opens_nothing(headers: dict[str, str], stolen: dict[str, str]) -> None:
+    async with echo_server(server=ORIGINS) as echo, await echo.polling(headers) as client:
+        for method, body in (("GET", None), ("POST", b"4stolen")):
+            async with await echo.raw() as thief:
+                await thief.send(http(method, client.target, stolen, body))
+                response = await thief.read_response()
+                assert (response.status, response.body) == (
+                    400,
+                    b'{"code":1,"message":"Session ID unknown"}',
+                )
+        upgrade: dict[str, str | None] = dict(stolen)
+        response = await refused(echo, f"{PATH}websocket&sid={client.sid}", upgrade)
+        assert (response.status, response.body) == (400, b"Session ID unknown")
+        await client.post(b"4mine")
+        assert await client.packets() == [b"4mine"]
+        assert client.client.messages == [b"mine"]
+
+
+async def test_a_page_of_our_own_names_its_origin_only_sometimes() -> None:
+    """Browsers do so with a POST and an upgrade, and not with a GET. Another page cannot come in between."""
+    async with echo_server(server=ORIGINS) as echo, await echo.polling() as client:
+        assert (await client.post(b"4x", OWN)).body == b"ok"
+        assert await client.packets() == [b"4x"]
+        assert (await client.post(b"4x", OWN)).body == b"ok"
+        assert (await client.post(b"4x", OTHER)).status == 400
+        async with await echo.raw() as socket:
+            await socket.upgrade(f"{PATH}websocket&sid={client.sid}", dict(OWN))
+            await say(socket, "5")
+            assert (await socket.read_frame()).payload == b"4x"
+
+
+async def test_sids_are_not_to_be_guessed() -> None:
+    async with echo_server() as echo:
+        clients = [await echo.polling() for _ in range(20)]
+        sids = {client.sid for client in clients}
+        assert len(sids) == 20
+        assert all(len(sid) == 20 and sid.replace("-", "a").replace("_", "a").isalnum() for sid in sids)
+        for client in clients:
+            async with client:
+                pass
