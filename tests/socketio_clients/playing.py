@@ -1,4 +1,4 @@
-"""Scenarios of the stock JavaScript client, played by a Node process, which may ask for faults."""
+"""Scenarios of stock clients, played by a program of its own, which may ask for faults by lines of JSON."""
 
 from __future__ import annotations
 
@@ -47,11 +47,19 @@ class Stage:
         self.faults = faults
 
     async def play(self, file: str, transport: str, **options: Any) -> Results:
-        """Play a file's scenarios, or one (`file:name`); what each returned. Raises AssertionError if one fails."""
+        """Play a file's scenarios, or one (`file:name`), with the JavaScript client; what each returned.
+
+        Raises AssertionError if one fails.
+        """
         __tracebackhide__ = True
         told = json.dumps({**self.options, "transport": transport, **options})
+        return await self.run(node(), str(HERE / "run.js"), self.url, file, told)
+
+    async def run(self, *command: str) -> Results:
+        """Run a program that plays scenarios. Raises AssertionError if one fails, or if there is none."""
+        __tracebackhide__ = True
         process = await asyncio.create_subprocess_exec(
-            *(node(), str(HERE / "run.js"), self.url, file, told),
+            *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -76,7 +84,7 @@ class Stage:
                 await process.wait()
             await complaints
         assert not failures, "\n\n".join(failures)
-        assert results, f"{file} has no scenario for {transport}"
+        assert results, f"no scenario was played: {command}"
         return results
 
     async def _answer(self, process: asyncio.subprocess.Process, line: dict[str, Any]) -> None:

@@ -79,7 +79,7 @@ function serve(socket) {
     ),
   );
 
-  socket.on("kick", (whole) => socket.disconnect(whole));
+  socket.on("kick", () => socket.disconnect());
   socket.on("why", (id, answer) => answer(reasons.get(id) ?? []));
   socket.on("disconnect", (reason) => reasons.set(socket.id, [...(reasons.get(socket.id) ?? []), reason]));
 }

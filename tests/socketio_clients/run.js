@@ -6,7 +6,7 @@
 
 import { createInterface } from "node:readline";
 
-import { Stage, control, within } from "./stage.js";
+import { PATIENCE, Stage, control, within } from "./stage.js";
 
 const [url, what, json = "{}"] = process.argv.slice(2);
 const [file, only] = what.split(":");
@@ -26,7 +26,7 @@ for (const [name, play] of scenarios) {
   const began = performance.now();
   const done = { scenario: name };
   try {
-    done.result = (await within(play(stage), "its end")) ?? null;
+    done.result = (await within(play(stage), "its end", 2 * PATIENCE)) ?? null;
   } catch (error) {
     done.error = error.stack;
   }

@@ -11,6 +11,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from tests.socketio_clients.app import make
+
+from hubbub.testing.server import running_server
+
 HERE = Path(__file__).parent
 REFERENCE = os.environ.get("HUBBUB_TEST_SOCKETIO") == "node"
 START_TIMEOUT = 30.0
@@ -47,5 +51,5 @@ async def reference(**options: Any) -> AsyncIterator[int]:
 
 @contextlib.asynccontextmanager
 async def ours(**options: Any) -> AsyncIterator[int]:
-    raise NotImplementedError
-    yield 0
+    async with running_server(app=make(**options)) as server:
+        yield server.port

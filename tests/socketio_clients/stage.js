@@ -5,14 +5,14 @@ import { once } from "node:events";
 import { io } from "socket.io-client";
 import * as msgpack from "socket.io-msgpack-parser";
 
-export const PATIENCE = 15_000; // milliseconds, for anything that is awaited
+export const PATIENCE = Number(process.env.PATIENCE ?? 15_000); // milliseconds, for anything that is awaited
 const TRANSPORTS = { polling: ["polling"], websocket: ["websocket"], upgrade: ["polling", "websocket"] };
 
 /** The promise, or an error that names what did not come. */
-export async function within(promise, what) {
+export async function within(promise, what, patience = PATIENCE) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), PATIENCE);
+    timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), patience);
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -12,7 +12,17 @@ pytestmark = pytest.mark.anyio
 
 TRANSPORTS = ("polling", "websocket", "upgrade")
 RECOVERY = {"recovery": 10_000}
-PLAIN = ("connecting", "messages", "binary", "acks", "rooms", "namespaces", "order", "closing", "reconnecting")
+PLAIN = (
+    "connecting",
+    "messages",
+    "binary",
+    "acks",
+    "rooms",
+    "namespaces",
+    "order",
+    "closing",
+    "reconnecting",
+)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

@@ -6,17 +6,17 @@ import { ask, collect, next, range, within } from "../stage.js";
 
 export async function questions_asked_meanwhile(stage) {
   const [socket, other] = [await stage.enter(), await stage.enter("/", { url: stage.direct })];
-  const room = stage.unique("questions");
-  await ask(socket, "join", room);
+  const { id } = socket;
+  await ask(socket, "burst", 1, 1);
   socket.on("question", (value, answer) => answer(`${value}!`));
   await stage.drop(socket);
-  const direct = ask(other, "ask", socket.id, "question", "direct", 10_000);
-  const all = ask(other, "ask all", room, "question", "all", 10_000);
-  await ask(other, "echo", "both are asked");
+  // As long as the server does not know, it may still write to the client, which is gone, but has read it.
+  for (let reasons = []; reasons.length === 0; ) reasons = await ask(other, "why", id);
+  const answers = range(1, 5).map((number) => ask(other, "ask", id, "question", number, 10_000));
+  await ask(other, "echo", "all are asked");
   await stage.resume(socket);
   assert.equal(socket.recovered, true);
-  assert.deepEqual(await direct, { answer: "direct!" });
-  assert.deepEqual(await all, { error: null, answers: ["all!"] });
+  assert.deepEqual(await Promise.all(answers), range(1, 5).map((number) => ({ answer: `${number}!` })));
 }
 
 export async function one_who_had_no_event_yet(stage) {
@@ -95,7 +95,9 @@ export async function a_session_is_never_two(stage) {
   [thief._pid, thief._lastOffset] = [socket._pid, socket._lastOffset];
   thief.connect();
   await stage.connected(thief);
-  // Whoever comes second has taken the session over, or is somebody new.
-  if (thief.recovered) assert.deepEqual([thief.id === socket.id, await gone], [true, "gone"]);
-  else assert.notEqual(thief.id, socket.id);
+  assert.deepEqual([thief.recovered, thief.id], [true, socket.id]); // as if the old connection were a dead one
+  socket.io.reconnection(false);
+  socket.emit("number", 1);
+  assert.equal(await gone, "gone");
+  assert.deepEqual(await ask(thief, "numbers"), []);
 }

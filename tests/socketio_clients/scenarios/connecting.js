@@ -17,7 +17,7 @@ export async function connects(stage) {
 }
 
 export async function auth_payload_arrives(stage) {
-  const auth = { token: "tøken", list: [1, null, { deep: true }] };
+  const auth = { key: "kéy", list: [1, null, { deep: true }] };
   const [plain, called] = [
     await stage.enter("/", { auth }),
     await stage.enter("/", { auth: (give) => setTimeout(() => give(auth), 1) }),
@@ -40,10 +40,10 @@ export async function refusal_carries_data(stage) {
 export async function refused_client_may_try_again(stage) {
   const socket = stage.open("/", { auth: { refuse: "not yet" } });
   await next(socket, "connect_error");
-  socket.auth = { token: "better" };
+  socket.auth = { key: "better" };
   socket.connect();
   await stage.connected(socket);
-  assert.deepEqual((await ask(socket, "who")).auth, { token: "better" });
+  assert.deepEqual((await ask(socket, "who")).auth, { key: "better" });
 }
 
 export async function unknown_namespace_is_refused(stage) {

@@ -34,7 +34,7 @@ export async function odd_names_of_events(stage) {
   const [socket, other] = [await stage.enter(), await stage.enter()];
   const room = stage.unique("names");
   await ask(other, "join", room);
-  for (const name of ["", " ", "with space", "é🙂", "4", "constructor", "__proto__", "message", "x".repeat(100)]) {
+  for (const name of [" ", "with space", "é🙂", "4", "constructor", "__proto__", "message", "x".repeat(100)]) {
     const heard = next(other, name);
     await ask(socket, "say", [room], [], name, name);
     assert.deepEqual(await heard, [name]);

@@ -54,7 +54,7 @@ export async function are_left_one_by_one(stage) {
   chat.disconnect();
   assert.equal((await gone)[0], "io client disconnect");
   assert.equal(await ask(root, "echo", 1), 1);
-  dynamic.emit("kick", false);
+  dynamic.emit("kick");
   assert.equal((await next(dynamic, "disconnect"))[0], "io server disconnect");
   assert.equal(await ask(root, "echo", 2), 2);
   chat.connect();
@@ -73,11 +73,13 @@ export async function one_may_be_refused(stage) {
   assert.equal(await ask(root, "echo", "alive"), "alive");
 }
 
-export async function all_end_with_the_connection(stage) {
+export async function close_the_connection_when_the_last_is_left(stage) {
   const sockets = await three(stage);
+  const closed = next(sockets[0].io.engine, "close");
   const gone = Promise.all(sockets.map((socket) => next(socket, "disconnect")));
-  sockets[1].emit("kick", true);
+  for (const socket of sockets) socket.emit("kick");
   assert.deepEqual((await gone).map(([reason]) => reason), Array(3).fill("io server disconnect"));
+  await closed;
 }
 
 export async function carry_binary_side_by_side(stage) {

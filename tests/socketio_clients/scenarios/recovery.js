@@ -161,7 +161,7 @@ export async function not_after_the_servers_disconnect(stage) {
   const { socket } = await pair(stage);
   const { id } = socket;
   const gone = next(socket, "disconnect");
-  socket.emit("kick", true);
+  socket.emit("kick");
   await gone;
   socket.connect();
   await stage.connected(socket);

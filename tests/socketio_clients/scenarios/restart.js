@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { ask, next } from "../stage.js";
 
 async function comes_back(stage, how) {
-  const root = await stage.enter("/", { query: { colour: "red" }, auth: { token: "kept" } });
+  const root = await stage.enter("/", { query: { colour: "red" }, auth: { key: "kept" } });
   const chat = root.io.socket("/chat");
   await stage.connected(chat);
   const { id } = root;
@@ -21,7 +21,7 @@ async function comes_back(stage, how) {
   assert.notEqual(root.id, id);
   assert.deepEqual(await ask(root, "rooms"), []);
   const { query, auth } = await ask(root, "who");
-  assert.deepEqual([query.colour, auth], ["red", { token: "kept" }]);
+  assert.deepEqual([query.colour, auth], ["red", { key: "kept" }]);
   assert.equal(await ask(chat, "echo", "works"), "works");
 }
 
