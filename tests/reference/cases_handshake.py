@@ -72,7 +72,6 @@ UPGRADES: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("POST", WEBSOCKET, {}),
     ("GET", WEBSOCKET, {"Sec-WebSocket-Key": "abc"}),
     ("GET", WEBSOCKET, {"Sec-WebSocket-Version": "12"}),
-    ("GET", WEBSOCKET, {"Upgrade": "h2c"}),
 )
 
 
@@ -116,6 +115,11 @@ async def websocket_without_compression_though_offered(wire: Wire) -> None:
 async def websocket_with_subprotocols_offered(wire: Wire) -> None:
     channel = await wire.ask_upgrade(WEBSOCKET, {"Sec-WebSocket-Protocol": "a, b"})
     await channel.read()
+
+
+@case()
+async def upgrade_to_another_protocol(wire: Wire) -> None:
+    await wire.ask_upgrade(WEBSOCKET, {"Upgrade": "h2c"})
 
 
 @case()

@@ -114,7 +114,7 @@ async def first_answer_goes_alone(wire: Wire) -> None:
     poll = await session.begin()
     await session.post(b'42["burst",3,3]')
     await poll.answer()
-    await session.get()
+    await session.rest()
 
 
 @case()

@@ -89,8 +89,8 @@ async def play(case: Case, host: str, port: int) -> list[str]:
         await case.play(wire)
     except TimeoutError:
         wire.see("nothing more comes")
-    except (EOFError, ConnectionError, AssertionError) as error:
-        wire.see(f"it breaks off: {error or type(error).__name__}")
+    except (EOFError, ConnectionError, AssertionError, ValueError, KeyError) as error:
+        wire.see(f"it breaks off: {error!r}")
     finally:
         wire.close()
         await asyncio.sleep(0)
