@@ -6,7 +6,7 @@ Heartbeats, compression and fragments are the host server's affair (uvicorn ping
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hubbub.errors import (
     CONNECT_TIMEOUT,
@@ -22,7 +22,7 @@ from hubbub.errors import (
 )
 from hubbub.protocols.base import Payload, ProtocolEntry
 from hubbub.telemetry.logging import get_logger
-from hubbub.transports.http import Message, Receive, Scope, Send, header_values, route_path
+from hubbub.transports.http import AsgiApp, Message, Receive, Scope, Send, header_values, route_path
 from hubbub.transports.node import Node
 from hubbub.transports.streams import OutboxConnection, connection_info
 
@@ -190,8 +190,10 @@ class AsgiConnection(OutboxConnection):
 class AsgiWebSockets:
     """The ASGI application for WebSockets."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, others: Mapping[str, AsgiApp] | None = None) -> None:
+        """`others` answer what is below their paths, when its `websocket.connect` has been received."""
         self._node = node
+        self._others = dict(others or {})
         self._open: set[OutboxConnection] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -199,12 +201,17 @@ class AsgiWebSockets:
         opening = await receive()
         if opening["type"] != "websocket.connect":
             return
+        path = route_path(scope)
+        for place, other in self._others.items():
+            if path.startswith(place):
+                await other(scope, receive, send)
+                return
         try:
             entry = self._judge(scope)
             connection = AsgiConnection(node, scope, receive, send, entry, self._open)
         except HubbubError as error:
             node.metrics.errors[int(error.code)] += 1
-            await _deny(scope, send, error)
+            await deny(scope, send, error.info.status, error.message)
             return
         try:
             offered = entry.subprotocol in scope.get("subprotocols", ())
@@ -223,10 +230,7 @@ class AsgiWebSockets:
         node = self._node
         if route_path(scope) != PATH:
             raise HubbubError(ErrorCode.NOT_FOUND, f"WebSockets are at {PATH}")
-        origins, hosts = header_values(scope, b"origin"), header_values(scope, b"host")
-        scheme = {"ws": "http", "wss": "https"}.get(scope.get("scheme", "ws"), "http")
-        host = hosts[0] if len(hosts) == 1 else None
-        if len(origins) > 1 or not node.origins.permits(origins[0] if origins else None, scheme, host):
+        if not permits(node, scope):
             raise HubbubError(ErrorCode.ORIGIN_REFUSED)
         offered = scope.get("subprotocols", ())
         for subprotocol in offered:
@@ -238,11 +242,19 @@ class AsgiWebSockets:
         return node.protocols["native-json"]
 
 
-async def _deny(scope: Scope, send: Send, error: HubbubError) -> None:
+def permits(node: Node, scope: Scope) -> bool:
+    """Whether a page of this origin may open WebSockets."""
+    origins, hosts = header_values(scope, b"origin"), header_values(scope, b"host")
+    scheme = {"ws": "http", "wss": "https"}.get(scope.get("scheme", "ws"), "http")
+    host = hosts[0] if len(hosts) == 1 else None
+    return len(origins) <= 1 and node.origins.permits(origins[0] if origins else None, scheme, host)
+
+
+async def deny(scope: Scope, send: Send, status: int, message: str) -> None:
     """Refuse the handshake, with a status and a sentence where the host's server can say them."""
     if "websocket.http.response" not in (scope.get("extensions") or {}):
         await send({"type": "websocket.close", "code": 1008})
         return
     headers = [(b"content-type", b"text/plain; charset=utf-8")]
-    await send({"type": "websocket.http.response.start", "status": error.info.status, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": error.message.encode() + b"\n"})
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": message.encode() + b"\n"})

@@ -101,6 +101,9 @@ class DirectEndpoint(Protocol):
     def begin(self, request: Request) -> None:
         """Answer `request`, or become its `reader`, or make somebody else that."""
 
+    async def stop(self) -> None:
+        """Answer all that waits."""
+
 
 class DirectRequest:
     """A `Request` that came in on a connection of our own server. It stands where uvicorn has its cycle of request

@@ -8,6 +8,7 @@ from typing import Protocol
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.telemetry.logging import get_logger
 from hubbub.transports.cors import Cors
+from hubbub.transports.direct_asgi import DirectOverAsgi
 from hubbub.transports.http import AsgiApp, Exchange, Gone, Receive, Scope, Send
 from hubbub.transports.node import Node
 
@@ -57,10 +58,10 @@ class Root:
     ) -> None:
         self._node = node
         self._life = life
-        self._endpoints = endpoints
+        self._endpoints = (DirectOverAsgi(node), *endpoints)
         self._websocket = websocket
         self._api = api
-        self._closing = (*(endpoint.stop for endpoint in endpoints), *closing)
+        self._closing = (*(endpoint.stop for endpoint in self._endpoints), *closing)
         self._http = Cors(self._route, node.origins, node.metrics.http_requests, node.direct)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -134,7 +134,7 @@ class EngineIo:
         def opening(transport: asyncio.Transport, framing: Framing, parser: FrameParser) -> EngineWebSocket:
             info = replace(request.info(PROTOCOL), query=request.query.decode("latin-1"))
             socket = connect(transport, framing, parser)
-            socket.carry(Session(self, info, sender))
+            socket.open(Session(self, info, sender))
             return socket
 
         if session is None:
@@ -143,7 +143,7 @@ class EngineIo:
 
         def upgrading(transport: asyncio.Transport, framing: Framing, parser: FrameParser) -> EngineWebSocket:
             socket = connect(transport, framing, parser)
-            socket.try_for(known)
+            socket.attempt(known)
             return socket
 
         return upgrading

@@ -15,7 +15,7 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hubbub.auth.base import ConnectionInfo
-from hubbub.errors import BAD_COMMAND, CONNECT_TIMEOUT, DRAIN, NO_PONG, Disconnect, reason
+from hubbub.errors import BAD_COMMAND, CONNECT_TIMEOUT, DRAIN, NO_PONG, Disconnect, ProtocolError, reason
 from hubbub.protocols import engineio
 from hubbub.protocols.base import Framing, Payload
 from hubbub.protocols.engineio import Packet, PacketType
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hubbub.transports.engineio.endpoint import EngineIo
 
 PROTOCOL = "socketio"
+_MESSAGE = ord("4")
 PING = (Payload(engineio.PING),)
 
 # Why a link is down, in the reference's words; what is not here was closed by the server for a reason of its own.
@@ -191,6 +192,23 @@ class Session:
             self._pong()
         elif kind is PacketType.PING:
             self.fail("transport error")  # heartbeats are the server's affair
+
+    def receive_message(self, data: bytes, binary: bool) -> None:
+        """One message of a WebSocket."""
+        client = self.client
+        if client is None:
+            return
+        if binary:
+            client.receive(data, True)
+        elif data and data[0] == _MESSAGE:  # as most are
+            client.receive(data[1:], False)
+        else:
+            try:
+                packet = engineio.decode(data, False)
+            except ProtocolError:
+                self.fail("parse error")
+            else:
+                self.receive(packet)
 
     def _pong(self) -> None:
         self._deadline = self._engine.node.clock.monotonic() + self._engine.node.config.socketio.ping_interval
