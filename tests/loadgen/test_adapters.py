@@ -58,6 +58,7 @@ def test_plain_says_objects_with_the_data_last() -> None:
         ("socketio", b'40{"sid":"x"}', Kind.CONNECTED),
         ("socketio", b'42["message",1]', Kind.PUSH),
         ("socketio", b"433[]", Kind.REPLY),
+        ("socketio", b'433[{"error":{"code":100}}]', Kind.ERROR),
         ("socketio", b'44{"message":"no"}', Kind.ERROR),
         ("socketio", b"41", Kind.ERROR),
         ("socketio", b"1", Kind.ERROR),

@@ -105,7 +105,9 @@ class SocketIO:
         return b'42%d["echo",%b]' % (id, data)
 
     def kind(self, payload: bytes) -> Kind:
-        return _SOCKETIO_KINDS.get(payload[:2], Kind.OTHER)
+        kind = _SOCKETIO_KINDS.get(payload[:2], Kind.OTHER)
+        # Hubbub's answer to an event that has failed; elsewhere such an event has no answer.
+        return Kind.ERROR if kind is Kind.REPLY and b'[{"error":' in payload else kind
 
 
 class SocketIOToken(SocketIO):
