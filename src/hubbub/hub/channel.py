@@ -22,6 +22,7 @@ HEALED.set()
 
 GroupKey = tuple[Encoding, Framing]
 Members = dict[Connection, str]
+Deliver = Callable[["Channel", Envelope], None]
 
 
 @dataclass(slots=True)
@@ -37,11 +38,13 @@ class _Deferred:
 
 class Channel:
     """`members` of a group map a connection to its session's id. Writing never re-enters, so no copies are made
-    unless the channel is so large that it is served in slices."""
+    unless the channel is so large that it is served in slices. Those who resume by the journal never are: what it
+    numbers is written in that order, over all channels."""
 
     __slots__ = (
         "_backlog",
         "_conflating",
+        "_deliver",
         "_schedule",
         "buffers",
         "groups",
@@ -66,8 +69,9 @@ class Channel:
         retention: Retention,
         metrics: Metrics,
         schedule: Callable[[float, Callable[[], object]], object],
+        deliver: Deliver | None = None,
     ) -> None:
-        """`schedule(delay, callback)` is the clock's `call_later`."""
+        """`schedule(delay, callback)` is the clock's `call_later`; `deliver` knows whom an envelope is not for."""
         self.name = name
         self.options = options
         self.retention = retention
@@ -86,13 +90,10 @@ class Channel:
         self._backlog: deque[_Deferred] | None = None
         self.metrics = metrics
         self._schedule = schedule
+        self._deliver = deliver or Channel.broadcast
 
     def enter(self, encoding: Encoding, connection: Connection, session: str) -> None:
-        if self._backlog:
-            # What is still queued was published before this subscription began.
-            self._drain()
-        if self._conflating:
-            self._broadcast_latest()
+        self.flush()  # what is still queued was published before this subscription began
         self.groups.setdefault((encoding, connection.framing), {})[connection] = session
         self.size += 1
 
@@ -113,6 +114,11 @@ class Channel:
             if not members:
                 del self.groups[key]
 
+    @property
+    def journaled(self) -> bool:
+        """Whether somebody is in it whose connection may resume by the journal."""
+        return any(encoding.journaled for encoding, _ in self.groups)
+
     def broadcast(self, envelope: Envelope) -> None:
         """Encode and frame once for each group, then write. The hot loop of the whole server."""
         push, exclude, metrics = envelope.push, envelope.exclude, self.metrics
@@ -127,7 +133,7 @@ class Channel:
             metrics.deliveries += count
             metrics.messages_out += count
             metrics.bytes_out += count * len(frame)
-            if self._backlog or count > SLICE:
+            if (self._backlog or count > SLICE) and not encoding.journaled:
                 self._defer(members, frame, exclude)
             elif exclude is None:
                 for connection in members:
@@ -141,6 +147,13 @@ class Channel:
                 self._backlog[-1].accepted = envelope.accepted
             else:
                 metrics.delivering(envelope.accepted)
+
+    def flush(self) -> None:
+        """Write all that waits for its turn or for the end of an interval."""
+        if self._backlog:
+            self._drain()
+        if self._conflating:
+            self._broadcast_latest()
 
     def broadcast_among(self, envelope: Envelope, passed_over: Container[str]) -> None:
         """The same for an envelope that is not for everybody: of journaled sessions those in `passed_over` do not get
@@ -180,7 +193,7 @@ class Channel:
             self._conflating.pop(key, None)
             self._conflating[key] = envelope
             return
-        self.broadcast(envelope)
+        self._deliver(self, envelope)
         self._conflating = {}
         self._schedule(self.options.conflate_interval, self._end_interval)
 
@@ -194,7 +207,7 @@ class Channel:
     def _broadcast_latest(self) -> None:
         waiting, self._conflating = self._conflating, {}
         for envelope in (waiting or {}).values():
-            self.broadcast(envelope)
+            self._deliver(self, envelope)
 
     def _defer(self, members: Members, frame: bytes, exclude: str | None) -> None:
         if self._backlog is None:

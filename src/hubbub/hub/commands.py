@@ -11,6 +11,7 @@ from hubbub.auth.channels import check_channel, matches
 from hubbub.errors import AUTH_FAILED, ErrorCode, HubbubError
 from hubbub.hub import eager
 from hubbub.hub.channel import Channel
+from hubbub.hub.journal import Trail
 from hubbub.hub.recovery import Recovery, fit, merge
 from hubbub.hub.session import Execute, Session
 from hubbub.model import Envelope, History, Operation, Position, Publication, Subscribed
@@ -194,11 +195,26 @@ def _enter(session: Session, entry: _Entry, recovery: Recovery | None) -> None:
     assert connection is not None
     if recovery is not None and channel.position is None:
         channel.position = recovery.position
-    if session.trail is not None:
-        channel.journal = session.trail.journal
-        session.trail.has_joined(channel.name)
     channel.enter(connection.codec.encoding(channel.name), connection, session.id)
     session.subscriptions[channel.name] = channel
+    if session.trail is not None:
+        _follow(session.trail, channel)
+
+
+def _enter_away(session: Session, entry: _Entry) -> None:
+    """The client has gone meanwhile: it finds itself in the channel when it comes back."""
+    channel = entry.channel
+    session.away = (*session.away, channel.name)
+    if session.trail is not None:
+        channel.flush()
+        channel.kept += 1
+        _follow(session.trail, channel)
+
+
+def _follow(trail: Trail, channel: Channel) -> None:
+    """From here on the journal has what the session must get."""
+    channel.journal = trail.journal
+    trail.has_joined(channel.name)
 
 
 def _subscribed(id: int, entry: _Entry, recovery: Recovery | None) -> Subscribed:
@@ -282,6 +298,8 @@ async def unsubscribe(session: Session, command: model.Unsubscribe) -> model.Res
 
 async def _leave(session: Session, name: str) -> bool:
     hub = session.hub
+    if session.closed:
+        return False
     channel = session.subscriptions.pop(name, None)
     if channel is None:
         if name not in session.away:
@@ -317,9 +335,7 @@ async def subscribe_by_server(session: Session, name: str, *, checked: bool = Tr
     ):
         return
     _check_free(session, name)
-    if session.connection is None:
-        if session.trail is not None:
-            return  # it would not learn of it: its client believes that it recovers all
+    if session.connection is None and session.trail is None:
         session.away = (*session.away, name)
         await hub.attendance.settle(session, hub.channel(name))
         return
@@ -330,8 +346,7 @@ async def subscribe_by_server(session: Session, name: str, *, checked: bool = Tr
             if session.closed or name not in (session.joining or ()):
                 return
             if session.connection is None:
-                if session.trail is None:
-                    session.away = (*session.away, name)
+                _enter_away(session, entry)
             else:
                 recovery = entry.finish()
                 position = recovery.position if recovery else None

@@ -62,6 +62,7 @@ class Hub:
         self.users: dict[str, tuple[Session, ...]] = {}
         self.channels: dict[str, Channel] = {}
         self.live = Live(self)
+        self._deliver = self.live.broadcast
         self.pump = eager.Pump()
         self.detached: dict[str, Session] = {}
         self.draining = False
@@ -71,7 +72,9 @@ class Hub:
         """Told at once of each session that has ended for good."""
         self.commands: dict[type, Execute] = dict(commands.TABLE)
         limits = config.limits
-        self.journal = Journal(clock, config.socketio.recovery_window, limits.recovery_bytes)
+        socketio = config.socketio
+        unnoticed = socketio.ping_interval + socketio.ping_timeout  # for which a link may have been dead
+        self.journal = Journal(clock, socketio.recovery_window + unnoticed, limits.recovery_bytes)
         self.command_rate = Rate(limits.command_rate, limits.command_burst)
         self.publish_rate = Rate(limits.publish_rate, limits.publish_burst)
         self.subscribe_rate = Rate(limits.subscribe_rate, limits.subscribe_burst)
@@ -147,7 +150,8 @@ class Hub:
 
     def window(self, session: Session) -> float:
         """Seconds in which `session` can be resumed."""
-        return self.config.sessions.resume_window if session.trail is None else session.trail.journal.window
+        config = self.config
+        return config.sessions.resume_window if session.trail is None else config.socketio.recovery_window
 
     async def _sweep_presence(self) -> None:
         for channel, member in await self.presence.sweep():
@@ -234,6 +238,11 @@ class Hub:
                 channel.kept += 1
             self.release(channel)
 
+    def flush(self, session: Session) -> None:
+        """All that waits in the channels of a session that is away reaches the journal."""
+        for name in session.away:
+            self.channels[name].flush()
+
     def reenter(self, session: Session) -> None:
         """A journaled session is back: put it into its channels again. What it missed is in the journal."""
         connection = session.connection
@@ -252,7 +261,7 @@ class Hub:
         self.release(channel)
 
     def end(self, session: Session, reason: Disconnect | None) -> None:
-        """End a session for good, and its connection with `reason` if it has one."""
+        """End a session for good, and its connection with `reason` if it has one; None: the client is gone."""
         if session.closed:
             return
         connection = session.connection
@@ -266,6 +275,7 @@ class Hub:
                 session.connection = None
                 connection.close(reason)
         session.closed = True
+        session.dismiss(events=reason is not None or self._stopped)
         session.connection = session.asker = None
         self.detached.pop(session.id, None)
         self.sessions.pop(session.id, None)
@@ -297,7 +307,8 @@ class Hub:
         channel = self.channels.get(name)
         if channel is None:
             options = self.config.namespace(name)
-            channel = Channel(name, options, self.retention(name), self.metrics, self.clock.call_later)
+            retention, schedule = self.retention(name), self.clock.call_later
+            channel = Channel(name, options, retention, self.metrics, schedule, self._deliver)
         return channel
 
     def retention(self, name: str) -> Retention:
@@ -335,6 +346,8 @@ class Hub:
         """Take `buffer` out; forget the channel if nobody is in it or is entering it."""
         if channel.buffers is not None and buffer is not None:
             channel.buffers = [other for other in channel.buffers if other is not buffer] or None
+        if channel.journal is not None and not channel.kept and not channel.journaled:
+            channel.journal = None
         if channel.size or channel.kept or channel.buffers or self.channels.get(channel.name) is not channel:
             return
         del self.channels[channel.name]

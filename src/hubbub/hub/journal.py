@@ -2,7 +2,7 @@
 
 Native sessions resume by a Position in each channel's log. A Socket.IO client knows only the offset of the last event
 it saw, whichever room that came through, and events of rooms that keep no log must be recovered too. So the hub
-numbers what it hands to such sessions. Entries are kept for the recovery window, and at most so many bytes of them.
+numbers what it hands to such sessions, in the order in which it is written to each of them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import secrets
 from collections import deque
 from collections.abc import Iterable, Iterator
 from heapq import merge
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -34,7 +35,7 @@ class Entry(Struct, frozen=True, gc=False):
 
 
 class Journal:
-    """`window` is in seconds, `limit` in bytes. Numbers begin at 1 and are unique within `epoch`."""
+    """Entries are kept for `window` seconds, within `limit` bytes. Numbers begin at 1, unique within `epoch`."""
 
     def __init__(self, clock: Clock, window: float, limit: int) -> None:
         self._clock = clock
@@ -92,11 +93,6 @@ class Journal:
         found.reverse()
         return found
 
-    def last(self, key: str) -> int:
-        """The number of the last entry of `key`; 0 if none is kept."""
-        log = self._by_key.get(key)
-        return log[-1].sequence if log else 0
-
     def follow(self) -> Trail:
         """For a session that begins now."""
         return Trail(self)
@@ -115,23 +111,34 @@ class Trail:
     that was, so that recovery gives neither more nor less than was missed.
     """
 
-    __slots__ = ("_joined", "_left", "confirmed", "journal")
+    __slots__ = ("_begun", "_joined", "_left", "_lost", "confirmed", "journal")
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
-        self.confirmed = journal.head
+        self.confirmed = self._begun = journal.head
         self._joined: dict[str, int] | None = None
-        self._left: list[tuple[str, int, int]] | None = None
+        self._left: list[_Stay] | None = None
+        self._lost = False
+
+    def begin(self) -> None:
+        """All up to now is being written, to a link that is new to this session: what a ping has told that was sent
+        before is about other things."""
+        self._begun = self.journal.head
 
     def heard(self, mark: int) -> None:
-        """All up to number `mark` has arrived."""
-        if mark <= self.confirmed:
+        """A ping that was sent when the journal was at `mark` has been answered."""
+        if mark > self._begun:
+            self.arrived(mark)
+
+    def arrived(self, number: int) -> None:
+        """The client has got all up to `number`."""
+        if number <= self.confirmed:
             return
-        self.confirmed = mark
+        self.confirmed = number
         if self._joined is not None:
-            self._joined = {name: at for name, at in self._joined.items() if at > mark} or None
+            self._joined = {name: at for name, at in self._joined.items() if at > number} or None
         if self._left is not None:
-            self._left = [span for span in self._left if span[2] > mark] or None
+            self._left = [stay for stay in self._left if stay.until > number] or None
 
     def has_joined(self, channel: str) -> None:
         head = self.journal.head
@@ -142,32 +149,47 @@ class Trail:
 
     def has_left(self, channel: str) -> None:
         since = self._joined.pop(channel, self.confirmed) if self._joined is not None else self.confirmed
-        if self.journal.last(channel) > since:
+        if self.journal.head > since:
             if self._left is None:
                 self._left = []
-            self._left.append((channel, since, self.journal.head))
+            self._left.append(_Stay(channel, since, self.journal.head))
+
+    def lose(self) -> None:
+        """Something has not even reached the journal: there is no recovery."""
+        self._lost = True
 
     def missed(self, session: str, channels: Iterable[str], since: int) -> list[Entry] | None:
         """What a session in `channels` has to be given, in order, when its client has seen all up to `since`; None if
         more than that may be missing."""
-        journal = self.journal
+        journal, head = self.journal, self.journal.head
         since = max(since, self.confirmed)
-        if since > journal.head or since < journal.floor:
+        if self._lost or not journal.floor <= since <= head:
             return None
         joined = self._joined or {}
-        found = [journal.after(name, max(since, joined.get(name, 0))) for name in channels]
-        found += [journal.after(name, max(since, after), until) for name, after, until in self._left or ()]
-        inside = set(channels)
+        own = f"session:{session}"
+        stays = [_Stay(own, since, head), *[_Stay(name, joined.get(name, since), head) for name in channels]]
+        stays += self._left or ()
+        spans: dict[str, list[_Stay]] = {}
+        for stay in stays:
+            spans.setdefault(stay.channel, []).append(stay)
+
+        def was_in(channel: str, number: int) -> bool:
+            return any(stay.after < number <= stay.until for stay in spans.get(channel, ()))
+
         return [
             entry
             for entry in merge(
-                journal.after(f"session:{session}", since), *found, key=lambda entry: entry.sequence
+                *[journal.after(stay.channel, max(since, stay.after), stay.until) for stay in stays],
+                key=lambda entry: entry.sequence,
             )
-            if _is_for(entry.envelope, session, inside)
+            if entry.envelope.exclude != session
+            and not any(was_in(name, entry.sequence) for name in entry.envelope.unless)
         ]
 
 
-def _is_for(envelope: Envelope, session: str, channels: set[str]) -> bool:
-    if envelope.exclude == session:
-        return False
-    return not any(name in channels or name == f"session:{session}" for name in envelope.unless)
+class _Stay(NamedTuple):
+    """A session was in `channel` when what has the numbers above `after`, up to `until`, was delivered."""
+
+    channel: str
+    after: int
+    until: int

@@ -40,9 +40,10 @@ class Live:
             if channel.buffers:
                 for buffer in channel.buffers:
                     buffer.append(push)
-        self._broadcast(channel, envelope)
+        self.broadcast(channel, envelope)
 
-    def _broadcast(self, channel: Channel, envelope: Envelope) -> None:
+    def broadcast(self, channel: Channel, envelope: Envelope) -> None:
+        """Write to those on this node for whom it is."""
         if not envelope.unless and not envelope.volatile:
             channel.broadcast(envelope)
             return
@@ -81,7 +82,7 @@ class Live:
         if channel.retention.conflate and channel.options.conflate_interval > 0:
             channel.conflate(push.conflation_key or push.event, envelope)
         else:
-            self._broadcast(channel, envelope)
+            self.broadcast(channel, envelope)
 
     async def _heal(self, channel: Channel) -> None:
         """A live publication was missed: fill in from the log, or tell the subscribers that state is lost.
@@ -118,8 +119,13 @@ class Live:
         """The subscribers must come back, and are then told what they missed or that it is lost."""
         self._hub.metrics.gaps["lost"] += 1
         channel.position = head
+        for away in self._hub.detached.values():
+            if away.trail is not None and channel.name in away.away:
+                away.trail.lose()
         for members in list(channel.groups.values()):
             for connection in list(members):
+                if (session := connection.session) is not None and session.trail is not None:
+                    session.trail.lose()
                 connection.close(INSUFFICIENT_STATE)
 
     async def catch_up(self, channel: Channel, head: Position) -> None:

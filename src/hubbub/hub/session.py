@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -105,7 +105,7 @@ class Session:
         self.command_tat = self.publish_tat = self.subscribe_tat = 0.0
         self._errors_since = 0.0
         self._errors_seen = 0
-        self._queue: deque[tuple[Command | Event | Invalid, Connection | None]] | None = None
+        self._queue: deque[tuple[Item, Connection | None]] | None = None
         self._running: object = None  # something, while a command is being handled
         self._state: dict[str, Any] | None = None
 
@@ -137,6 +137,11 @@ class Session:
         """Whether a command is being handled."""
         return self._running is not None
 
+    @property
+    def waiting(self) -> int:
+        """How many commands wait behind the one being handled."""
+        return len(self._queue) if self._queue is not None else 0
+
     async def send(self, event: str, data: Any) -> None:
         """Push one event to this session alone."""
         self.direct(
@@ -167,11 +172,22 @@ class Session:
 
         The answer goes to the connection that asked, or nowhere: on a later one its id may stand for another command.
         """
-        self._accept(item, self.connection)
+        if not self.closed:
+            self._accept(item, self.connection)
 
-    def _accept(self, item: Command | Event | Invalid, asker: Connection | None) -> None:
-        if self.closed:
-            return
+    def in_turn(self, work: Work) -> None:
+        """Do `work` after all that was accepted before it, even when the session has ended by then."""
+        self._accept(work, None)
+
+    def dismiss(self, *, events: bool) -> None:
+        """The session ends: forget the commands that wait. Events are not, unless `events`: a client may send some
+        and leave at once."""
+        if self._queue:
+            self._queue = deque(
+                each for each in self._queue if callable(each[0]) or (type(each[0]) is Event and not events)
+            )
+
+    def _accept(self, item: Item, asker: Connection | None) -> None:
         if self._running is not None:
             if self._queue is None:
                 self._queue = deque()
@@ -185,6 +201,10 @@ class Session:
             self._running = self
             self.hub.pump.run(self._handle_events(item, asker))
             return
+        if callable(item):
+            self._running = self
+            self.hub.spawn(self._do(item))
+            return
         task = eager.start(self._handle(item, asker))
         if task is not None:
             self._running = task
@@ -194,7 +214,7 @@ class Session:
         """Handle an event and those that wait behind it: what came in one read is answered in one write."""
         try:
             await self._handle(event, asker)
-            while self._queue and not self.closed:
+            while self._queue:
                 item, asker = self._queue[0]
                 if type(item) is not Event:
                     break
@@ -203,9 +223,15 @@ class Session:
         finally:
             self._go_on()
 
-    async def handle_apart(self, event: Event) -> None:
+    async def _do(self, work: Work) -> None:
+        try:
+            await work()
+        finally:
+            self._go_on()
+
+    async def handle_apart(self, event: Event, asker: Connection) -> None:
         """Handle an event beside the order of the others. Never raises."""
-        await self._handle(event, self.connection)
+        await self._handle(event, asker)
 
     def _handled(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -357,4 +383,6 @@ NAMES: dict[type, str] = {
     model.Ping: "ping",
 }
 
+Work = Callable[[], Coroutine[Any, Any, None]]
+Item = Command | Event | Invalid | Work
 Execute = Callable[[Session, Any], Awaitable[Reply | Acknowledged | None]]

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Raw
 
+from hubbub.errors import HubbubError
 from hubbub.model import (
     Acknowledged,
     Advice,
@@ -47,6 +48,11 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     retry_after: float | None = None
     field: str | None = None
 
+    @classmethod
+    def of(cls, error: HubbubError) -> Failure:
+        info = error.info
+        return cls(int(error.code), info.name, error.message, info.temporary, error.retry_after, error.field)
+
 
 class NamespaceEncoding:
     """Broadcasts as events of one namespace. Compared by identity: `NamespaceCodec` makes one for each audience.
@@ -78,15 +84,16 @@ class NamespaceEncoding:
         arguments: bytes,
         attachments: tuple[bytes, ...] = (),
         *,
-        sequence: int = 0,
+        sequence: int | None = None,
         ack: int | None = None,
     ) -> tuple[Payload, ...]:
-        """An event; `arguments` are JSON with commas between them. One that asks for an `ack` cannot carry an offset
-        (the client would not find it), so a small event behind it does."""
+        """An event; `arguments` are JSON with commas between them. Without a `sequence` it has no offset: it is not
+        recovered. One that asks for an `ack` cannot carry an offset (the client would not find it), so a small event
+        behind it does."""
         parts = [b"[", _encode(name)]
         if arguments:
             parts += (b",", arguments)
-        epoch = self._epoch
+        epoch = self._epoch if sequence is not None else None
         if epoch is not None and ack is None:
             parts.append(b',"%b.%d"' % (epoch, sequence))
         parts.append(b"]")

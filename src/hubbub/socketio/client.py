@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hubbub.errors import BAD_COMMAND, ERRORS, SERVER_ERROR, ErrorCode, HubbubError, ProtocolError
-from hubbub.model import ErrorReply, Event
+from hubbub.errors import BAD_COMMAND, FLOOD, SERVER_ERROR, ErrorCode, HubbubError, ProtocolError
+from hubbub.model import Event
 from hubbub.protocols.base import Payload
 from hubbub.protocols.socketio import Invalid, Packet, PacketType, revive
-from hubbub.protocols.socketio_encoding import refusal
+from hubbub.protocols.socketio_encoding import Failure, refusal
 from hubbub.socketio.connection import NamespaceConnection
 from hubbub.socketio.link import Link
 from hubbub.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
+    from hubbub.hub.session import Session
     from hubbub.socketio.sockets import Sockets
 
 log = get_logger("hubbub.socketio")
@@ -25,16 +26,20 @@ EVENT, ACK, CONNECT, DISCONNECT = PacketType.EVENT, PacketType.ACK, PacketType.C
 
 
 class SocketIoClient:
-    """`connections` are the namespaces it is in, by name; `offsets` tells whether its events carry one."""
+    """`connections` are the namespaces it is in, by name, `entering` those that it has asked for and got no answer,
+    with what is being made for them. `offsets` tells whether its events carry one; `closed` says why the link is down.
+    """
 
     __slots__ = (
-        "_connecting",
+        "_connect_tat",
         "_decoder",
+        "_expelled",
         "_paused",
         "_sockets",
         "admitted",
         "closed",
         "connections",
+        "entering",
         "link",
         "offsets",
     )
@@ -42,12 +47,14 @@ class SocketIoClient:
     def __init__(self, sockets: Sockets, link: Link) -> None:
         self._sockets = sockets
         self._decoder = sockets.parser.decoder()
-        self._connecting: set[str] | None = None
+        self._connect_tat = 0.0
+        self._expelled: set[str] | None = None
         self._paused: set[NamespaceConnection] | None = None
         self.link = link
         self.connections: dict[str, NamespaceConnection] = {}
+        self.entering: dict[str, NamespaceConnection | None] = {}
         self.admitted = False
-        self.closed = False
+        self.closed = ""
         self.offsets = sockets.wants_offsets(link.info)
 
     # --- packets ------------------------------------------------------------------------------------------
@@ -68,28 +75,42 @@ class SocketIoClient:
     def _take(self, packet: Packet | Invalid) -> None:
         connection = self.connections.get(packet.namespace)
         kind = packet.type
-        if connection is None or connection.session is None:
-            if kind is CONNECT and isinstance(packet, Packet) and not self._is_connecting(packet.namespace):
-                self._begin(packet)
-            else:
-                self._refuse("a packet for a namespace that was not entered")
+        if connection is None:
+            self._take_outside(packet)
+        elif connection.session is None:
+            pass  # ended by the server, and the link with it
         elif isinstance(packet, Invalid):
-            self._sockets.hub.metrics.errors[packet.code] += 1
-            if kind is EVENT:
-                connection.session.refuse(
-                    -1 if packet.id is None else packet.id,
-                    HubbubError(ErrorCode(packet.code), packet.message, field=packet.field),
-                )
+            self._invalid(connection.session, packet)
         elif kind is EVENT:
             self._event(connection, packet)
         elif kind is ACK:
             self._acknowledged(connection, packet)
         elif kind is DISCONNECT:
+            session = connection.session
             self.left(connection, "client namespace disconnect")
-            self._sockets.hub.end(connection.session, None)
+            self._sockets.hub.end(session, None)
         elif kind is CONNECT:
             self._refuse("a namespace that was entered already")
         # What remains is a CONNECT_ERROR, which a server does not get; the reference passes over it too.
+
+    def _take_outside(self, packet: Packet | Invalid) -> None:
+        """A packet for a namespace that the client is not in."""
+        name = packet.namespace
+        if packet.type is CONNECT and name not in self.entering:
+            if isinstance(packet, Packet):
+                self._begin(packet)
+            else:
+                self.refuse(name, HubbubError(ErrorCode(packet.code), packet.message, field=packet.field))
+        elif packet.type is CONNECT or self._expelled is None or name not in self._expelled:
+            self._refuse("a packet for a namespace that was not entered")
+        # What remains was on its way when the server ended the socket.
+
+    def _invalid(self, session: Session, packet: Invalid) -> None:
+        if packet.type is EVENT:
+            id = -1 if packet.id is None else packet.id
+            session.refuse(id, HubbubError(ErrorCode(packet.code), packet.message, field=packet.field))
+        else:
+            self._sockets.hub.metrics.errors[packet.code] += 1
 
     def _event(self, connection: NamespaceConnection, packet: Packet) -> None:
         session = connection.session
@@ -110,7 +131,7 @@ class SocketIoClient:
 
     def _acknowledged(self, connection: NamespaceConnection, packet: Packet) -> None:
         """Past the queue of events: the handler at its head may be waiting for just this."""
-        answer = connection.take_ack(packet.id) if packet.id is not None else None
+        answer = connection.acknowledged(packet.id) if packet.id is not None else None
         if answer is not None:
             answer(packet.value if not packet.attachments else revive(packet.value, packet.attachments))
 
@@ -123,25 +144,23 @@ class SocketIoClient:
 
     # --- entering a namespace -----------------------------------------------------------------------------
 
-    def _is_connecting(self, namespace: str) -> bool:
-        return self._connecting is not None and namespace in self._connecting
-
     def _begin(self, packet: Packet) -> None:
         hub = self._sockets.hub
         name = packet.namespace
-        connecting = self._connecting or set()
-        if len(self.connections) + len(connecting) >= hub.config.limits.socketio_namespaces:
-            hub.metrics.rejected["socketio_namespaces"] += 1
-            limit = hub.config.limits.socketio_namespaces
-            self.refuse(
-                name,
-                HubbubError(
-                    ErrorCode.LIMIT_EXCEEDED, f"limits.socketio_namespaces = {limit} of a connection"
-                ),
-            )
+        try:
+            self._connect_tat = hub.take(self._connect_tat, hub.command_rate, "command_rate")
+        except HubbubError:
+            self.link.close(FLOOD)
             return
-        self._connecting = connecting
-        connecting.add(name)
+        limit = hub.config.limits.socketio_namespaces
+        if len(self.connections) + len(self.entering) >= limit:
+            hub.metrics.rejected["socketio_namespaces"] += 1
+            message = f"limits.socketio_namespaces = {limit} of a connection"
+            self.refuse(name, HubbubError(ErrorCode.LIMIT_EXCEEDED, message))
+            return
+        self.entering[name] = None
+        if self._expelled is not None:
+            self._expelled.discard(name)
         auth = packet.value if type(packet.value) is dict else {}
         hub.spawn(self._enter(name, auth))
 
@@ -155,27 +174,18 @@ class SocketIoClient:
             log.error("connect failed", namespace=namespace, exc_info=error)
             self.refuse(namespace, HubbubError(ErrorCode.INTERNAL))
         finally:
-            if self._connecting is not None:
-                self._connecting.discard(namespace)
-                if not self._connecting:
-                    self._connecting = None
+            self.entering.pop(namespace, None)
+            self.admitted = bool(self.connections or self.entering)
+
+    def entered(self, connection: NamespaceConnection) -> None:
+        """The client is in the namespace from now on."""
+        self.entering.pop(connection.namespace, None)
+        self.connections[connection.namespace] = connection
 
     def refuse(self, namespace: str, error: HubbubError) -> None:
         """Answer a CONNECT with a numbered error."""
-        info = ERRORS[error.code]
-        data = msgspec.json.encode(
-            ErrorReply(
-                0,
-                int(error.code),
-                error.message,
-                name=info.name,
-                temporary=info.temporary,
-                retry_after=error.retry_after,
-                field=error.field,
-            )
-        )
         self._sockets.hub.metrics.errors[int(error.code)] += 1
-        self.reject(namespace, error.message, data)
+        self.reject(namespace, error.message, msgspec.json.encode(Failure.of(error)))
 
     def reject(self, namespace: str, message: str, data: bytes | None = None) -> None:
         """Answer a CONNECT with a CONNECT_ERROR."""
@@ -194,22 +204,36 @@ class SocketIoClient:
             self.resume(connection)
             self._sockets.dropped(connection, why)
 
+    def expel(self, connection: NamespaceConnection) -> None:
+        """The server has ended it, and goes on with the client's other namespaces. What the client has sent meanwhile
+        is no fault of its."""
+        if self._expelled is None:
+            self._expelled = set()
+        if len(self._expelled) < self._sockets.hub.config.limits.socketio_namespaces:
+            self._expelled.add(connection.namespace)
+        self.left(connection, "server namespace disconnect")
+
     def gone(self, why: str, *, resumable: bool) -> None:
-        self.closed = True
+        self.closed = why
+        hub = self._sockets.hub
+        for entering in list(self.entering.values()):
+            if entering is not None and entering.session is not None:
+                hub.end(entering.session, None)
         connections, self.connections = self.connections, {}
         for connection in connections.values():
             self._sockets.dropped(connection, why)
             if (session := connection.session) is not None:
-                self._sockets.hub.detach(session, resumable=resumable and session.trail is not None)
+                hub.detach(session, resumable=resumable and session.trail is not None)
 
     # --- what the link tells ------------------------------------------------------------------------------
 
     def moved(self) -> None:
         transport = self.link.info.transport
-        for connection in self.connections.values():
-            connection.moved()
-            if connection.session is not None:
-                connection.session.info = replace(connection.session.info, transport=transport)
+        for connection in (*self.connections.values(), *self.entering.values()):
+            if connection is not None:
+                connection.moved()
+                if connection.session is not None:
+                    connection.session.info = replace(connection.session.info, transport=transport)
 
     def mark(self) -> int:
         return self._sockets.hub.journal.head

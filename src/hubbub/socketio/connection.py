@@ -16,11 +16,14 @@ from hubbub.socketio.handlers import Namespace
 if TYPE_CHECKING:
     from hubbub.hub.session import Session
     from hubbub.socketio.client import SocketIoClient
+    from hubbub.socketio.socket import Socket
 
 Answer = Callable[[list[Any] | None], object]
 """Called with the arguments of an acknowledgement, or with None if none will come."""
 
 ENDS_LINK = frozenset((FLOOD.code, BAD_COMMAND.code))
+PATIENCE = 16
+"""How many times `limits.pending_commands` may wait while the client owes an acknowledgement."""
 TERMINAL = 3500
 """Disconnects from here on forbid the client to come back: a DISCONNECT packet says so to stock clients, while a
 link that merely closes lets them reconnect by themselves."""
@@ -61,10 +64,10 @@ class NamespaceConnection:
         self.dialect = codec
         self.id = ""
         self.session: Session | None = None
-        self.socket: Any = None  # what handlers see, made when the first of them is called
+        self.socket: Socket  # what handlers see; it knows the session after its end, too
         self.environ: dict[str, Any] | None = None
         self.recovered = False
-        self.acks: dict[int, Answer] | None = None
+        self.acks: dict[int, tuple[Answer, int]] | None = None
         self.apart = 0
         self.held: list[bytes] | None = None
         self.client = client
@@ -116,12 +119,18 @@ class NamespaceConnection:
         self.write(self.framing(self.dialect.packet(kind, data)))
 
     def close(self, reason: Disconnect) -> None:
-        """End this namespace for the client; or the whole link, where it shall come back or has done wrong."""
+        """End this namespace for the client, and its session; or the whole link, where it shall come back or has done
+        wrong."""
+        if reason.code >= TERMINAL and (session := self.session) is not None:
+            session.hub.end(
+                session, reason
+            )  # which calls again: the link may live on, and would not tell the hub
+            return
         push = DisconnectPush(reason.code, reason.text, reason.reconnect)
         self.write(self.framing(self.codec.push(push)))
         if reason.code >= TERMINAL:
             self.send(PacketType.DISCONNECT)
-            self.client.left(self, "server namespace disconnect")
+            self.client.expel(self)
         if reason.code < TERMINAL or reason.code in ENDS_LINK:
             self.client.link.close(reason)
 
@@ -129,6 +138,12 @@ class NamespaceConnection:
         self.client.link.abort(reason)
 
     def pause(self) -> None:
+        """Not yet, if a handler waits for an acknowledgement of the client's: that may stand behind what it has sent
+        before it."""
+        if self.acks and self.session is not None:
+            limit = self.session.hub.config.limits.pending_commands
+            if self.session.waiting < PATIENCE * limit:
+                return
         self.client.pause(self)
 
     def resume(self) -> None:
@@ -136,16 +151,29 @@ class NamespaceConnection:
 
     # --- acknowledgements ---------------------------------------------------------------------------------
 
-    def await_ack(self, id: int, answer: Answer) -> None:
+    def await_ack(self, id: int, answer: Answer, sequence: int) -> None:
+        """`sequence` is the number in the journal of the event that asks for it."""
         if self.acks is None:
             self.acks = {}
-        self.acks[id] = answer
+        self.acks[id] = answer, sequence
 
-    def take_ack(self, id: int) -> Answer | None:
-        return self.acks.pop(id, None) if self.acks is not None else None
+    def acknowledged(self, id: int) -> Answer | None:
+        """The client has sent an acknowledgement: who waits for it? All before what it answers has arrived, too."""
+        waiting = self.acks.pop(id, None) if self.acks is not None else None
+        if waiting is None:
+            return None
+        answer, sequence = waiting
+        if self.session is not None and self.session.trail is not None:
+            self.session.trail.arrived(sequence)
+        return answer
+
+    def forget_ack(self, id: int) -> None:
+        """Nobody waits for it any more."""
+        if self.acks is not None:
+            self.acks.pop(id, None)
 
     def drop_acks(self) -> None:
         """No acknowledgement will come any more."""
         acks, self.acks = self.acks, None
-        for answer in (acks or {}).values():
+        for answer, _ in (acks or {}).values():
             answer(None)

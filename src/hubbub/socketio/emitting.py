@@ -156,10 +156,10 @@ class Emitter:
             if session is None or session.closed:
                 answer(None)
                 continue
-            connection.await_ack(id, answer)
             sequence = 0
             if session.trail is not None:
                 sequence = session.trail.journal.record(f"session:{connection.id}", envelope, id)
+            connection.await_ack(id, answer, sequence)
             if session.connection is not None:
                 payloads = connection.dialect.events.event(
                     event, arguments, packed.attachments, sequence=sequence, ack=id
@@ -187,4 +187,4 @@ class Emitter:
             return [waiter.result() if waiter.done() else None for waiter in waiters]
         finally:
             for connection in connections:
-                connection.take_ack(id)
+                connection.forget_ack(id)

@@ -145,6 +145,11 @@ class Namespaces:
                 self.patterns.append((namespace, found))
         found.add(event, function, names_namespace=namespace == ANY, concurrent=concurrent)
 
+    @property
+    def several(self) -> bool:
+        """Whether there are others than `/`."""
+        return bool(self.patterns) or any(name != "/" for name in self.named)
+
     async def of(self, name: str, auth: Any) -> tuple[Namespace, ...] | None:
         """The handlers for a namespace, the most particular first; None if there is no such namespace."""
         found = [self.named[name]] if name in self.named else []

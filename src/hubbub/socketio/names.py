@@ -21,6 +21,8 @@ class Names:
         self._rooms = config.rooms
         self._everyone = config.everyone
         self._length = length
+        self.any_mapped = bool(config.rooms or config.everyone)
+        """Whether the configuration makes channels of any namespace."""
         self.everyone = lru_cache(maxsize=1024)(self._everyone_of)
 
     def mapped(self, namespace: str) -> bool:

@@ -236,13 +236,13 @@ class SocketIo:
 
     def members(self, room: str | None = None, namespace: str = "/") -> list[Socket]:
         """The sockets of this node in a room, or in the whole namespace."""
-        return [self.sockets.socket(each) for each in self._members(room, namespace)]
+        return [each.socket for each in self._members(room, namespace)]
 
     # --- single clients -----------------------------------------------------------------------------------
 
     def socket(self, sid: Sid, namespace: str | None = None) -> Socket:
         """Raises NOT_FOUND."""
-        return self.sockets.socket(self._required(sid, namespace))
+        return self._required(sid, namespace).socket
 
     async def disconnect(self, sid: Sid, namespace: str | None = None) -> None:
         """End a client's socket. Stock clients do not come back by themselves after that."""

@@ -6,13 +6,15 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+import msgspec
 from msgspec import Raw
 
 from hubbub.auth.base import ConnectionInfo
-from hubbub.errors import AUTH_FAILED, FORCED, ErrorCode, HubbubError
+from hubbub.errors import AUTH_FAILED, FORCED, REPLACED, ErrorCode, HubbubError
 from hubbub.hub import eager
 from hubbub.hub.hub import Hub
 from hubbub.hub.journal import Entry
@@ -95,13 +97,6 @@ class Sockets:
         self._acks += 1
         return self._acks
 
-    def socket(self, connection: NamespaceConnection) -> Socket:
-        """What handlers see of it."""
-        if connection.socket is None:
-            connection.socket = Socket(self, connection)
-        found: Socket = connection.socket
-        return found
-
     # --- entering -----------------------------------------------------------------------------------------
 
     async def connect(self, client: SocketIoClient, namespace: str, auth: dict[str, Any]) -> None:
@@ -109,7 +104,8 @@ class Sockets:
         hub = self.hub
         if hub.draining:
             raise HubbubError(ErrorCode.DRAINING, retry_after=1.0)
-        handlers = await eager.in_task(self._handlers, namespace, auth)
+        timeout = hub.config.limits.call_timeout
+        handlers = await eager.in_task(self._handlers, namespace, auth, within=timeout)
         if handlers is None:
             client.reject(namespace, INVALID_NAMESPACE)
             return
@@ -134,7 +130,7 @@ class Sockets:
         principal: Principal,
         handlers: tuple[Namespace, ...],
     ) -> None:
-        """A new socket."""
+        """A new socket. Its client may go, and the server may end it, while this waits."""
         hub, link = self.hub, client.link
         connection = NamespaceConnection(client, namespace, self.codec(namespace, client.offsets), handlers)
         session = hub.open(connection, link.info)
@@ -142,32 +138,35 @@ class Sockets:
             session.trail = hub.journal.follow()
         hub.admit(session, principal)
         connection.id = session.id
-        self.by_id[session.id] = connection
-        client.connections[namespace] = connection
+        connection.socket = Socket(self, connection)
+        self.by_id[session.id] = client.entering[namespace] = connection
         connection.hold()
         session.absent = True  # from presence, until it has been let in
         try:
             await hub.enter(session, self.names.everyone(namespace))
             for name in principal.subscribe:
-                await hub.enter(session, name)
+                await hub.server_subscribe(session, name)
             await self._ask_hooks(session)
-            await self._ask_handlers(connection, auth)
+            if welcome := not session.closed:
+                await self._ask_handlers(connection, link.info, auth)
         except BaseException as error:
-            client.connections.pop(namespace, None)
             hub.end(session, None)
             if isinstance(error, ConnectionRefused):
-                data = None if error.data is None else bytes(extract([error.data])[0])[1:-1]
+                data = None if error.data is None else msgspec.json.encode(error.data)
                 client.reject(namespace, error.message, data)
                 return
             raise
-        if client.connections.get(namespace) is not connection or client.closed:
-            if not session.closed and session.connection is not None:
-                hub.end(session, None)
-            return
-        session.info = _without_headers(link)
+        if session.closed:
+            if welcome:
+                self.dropped(connection, client.closed or "server namespace disconnect")
+            raise HubbubError(ErrorCode.SESSION_GONE)
+        session.info = self._without_headers(link)
         pid = f"{session.id}.{session.secret}" if session.trail is not None else None
+        client.entered(connection)
         client.write(connection.dialect.connected(session.id, pid))
         connection.release()
+        if session.trail is not None:
+            session.trail.begin()
         session.absent = False
         for channel in list(session.subscriptions.values()):
             await hub.attendance.settle(session, channel)
@@ -176,20 +175,22 @@ class Sockets:
         for hook in self.hub.handlers.connected:
             await eager.in_task(hook, session, within=self.hub.config.limits.call_timeout)
 
-    async def _ask_handlers(self, connection: NamespaceConnection, auth: dict[str, Any]) -> None:
-        """Run the namespace's `connect` handler. Raises ConnectionRefused."""
+    async def _ask_handlers(
+        self, connection: NamespaceConnection, info: ConnectionInfo, auth: dict[str, Any]
+    ) -> None:
+        """Run the namespace's `connect` handler. Raises ConnectionRefused, and what the handler raises."""
         handler = next((each.connect for each in connection.handlers if each.connect is not None), None)
         if handler is None:
             return
-        info = connection.client.link.info
         connection.environ = environ(info)
-        values = [connection.environ, auth or None]
-        if handler.most is not None and handler.most < len(values):
-            values = values[: handler.most]
-        verdict = await eager.in_task(
-            self._run, connection, handler, values, within=self.hub.config.limits.call_timeout
-        )
-        connection.environ = None
+        values = handler.arguments([connection.environ, auth or None][: handler.most])
+        within = self.hub.config.limits.call_timeout
+        try:
+            verdict = await eager.in_task(self._run, connection, handler, values, within=within)
+        except TimeoutError:
+            raise HubbubError(ErrorCode.TIMEOUT, "the handler of 'connect' took too long") from None
+        finally:
+            connection.environ = None
         if verdict is False:
             raise ConnectionRefused
 
@@ -206,7 +207,7 @@ class Sockets:
         """Give the client its old socket back, with all that it missed; False if that cannot be, and then the old
         one ends. Nothing waits in here, so nothing is published meanwhile."""
         pid, offset = auth.get("pid"), auth.get("offset")
-        if not isinstance(pid, str) or not isinstance(offset, str):
+        if not isinstance(pid, str):
             return False
         hub = self.hub
         id, _, secret = pid.partition(".")
@@ -221,10 +222,14 @@ class Sockets:
         if session.user != principal.user or session.trail is None:
             return False
         if session.connection is not None:  # the old link is not known to be dead yet
-            connection.client.left(connection, "transport close")
+            old = connection.client
+            old.left(connection, "transport close")
             hub.detach(session)
+            if not old.connections and not old.entering:
+                old.link.close(REPLACED)
         missed = None
         if (since := self._sequence(offset)) is not None and not session.closed:
+            hub.flush(session)
             missed = session.trail.missed(session.id, session.away, since)
         if missed is None:
             hub.metrics.resumes["incomplete"] += 1
@@ -235,16 +240,24 @@ class Sockets:
         connection.handlers = handlers
         connection.recovered = True
         hub.identify(session, principal)
-        hub.attach(session, connection, _without_headers(client.link))
-        client.connections[namespace] = connection
+        info = client.link.info
+        hub.attach(session, connection, self._without_headers(client.link))
+        client.entered(connection)
         client.write(connection.dialect.connected(session.id, pid))
         for entry in missed:
             self._replay(connection, entry)
+        session.trail.begin()
         hub.reenter(session)
-        hub.spawn(self._returned(session, connection, auth))
+        session.release()
+        session.in_turn(partial(self._returned, session, connection, info, auth))
         return True
 
-    def _sequence(self, offset: str) -> int | None:
+    def _sequence(self, offset: Any) -> int | None:
+        """The number in an offset; 0 for a client that has none, as it has had no event yet."""
+        if offset is None:
+            return 0
+        if not isinstance(offset, str):
+            return None
         epoch, _, number = offset.rpartition(".")
         if epoch != self.hub.journal.epoch or not number.isascii() or not number.isdigit():
             return None
@@ -252,8 +265,6 @@ class Sockets:
 
     def _replay(self, connection: NamespaceConnection, entry: Entry) -> None:
         push = entry.envelope.push
-        if entry.ack >= 0 and (connection.acks is None or entry.ack not in connection.acks):
-            return  # it was acknowledged, so it had arrived; or nobody waits any more
         if entry.ack >= 0 and isinstance(push, Publication):
             payloads = connection.dialect.events.event(
                 push.event,
@@ -267,26 +278,28 @@ class Sockets:
         connection.write(connection.framing(payloads))
 
     async def _returned(
-        self, session: Session, connection: NamespaceConnection, auth: dict[str, Any]
+        self, session: Session, connection: NamespaceConnection, info: ConnectionInfo, auth: dict[str, Any]
     ) -> None:
-        if session.absent:
+        """The client is back; its events wait until the handlers of `connect` know."""
+        if session.absent and not session.closed:
             session.absent = False
             for channel in list(session.subscriptions.values()):
                 await self.hub.attendance.settle(session, channel)
         try:
-            await self._ask_handlers(connection, auth)
-        except ConnectionRefused:
+            await self._ask_handlers(connection, info, auth)
+        except Exception as error:
+            if not isinstance(error, ConnectionRefused | HubbubError):
+                self.hub.metrics.handler_errors += 1
+                log.error("connect failed", namespace=connection.namespace, exc_info=error)
             self.hub.end(session, AUTH_FAILED)
 
     # --- events -------------------------------------------------------------------------------------------
 
     async def _handle(self, session: Session, event: Event) -> Acknowledged | Reply | None:
         """The hub's command for events: whatever is returned becomes the acknowledgement."""
-        connection = self.by_id.get(session.id)
-        if connection is None:
-            return None
+        connection: Any = session.asker
         handler = event_handler(connection.handlers, event.name)
-        if handler is None:
+        if handler is None or (handler.names_event and event.name.startswith(OWN)):
             return await self._without_handler(session, event)
         result = await self._guarded(connection, handler, event)
         if event.id < 0:
@@ -333,12 +346,13 @@ class Sockets:
         except asyncio.CancelledError:
             if task not in self._overdue:
                 raise
-            self._overdue.discard(task)
-            task.uncancel()
-            self.hub.metrics.rejected["call_timeout"] += 1
             raise HubbubError(ErrorCode.TIMEOUT, f"the handler of {event} took too long") from None
         finally:
             del self._deadlines[task]
+            if task in self._overdue:
+                self._overdue.discard(task)
+                task.uncancel()
+                self.hub.metrics.rejected["call_timeout"] += 1
 
     def _end_overdue(self) -> None:
         now = self.hub.clock.monotonic()
@@ -360,7 +374,7 @@ class Sockets:
     def _call(
         self, connection: NamespaceConnection, handler: EventHandler, event: str, values: Sequence[Any]
     ) -> Any:
-        socket = self.socket(connection)
+        socket = connection.socket
         if not handler.names_event and not handler.names_namespace:
             return handler.function(socket, *values)
         names = (event,) * handler.names_event + (connection.namespace,) * handler.names_namespace
@@ -378,7 +392,7 @@ class Sockets:
 
         async def apart() -> None:
             try:
-                await session.handle_apart(event)
+                await session.handle_apart(event, connection)
             finally:
                 connection.apart -= 1
 
@@ -388,13 +402,13 @@ class Sockets:
     # --- leaving ------------------------------------------------------------------------------------------
 
     def dropped(self, connection: NamespaceConnection, why: str) -> None:
-        """The client is away, for now or for good: tell the handlers of `disconnect`."""
+        """The client is away, for now or for good: tell the handlers of `disconnect`, after its last event."""
         handler = next((each.disconnect for each in connection.handlers if each.disconnect is not None), None)
         if handler is not None:
-            self.hub.spawn(self._tell(connection, handler, why))
+            connection.socket.session.in_turn(partial(self._tell, connection, handler, why))
 
     async def _tell(self, connection: NamespaceConnection, handler: EventHandler, why: str) -> None:
-        values = [why] if handler.most is None or handler.most else []
+        values = [why][: handler.most]
         within = self.hub.config.limits.call_timeout
         try:
             await eager.in_task(self._run, connection, handler, values, within=within)
@@ -407,6 +421,15 @@ class Sockets:
         if connection is not None:
             connection.drop_acks()
 
+    def _without_headers(self, link: Link) -> ConnectionInfo:
+        """They are for the Policy and the handlers of `connect` only; ten thousand copies would weigh."""
+        info = link.info
+        if info.headers:
+            info = replace(info, headers=())
+            if not self.namespaces.several and not self.names.any_mapped:
+                link.info = info  # there is no other namespace that its client could enter
+        return info
+
     def disconnect(self, connection: NamespaceConnection) -> None:
         """The server ends this socket."""
         if connection.session is not None and not connection.session.closed:
@@ -416,10 +439,3 @@ class Sockets:
 def inner(push: Publication) -> bytes:
     """A publication's arguments as JSON with commas between them."""
     return bytes(push.data)[1:-1] if push.spread else bytes(push.data)
-
-
-def _without_headers(link: Link) -> ConnectionInfo:
-    """They are for the Policy and the handlers of `connect` only; ten thousand copies would weigh."""
-    if link.info.headers:
-        link.info = replace(link.info, headers=())
-    return link.info
