@@ -27,6 +27,10 @@ async def run(session: Session, event: Event) -> Reply | Acknowledged | None:
     if name not in COMMANDS:
         raise HubbubError(ErrorCode.METHOD_NOT_FOUND, f"no command {event.name[:64]!r}")
     raw = _argument(event)
+    limit = session.hub.config.limits.message_bytes
+    if len(raw) > limit:
+        session.hub.metrics.rejected["message_bytes"] += 1
+        raise HubbubError(ErrorCode.MESSAGE_TOO_LARGE, f"more than limits.message_bytes = {limit}")
     try:
         fields = {**_fields(raw), "type": name, "id": event.id}
         command = _command(msgspec.json.encode(fields))

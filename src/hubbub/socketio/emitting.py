@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from hubbub.errors import ErrorCode, HubbubError
-from hubbub.hub.session import Session
+from hubbub.hub.commands import check_name
 from hubbub.model import Envelope, Publication, Raw
 from hubbub.protocols.socketio import RESERVED, extract
 from hubbub.socketio.connection import Answer, NamespaceConnection
@@ -30,15 +30,12 @@ class Emitter:
         self._hub = sockets.hub
 
     def pack(self, event: str, data: Any) -> Packed:
-        """Raises BAD_REQUEST for a reserved or empty name, INVALID_DATA for data that cannot be sent,
+        """Raises BAD_REQUEST for a name that no event can have, INVALID_DATA for data that cannot be sent,
         MESSAGE_TOO_LARGE."""
         limits = self._hub.config.limits
-        if event in RESERVED or not event or len(event) > limits.key_length:
-            raise HubbubError(
-                ErrorCode.BAD_REQUEST,
-                f"event: {event[:32]!r} is no name for an event (reserved, empty or above limits.key_length)",
-                field="event",
-            )
+        check_name(event, limits.key_length, "event")
+        if event in RESERVED:
+            raise HubbubError(ErrorCode.BAD_REQUEST, f"the event name {event} is reserved", field="event")
         arguments = list(data) if type(data) is tuple else [] if data is None else [data]
         try:
             raw, attachments = extract(arguments)
@@ -99,15 +96,13 @@ class Emitter:
         packed: Packed,
         *,
         volatile: bool = False,
-    ) -> int:
-        """Send to single sockets. Returns to how many."""
-        count = 0
+    ) -> None:
+        """Send to single sockets."""
         self._hub.metrics.publications += 1
         for connection in connections:
             session = connection.session
             if session is None:
                 continue
-            count += 1
             publication = self.publication(f"session:{connection.id}", event, packed)
             if not volatile:
                 session.direct(publication)
@@ -117,18 +112,15 @@ class Emitter:
                 connection.write(connection.framing(payloads))
             else:
                 self._hub.metrics.volatile_dropped += 1
-        return count
 
-    def to_user(self, sessions: Sequence[Session], event: str, packed: Packed, namespace: str) -> int:
+    def to_user(self, user: str, event: str, packed: Packed, namespace: str, skipped: Container[str]) -> None:
         """Send to all sessions of a user: its sockets in the namespace, and those of other protocols."""
-        count = 0
-        for session in sessions:
+        self._hub.metrics.publications += 1
+        publication = self.publication(f"user:{user}", event, packed)
+        for session in self._hub.users.get(user, ()):
             connection = self._sockets.by_id.get(session.id)
-            if connection is not None and connection.namespace != namespace:
-                continue
-            session.direct(self.publication(f"user:{session.user}", event, packed))
-            count += 1
-        return count
+            if session.id not in skipped and (connection is None or connection.namespace == namespace):
+                session.direct(publication)
 
     def asking(
         self,
@@ -137,23 +129,26 @@ class Emitter:
         packed: Packed,
         answers: Sequence[Answer],
     ) -> int:
-        """Send an event that asks each socket for an acknowledgement, encoded once. Returns its id.
+        """Send an event that asks each socket for an acknowledgement. Returns its id.
 
-        Raises LIMIT_EXCEEDED if one of them owes us `limits.pending_acks` already.
+        A socket that owes `limits.pending_acks` already is not asked; if it is the only one, LIMIT_EXCEEDED is raised.
         """
         hub = self._hub
         limit = hub.config.limits.pending_acks
-        if any(each.acks is not None and len(each.acks) >= limit for each in connections):
-            hub.metrics.rejected["pending_acks"] += 1
-            raise HubbubError(ErrorCode.LIMIT_EXCEEDED, f"limits.pending_acks = {limit} of this client")
         id = self._sockets.next_ack()
-        hub.metrics.publications += 1
         publication = self.publication("", event, packed)
         envelope = Envelope(publication)
         arguments = inner(publication)
         for connection, answer in zip(connections, answers, strict=True):
             session = connection.session
             if session is None or session.closed:
+                answer(None)
+                continue
+            if connection.acks is not None and len(connection.acks) >= limit:
+                hub.metrics.rejected["pending_acks"] += 1
+                if len(connections) == 1:
+                    message = f"limits.pending_acks = {limit} of this client"
+                    raise HubbubError(ErrorCode.LIMIT_EXCEEDED, message)
                 answer(None)
                 continue
             sequence = 0
@@ -168,6 +163,7 @@ class Emitter:
                 hub.metrics.messages_out += len(payloads)
                 hub.metrics.bytes_out += len(frame)
                 connection.write(frame)
+        hub.metrics.publications += 1
         return id
 
     async def answers(

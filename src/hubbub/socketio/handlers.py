@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,6 +13,7 @@ import msgspec
 
 from hubbub import jsondata
 from hubbub.errors import ErrorCode, HubbubError
+from hubbub.protocols.socketio import RESERVED
 
 Function = Callable[..., Any]
 Predicate = Callable[[str, Any], bool | Awaitable[bool]]
@@ -19,7 +21,9 @@ Predicate = Callable[[str, Any], bool | Awaitable[bool]]
 Pattern = re.Pattern[str] | Predicate
 NamespaceName = str | Pattern
 
-CONNECT, DISCONNECT, ANY = "connect", "disconnect", "*"
+ANY = "*"
+OWN_ARGUMENTS = {"connect": 2, "disconnect": 1}
+"""How many arguments handlers of what is no event get behind the socket: environ and auth, the reason."""
 _VARIABLE = (inspect.Parameter.VAR_POSITIONAL,)
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -60,7 +64,7 @@ class EventHandler:
             )
         own = positional[leading:]
         try:
-            hints = get_type_hints(function, include_extras=True)
+            hints = get_type_hints(_annotated(function), include_extras=True)
         except NameError:
             hints = {}  # names that only a type checker sees: taken as they come
         types = tuple(hints.get(each.name, Any) for each in own)
@@ -68,7 +72,9 @@ class EventHandler:
         if converted:
             for each in types:
                 msgspec.json.Decoder(each)
-        required = sum(each.default is inspect.Parameter.empty for each in own)
+        if any(each.kind is each.KEYWORD_ONLY and each.default is each.empty for each in parameters):
+            raise TypeError(f"{what} is called with positional arguments only")
+        required = sum(each.default is each.empty for each in own)
         awaits = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
             getattr(function, "__call__", None)  # noqa: B004
         )
@@ -99,6 +105,13 @@ class EventHandler:
         return converted
 
 
+def _annotated(function: Function) -> Any:
+    """What of `function` has its annotations: itself, or the method that makes an object callable."""
+    if isinstance(function, functools.partial):
+        return _annotated(function.func)
+    return function if inspect.isroutine(function) else type(function).__call__
+
+
 @dataclass(slots=True)
 class Namespace:
     """The handlers of one namespace, or of all that a pattern matches."""
@@ -108,13 +121,18 @@ class Namespace:
     disconnect: EventHandler | None = None
 
     def add(self, event: str, function: Function, *, names_namespace: bool, concurrent: bool) -> None:
-        """Raises TypeError for a second handler of `event`."""
+        """Raises TypeError for a second handler of `event`, or one that could never be called."""
         what = f"the handler of {event!r}"
-        if event in (CONNECT, DISCONNECT):
+        if event in OWN_ARGUMENTS:
             if getattr(self, event) is not None:
                 raise TypeError(f"there is {what} already")
-            setattr(self, event, EventHandler.of(function, what, names_namespace=names_namespace))
+            handler = EventHandler.of(function, what, names_namespace=names_namespace)
+            if handler.fewest > OWN_ARGUMENTS[event]:
+                raise TypeError(f"{what} takes too many parameters")
+            setattr(self, event, handler)
             return
+        if event in RESERVED:
+            raise TypeError(f"{event!r} is reserved: no client can send it")
         if event in self.events:
             raise TypeError(f"there is {what} already")
         self.events[event] = EventHandler.of(

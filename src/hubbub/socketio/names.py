@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from hubbub.auth.channels import check_channel
+from hubbub.auth.channels import check_channel, matches
 from hubbub.config import SocketIoConfig
 from hubbub.errors import ErrorCode, HubbubError
 
@@ -24,6 +24,8 @@ class Names:
         self.any_mapped = bool(config.rooms or config.everyone)
         """Whether the configuration makes channels of any namespace."""
         self.everyone = lru_cache(maxsize=1024)(self._everyone_of)
+        """The channel in which all sockets of a namespace are. Raises INVALID_CHANNEL for a mapped namespace whose
+        channel could not have its name."""
 
     def mapped(self, namespace: str) -> bool:
         """Whether the configuration makes channels of the namespace or its rooms."""
@@ -32,9 +34,17 @@ class Names:
         )
 
     def _everyone_of(self, namespace: str) -> str:
-        """The channel in which all sockets of a namespace are."""
         template = _template(self._everyone, namespace)
-        return f"{PRIVATE}{namespace}" if template is None else _filled(template, namespace)
+        if template is None:
+            return f"{PRIVATE}{namespace}"
+        return self._checked(_filled(template, namespace), "namespace")
+
+    def _checked(self, channel: str, field: str) -> str:
+        """A name that clients have had a part in."""
+        check_channel(channel, self._length)
+        if channel.startswith(("session:", "socketio:")):
+            raise HubbubError(ErrorCode.INVALID_CHANNEL, f"{channel}: of the server's own", field=field)
+        return channel
 
     def room(self, namespace: str, room: str) -> str:
         """The channel that a room is. Raises BAD_REQUEST for a name too long, INVALID_CHANNEL for a mapped room whose
@@ -48,11 +58,7 @@ class Names:
         template = _template(self._rooms, namespace)
         if template is None:
             return f"{PRIVATE}{namespace},{room}"
-        name = _filled(template, namespace, room)
-        check_channel(name, self._length)
-        if name.startswith(("session:", "socketio:")):
-            raise HubbubError(ErrorCode.INVALID_CHANNEL, f"{name}: of the server's own", field="room")
-        return name
+        return self._checked(_filled(template, namespace, room), "room")
 
     def room_of(self, namespace: str, channel: str) -> str | None:
         """The room that a channel is; None for the channel of the whole namespace. One that a client subscribed to
@@ -64,8 +70,8 @@ class Names:
             return channel[len(own) :]
         template = _template(self._rooms, namespace)
         if template is not None:
-            before, _, after = template.replace("{namespace}", namespace[1:]).partition("{room}")
-            if channel.startswith(before) and channel.endswith(after):
+            before, after = (_filled(piece, namespace) for piece in template.split("{room}", 1))
+            if channel.startswith(before) and channel.endswith(after, len(before)):
                 return channel[len(before) : len(channel) - len(after)] or channel
         return channel
 
@@ -76,12 +82,8 @@ def _template(templates: dict[str, str], namespace: str) -> str | None:
         return None
     if namespace in templates:
         return templates[namespace]
-    fitting = [pattern for pattern in templates if "*" in pattern and _matches(pattern, namespace)]
+    fitting = [pattern for pattern in templates if matches(pattern, namespace)]
     return templates[max(fitting, key=len)] if fitting else None
-
-
-def _matches(pattern: str, name: str) -> bool:
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name) is not None
 
 
 def _filled(template: str, namespace: str, room: str = "") -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from hubbub.hub import eager
 from hubbub.hub.hub import Hub
 from hubbub.model import Envelope, Publication, Raw
 from hubbub.telemetry.logging import get_logger
@@ -48,9 +49,13 @@ class Nodes:
 
     async def _run(self, handler: Callable[..., Any], push: Publication) -> None:
         try:
-            result = handler(*msgspec.json.decode(push.data))
-            if inspect.isawaitable(result):
-                await result
+            await eager.in_task(_call, handler, msgspec.json.decode(push.data))
         except Exception as error:
             self._hub.metrics.handler_errors += 1
             log.error("handler of an event between servers failed", event_name=push.event, exc_info=error)
+
+
+async def _call(handler: Callable[..., Any], arguments: list[Any]) -> None:
+    result = handler(*arguments)
+    if inspect.isawaitable(result):
+        await result

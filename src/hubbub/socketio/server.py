@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar, overload
 
 from hubbub.errors import ErrorCode, HubbubError
+from hubbub.hub import eager
 from hubbub.hub.hub import Hub
+from hubbub.hub.session import Session
 from hubbub.protocols.socketio import Parser
-from hubbub.socketio.connection import NamespaceConnection
+from hubbub.socketio.connection import Answer, NamespaceConnection
 from hubbub.socketio.emitting import Emitter
 from hubbub.socketio.handlers import NamespaceName
 from hubbub.socketio.nodes import Nodes
 from hubbub.socketio.socket import Socket
 from hubbub.socketio.sockets import Sockets
+from hubbub.telemetry.logging import get_logger
 
+log = get_logger("hubbub.socketio")
 F = TypeVar("F", bound=Callable[..., Any])
 Sid = str | Socket
 To = Sid | Sequence[Sid] | None
@@ -87,8 +91,9 @@ class SocketIo:
     def register_namespace(self, handlers: Namespace) -> None:
         """Register the methods `on_...` of a class-based namespace."""
         handlers.server = self
-        for name, method in inspect.getmembers(handlers, inspect.isroutine):
+        for name in dir(type(handlers)):
             if name.startswith("on_"):
+                method = getattr(handlers, name)
                 self.on(name.removeprefix("on_"), method, handlers.namespace, concurrent=handlers.concurrent)
 
     def on_server_event(self, event: str) -> Callable[[F], F]:
@@ -123,16 +128,16 @@ class SocketIo:
         called with what the client answers. Raises BAD_REQUEST, INVALID_DATA, MESSAGE_TOO_LARGE, INVALID_CHANNEL.
         """
         packed = self._emitter.pack(event, data)
+        skipped = [str(each) for each in _several(skip_sid)]
         if user is not None:
-            self._emitter.to_user(self._hub.users.get(user, ()), event, packed, namespace)
+            self._emitter.to_user(user, event, packed, namespace, skipped)
             return
         sockets, channels = self._targets(to if to is not None else room, namespace)
         if callback is not None:
             if len(sockets) != 1 or channels:
                 raise HubbubError(ErrorCode.BAD_REQUEST, "callback: only for one sid", field="callback")
-            self._emitter.asking(sockets, event, packed, [_calling(callback, self._hub.spawn)])
+            self._emitter.asking(sockets, event, packed, [self._calling(callback)])
             return
-        skipped = [str(each) for each in _several(skip_sid)]
         rooms = [self.sockets.names.room(namespace, name) for name in _several(unless)]
         alone = skipped[0] if len(skipped) == 1 else None
         others = () if alone is not None else tuple(f"session:{sid}" for sid in skipped)
@@ -146,7 +151,7 @@ class SocketIo:
             chosen = [
                 each
                 for each in sockets
-                if each.id not in skipped and not (inside and inside & _channels(each))
+                if each.id not in skipped and not (inside and inside & _channels(each.socket.session))
             ]
             self._emitter.to_sockets(chosen, event, packed, volatile=volatile)
 
@@ -174,13 +179,15 @@ class SocketIo:
         """
         wanted = to if to is not None else sid
         connection = self._find(wanted, namespace) if wanted is not None else None
+        if connection is None and isinstance(wanted, Socket):
+            raise HubbubError(ErrorCode.SESSION_GONE, "the client has left")
         if connection is None:
             raise HubbubError(ErrorCode.NOT_FOUND, f"no socket {wanted} in {namespace}", field="to")
         packed = self._emitter.pack(event, data)
         (answer,) = await self._emitter.answers([connection], event, packed, timeout)
         if answer is not None:
             return _value(answer)
-        if connection.session is None or connection.session.closed:
+        if connection.socket.session.closed:
             raise HubbubError(ErrorCode.SESSION_GONE, "the client left before it answered")
         raise TimeoutError(f"no answer to {event} within {timeout:g} s")
 
@@ -197,7 +204,8 @@ class SocketIo:
         """Emit to all in `to` and return what they answer within `timeout` seconds."""
         packed = self._emitter.pack(event, data)
         skipped = {str(each) for each in _several(skip_sid)}
-        asked = [each for each in self._members(to, namespace) if each.id not in skipped]
+        members = self._members(*self._targets(to, namespace), namespace)
+        asked = [each for each in members if each.id not in skipped]
         answers = await self._emitter.answers(asked, event, packed, timeout)
         values = tuple(_value(answer) for answer in answers if answer is not None)
         return Answers(values, len(answers) - len(values))
@@ -218,31 +226,30 @@ class SocketIo:
         await self._hub.server_unsubscribe(connection.session, channel)
 
     async def close_room(self, room: str, namespace: str = "/") -> None:
-        """Take everybody out of a room."""
+        """Take everybody out of a room, those too who are away and may recover."""
         channel = self.sockets.names.room(namespace, room)
-        for connection in self._members(room, namespace):
-            if connection.session is not None:
-                await self._hub.server_unsubscribe(connection.session, channel)
+        for connection in self._members([], [channel], namespace, away=True):
+            await self._hub.server_unsubscribe(connection.socket.session, channel)
 
     def rooms(self, sid: Sid, namespace: str | None = None) -> frozenset[str]:
         """The rooms that a client is in, the one named after its sid among them."""
-        connection = sid._connection if isinstance(sid, Socket) else self._required(sid, namespace)
-        found = {connection.id}
-        for channel in _channels(connection):
-            room = self.sockets.names.room_of(connection.namespace, channel)
+        socket = self.socket(sid, namespace)
+        found = {socket.sid}
+        for channel in _channels(socket.session):
+            room = self.sockets.names.room_of(socket.namespace, channel)
             if room is not None:
                 found.add(room)
         return frozenset(found)
 
     def members(self, room: str | None = None, namespace: str = "/") -> list[Socket]:
         """The sockets of this node in a room, or in the whole namespace."""
-        return [each.socket for each in self._members(room, namespace)]
+        return [each.socket for each in self._members(*self._targets(room, namespace), namespace)]
 
     # --- single clients -----------------------------------------------------------------------------------
 
     def socket(self, sid: Sid, namespace: str | None = None) -> Socket:
         """Raises NOT_FOUND."""
-        return self._required(sid, namespace).socket
+        return sid if isinstance(sid, Socket) else self._required(sid, namespace).socket
 
     async def disconnect(self, sid: Sid, namespace: str | None = None) -> None:
         """End a client's socket. Stock clients do not come back by themselves after that."""
@@ -251,8 +258,8 @@ class SocketIo:
             self.sockets.disconnect(connection)
 
     async def disconnect_all(self, to: To = None, namespace: str = "/") -> int:
-        """End all sockets in a room, or in the namespace. Returns how many."""
-        found = self._members(to, namespace)
+        """End all sockets in a room, or in the namespace, those too who are away. Returns how many."""
+        found = self._members(*self._targets(to, namespace), namespace, away=True)
         for connection in found:
             self.sockets.disconnect(connection)
         return len(found)
@@ -276,10 +283,11 @@ class SocketIo:
     # --- who is meant -------------------------------------------------------------------------------------
 
     def _find(self, sid: Sid, namespace: str | None) -> NamespaceConnection | None:
+        """`sid` within `namespace`; a Socket is where it is."""
         connection = self.sockets.by_id.get(str(sid))
-        if connection is None or (namespace is not None and connection.namespace != namespace):
-            return None
-        return connection
+        if connection is None or isinstance(sid, Socket) or namespace in (None, connection.namespace):
+            return connection
+        return None
 
     def _required(self, sid: Sid, namespace: str | None) -> NamespaceConnection:
         connection = self._find(sid, namespace)
@@ -301,18 +309,43 @@ class SocketIo:
                 channels.append(self.sockets.names.room(namespace, each))
         return sockets, list(dict.fromkeys(channels))
 
-    def _members(self, to: To, namespace: str) -> list[NamespaceConnection]:
-        """The sockets of this node that are meant, each once."""
-        sockets, channels = self._targets(to, namespace)
+    def _members(
+        self,
+        sockets: Sequence[NamespaceConnection],
+        channels: Sequence[str],
+        namespace: str,
+        *,
+        away: bool = False,
+    ) -> list[NamespaceConnection]:
+        """`sockets`, and those of this node in `channels`, each once; with `away` those too who may recover."""
+        by_id, hub = self.sockets.by_id, self._hub
         found = {each.id: each for each in sockets}
         for name in channels:
-            channel = self._hub.channels.get(name)
-            for members in channel.groups.values() if channel is not None else ():
-                for id in members.values():
-                    connection = self.sockets.by_id.get(id)
-                    if connection is not None and connection.namespace == namespace:
-                        found[id] = connection
+            channel = hub.channels.get(name)
+            ids = [] if channel is None else [id for each in channel.groups.values() for id in each.values()]
+            if away:
+                ids += [session.id for session in hub.detached.values() if name in session.away]
+            for id in ids:
+                if (connection := by_id.get(id)) is not None and connection.namespace == namespace:
+                    found[id] = connection
         return list(found.values())
+
+    def _calling(self, callback: Callable[..., Any]) -> Answer:
+        """Call the application's function with an answer, in the background; nothing if none comes."""
+
+        async def call(arguments: list[Any]) -> None:
+            result = callback(*arguments)
+            if inspect.isawaitable(result):
+                await result
+
+        async def called(arguments: list[Any]) -> None:
+            try:
+                await eager.in_task(call, arguments)
+            except Exception as error:
+                self._hub.metrics.handler_errors += 1
+                log.error("callback failed", exc_info=error)
+
+        return lambda arguments: None if arguments is None else self._hub.spawn(called(arguments))
 
 
 class Namespace:
@@ -368,28 +401,9 @@ def _several(value: Any) -> Iterable[Any]:
     return (value,) if isinstance(value, str | Socket) else value
 
 
-def _channels(connection: NamespaceConnection) -> set[str]:
-    session = connection.session
-    return set(session.subscriptions or session.away) if session is not None else set()
+def _channels(session: Session) -> set[str]:
+    return set(session.subscriptions or session.away)
 
 
 def _value(answer: list[Any]) -> Any:
     return None if not answer else answer[0] if len(answer) == 1 else tuple(answer)
-
-
-def _calling(
-    callback: Callable[..., Any], spawn: Callable[[Coroutine[Any, Any, None]], None]
-) -> Callable[[list[Any] | None], object]:
-    """Call the application's function with an answer, in the background; nothing if none comes."""
-
-    async def called(arguments: list[Any]) -> None:
-        result = callback(*arguments)
-        if inspect.isawaitable(result):
-            await result
-
-    def answer(arguments: list[Any] | None) -> None:
-        if arguments is None:
-            return
-        spawn(called(arguments))
-
-    return answer

@@ -90,10 +90,13 @@ class Socket:
         )
 
     async def join(self, room: str) -> None:
-        await self._server.enter_room(self, room)
+        """Enter a room; nothing happens if the client has left for good."""
+        if not self.session.closed:
+            await self._server.enter_room(self, room)
 
     async def leave(self, room: str) -> None:
-        await self._server.leave_room(self, room)
+        if not self.session.closed:
+            await self._server.leave_room(self, room)
 
     async def disconnect(self) -> None:
         """End this socket; stock clients do not reconnect by themselves then."""
