@@ -6,13 +6,17 @@ Under our own server they are read and answered in the callbacks of the HTTP par
 
 from __future__ import annotations
 
+import asyncio
 import http
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, cast
 
 from hubbub.auth.base import ConnectionInfo
 from hubbub.telemetry.logging import get_logger
 from hubbub.transports.http import Scope
+from hubbub.transports.kernel import reset, sent
+from hubbub.transports.node import Node
 from hubbub.transports.streams import connection_info
 
 if TYPE_CHECKING:
@@ -241,7 +245,7 @@ class DirectRequest:
             b"%b%b%b%bContent-Length: %d\r\n\r\n%b"
             % (
                 answer.head,
-                Lines(*connection.server_state.default_headers).raw,
+                _written(tuple(connection.server_state.default_headers)),
                 self.extra.raw,
                 b"" if self.keep_alive else b"Connection: close\r\n",
                 len(body),
@@ -249,14 +253,18 @@ class DirectRequest:
             )
         )
         if connection.flow.write_paused:
-            connection.unread = self  # `sent` comes later
+            connection.wait_for(self)  # `sent` comes later
         else:
             self.sent()
 
     def sent(self) -> None:
         """The client takes the answer: the next request may have its turn."""
         self.response_complete = True
-        if not self.keep_alive:
+        if self.keep_alive:
+            pass
+        elif self.more_body:
+            self._connection.hang_up()
+        else:
             self._connection.transport.close()
         self._connection.on_response_complete()
 
@@ -264,3 +272,42 @@ class DirectRequest:
         self.reader = None
         self.response_started = self.response_complete = True
         self._connection.transport.abort()
+
+
+class Unread:
+    """An answer that the client has not begun to take. One that takes nothing for `write_timeout` is cut off."""
+
+    __slots__ = ("_acknowledged", "_left", "_node", "_since", "_transport", "due", "request")
+
+    def __init__(self, request: DirectRequest, transport: asyncio.Transport, node: Node) -> None:
+        self.request = request
+        self._transport = transport
+        self._node = node
+        self._since = node.clock.monotonic()
+        self._left = transport.get_write_buffer_size()
+        self._acknowledged, _ = sent(transport)
+        self.due = self._since + self._look
+        """When to call `beat`."""
+
+    @property
+    def _look(self) -> float:
+        """Seconds between looks at its progress."""
+        return min(1.0, self._node.config.limits.write_timeout / 5)
+
+    def beat(self, now: float) -> float | None:
+        """Returns when to be called again, None if the client was cut off."""
+        left, acknowledged = self._transport.get_write_buffer_size(), sent(self._transport)[0]
+        if left < self._left or acknowledged > self._acknowledged:
+            self._since = now
+        self._left, self._acknowledged = left, acknowledged
+        if now - self._since < self._node.config.limits.write_timeout:
+            return now + self._look
+        self._node.metrics.rejected["write_timeout"] += 1
+        reset(self._transport)
+        return None
+
+
+@lru_cache(maxsize=4)
+def _written(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """Headers that are the same for a second."""
+    return Lines(*headers).raw

@@ -17,10 +17,10 @@ from uvicorn.server import ServerState
 from hubbub.errors import DRAIN
 from hubbub.telemetry.logging import get_logger
 from hubbub.transports import upgrade
-from hubbub.transports.direct import DirectRequest
+from hubbub.transports.direct import DirectRequest, Unread
 from hubbub.transports.handshake import HandshakeError, Headers
 from hubbub.transports.http import TRANSPORT
-from hubbub.transports.kernel import reset, sent, tune
+from hubbub.transports.kernel import tune
 from hubbub.transports.node import Node
 from hubbub.transports.upgrade import Refusal, UpgradeRequest, target
 from hubbub.transports.websocket import PATH, NativeWebSockets
@@ -65,10 +65,7 @@ class HttpConnection(HttpToolsProtocol):
         self._due = math.inf  # when the wheel calls next
         self._arriving: DirectRequest | None = None  # whose body is being read
         self._answered: DirectRequest | None = None  # whose turn it is, or was last
-        self.unread: DirectRequest | None = None
-        """An answer that the client has not begun to take."""
-        self._progress = 0.0  # when it last took some, and how much is left and taken
-        self._left = self._acknowledged = 0
+        self._unread: Unread | None = None
 
     # --- life ---------------------------------------------------------------------------------------------
 
@@ -90,7 +87,7 @@ class HttpConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
-        self._deadline = self.unread = None
+        self._deadline = self._unread = None
         if (
             self._answered is not None and not self._answered.disconnected
         ):  # uvicorn tells the last in line only
@@ -121,8 +118,9 @@ class HttpConnection(HttpToolsProtocol):
         if now < self._due:
             return None  # another entry in the wheel stands for this connection
         self._due = math.inf
-        if self.unread is not None:
-            return self._watch_unread(now)
+        if self._unread is not None and (again := self._unread.beat(now)) is not None:
+            self._due = again
+            return again
         if self._deadline is None:
             return None
         if now >= self._deadline and self._answering:
@@ -196,19 +194,24 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
-        self._count_head(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        self._count_head(len(name) + len(value) + 4)
-        if len(self.headers) > self.node.config.limits.headers and not self._refused:
-            self.node.metrics.rejected["headers"] += 1
-            self.refuse(431, f"more than limits.headers = {self.node.config.limits.headers} headers")
-
-    def _count_head(self, size: int) -> None:
-        self._head_bytes += size
+        self._head_bytes += len(url)
         if self._head_bytes > self.node.config.limits.header_bytes and not self._refused:
             self._head_too_large()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        headers, limits = self.headers, self.node.config.limits
+        headers.append((name, value))
+        self._head_bytes += len(name) + len(value) + 4
+        if self._refused:
+            return
+        if self._head_bytes > limits.header_bytes:
+            self._head_too_large()
+        elif len(headers) > limits.headers:
+            self.node.metrics.rejected["headers"] += 1
+            self.refuse(431, f"more than limits.headers = {limits.headers} headers")
 
     def on_headers_complete(self) -> None:
         if self._refused:
@@ -278,35 +281,16 @@ class HttpConnection(HttpToolsProtocol):
         else:
             super()._start_asgi_task(cycle, app)
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._progress = self.node.clock.monotonic()
-        self._left = self.transport.get_write_buffer_size()
-        self._call_by(self._progress + self._look)
+    def wait_for(self, request: DirectRequest) -> None:
+        """The client has not begun to take the answer to `request`; it is not over before that."""
+        self._unread = Unread(request, self.transport, self.node)
+        self._call_by(self._unread.due)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        request, self.unread = self.unread, None
-        if request is not None:
-            request.sent()
-
-    @property
-    def _look(self) -> float:
-        """Seconds between looks at a slow reader's progress."""
-        return min(1.0, self.node.config.limits.write_timeout / 5)
-
-    def _watch_unread(self, now: float) -> float | None:
-        """Cut off a client that takes nothing of its answer for `write_timeout`."""
-        left, acknowledged = self.transport.get_write_buffer_size(), sent(self.transport)[0]
-        if left < self._left or acknowledged > self._acknowledged:
-            self._progress = now
-        self._left, self._acknowledged = left, acknowledged
-        if now - self._progress < self.node.config.limits.write_timeout:
-            self._due = now + self._look
-            return self._due
-        self.node.metrics.rejected["write_timeout"] += 1
-        reset(self.transport)
-        return None
+        unread, self._unread = self._unread, None
+        if unread is not None:
+            unread.request.sent()
 
     # --- refusals -----------------------------------------------------------------------------------------
 
@@ -331,6 +315,11 @@ class HttpConnection(HttpToolsProtocol):
             *(name + b": " + value for name, value in headers),
         ]
         self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close behind the answer, whatever the client is still sending."""
+        self._refused = True
         if self.transport.can_write_eof():
             # To close with bytes unread would reset the connection, and the client might never see the answer.
             self.transport.write_eof()
