@@ -317,8 +317,8 @@ The endpoint is [`socketio.path`](configuration.md#socketio), `/socket.io/` by d
 serve stock clients is in [Serve Socket.IO clients](../how-to/socketio.md); this page lists what is Hubbub's own: events
 whose names begin with `{OWN}`.
 
-Events that no client may send, and no server emit: {", ".join(f"`{name}`" for name in sorted(RESERVED))}. A publication
-whose `event` is one of them reaches Socket.IO clients with `{OWN}` before it.
+Events that no client may send, and no server emit: {", ".join(f"`{name}`" for name in sorted(RESERVED))}.
+A publication whose `event` is one of them reaches Socket.IO clients with `{OWN}` before it.
 
 ## Commands
 
@@ -341,8 +341,7 @@ From server to client, with one argument.
 ## Errors
 
 What a command or an event with an acknowledgement is answered with if it is refused, in `{{"error": ...}}`; the
-argument of `{OWN}error`; and, with more fields, the `data` of a `connect_error`. Codes are those of [the
-table](errors.md#errors).
+argument of `{OWN}error`; and the `data` of a `connect_error`. Codes are those of [the table](errors.md#errors).
 
 {table(("Field", "Type", "Default"), failure)}
 ```json
