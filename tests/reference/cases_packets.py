@@ -245,8 +245,18 @@ async def server_leaves_a_namespace(wire: Wire) -> None:
     await channel.read()
     await channel.send('42/custom,["message",1]')
     await channel.read()
+    await channel.send("40")
+    await channel.read(2)
+
+
+@case()
+async def event_that_crosses_a_leave_of_the_server(wire: Wire) -> None:
+    channel = await wire.websocket()
+    await channel.send('42["leave"]')
+    await channel.read()
     await channel.send('42["message",1]')
-    await channel.read_on()
+    await channel.send("40")
+    await channel.read(2)
 
 
 @case()

@@ -50,7 +50,8 @@ BODIES = (
     b"\xff",
 )
 
-ENDINGS = ("leave", "kick", "parting", "say then leave", "drop")
+ENDINGS = ("kick", "parting", "drop")
+LEAVINGS = ("leave", "say then leave")
 
 
 async def post_while_a_poll_hangs(wire: Wire, body: bytes) -> None:
@@ -83,6 +84,23 @@ async def ends_while_none_polls(wire: Wire, event: str) -> None:
     await session.rest()
 
 
+async def leaves_while_a_poll_hangs(wire: Wire, event: str) -> None:
+    session = await wire.poll()
+    poll = await session.begin()
+    await session.post(f'42["{event}"]'.encode())
+    await poll.answer()
+    await session.post(b"40")
+    await session.get()
+
+
+async def leaves_while_none_polls(wire: Wire, event: str) -> None:
+    session = await wire.poll()
+    await session.post(f'42["{event}"]'.encode())
+    await session.get()
+    await session.post(b"40")
+    await session.get()
+
+
 for body in BODIES:
     shown = body.decode("utf-8", "backslashreplace").replace("\x1e", "\\x1e")
     add(f"body while a poll hangs: {shown}", partial(post_while_a_poll_hangs, body=body))
@@ -90,6 +108,10 @@ for body in BODIES:
 for event in ENDINGS:
     add(f"server's {event} while a poll hangs", partial(ends_while_a_poll_hangs, event=event))
     add(f"server's {event} while none polls", partial(ends_while_none_polls, event=event))
+
+for event in LEAVINGS:
+    add(f"server's {event} while a poll hangs", partial(leaves_while_a_poll_hangs, event=event))
+    add(f"server's {event} while none polls", partial(leaves_while_none_polls, event=event))
 
 
 @case()

@@ -82,9 +82,9 @@ async def wired(references: References, **options: Any) -> AsyncIterator[Wire]:
             wire.close()
 
 
-async def play(case: Case, host: str, port: int) -> list[str]:
+async def play(case: Case, host: str, port: int, *, passed_over: bytes | None = None) -> list[str]:
     """What the case sees of a server."""
-    wire = Wire(host, port)
+    wire = Wire(host, port, passed_over=passed_over)
     try:
         await case.play(wire)
     except TimeoutError:

@@ -13,8 +13,8 @@ from tests.reference import (
     cases_upgrade,
     cases_websocket,
 )
-from tests.reference.differences import FAULTS, comparable, expected, unknown
-from tests.reference.servers import SUBJECT, References, play, subject
+from tests.reference.differences import FAREWELL, FAULTS, expected, unknown, without_vary
+from tests.reference.servers import SUBJECT, References, play, subject, wired
 from tests.reference.table import CASES
 
 __all__ = [
@@ -38,13 +38,22 @@ async def test_both_answer_alike(name: str, references: References) -> None:
     case = CASES[name]
     reference = await play(case, "127.0.0.1", references.port(case.options))
     async with subject(case.options, references) as (host, port):
-        ours = await play(case, host, port)
+        ours = await play(case, host, port, passed_over=FAREWELL)
     if SUBJECT == "reference":
         assert "\n".join(ours) == "\n".join(reference)
     else:
-        ours = comparable(case.options, ours)
+        ours = without_vary(case.options, ours)
         assert "\n".join(ours) == "\n".join(expected(name, reference))
 
 
 def test_every_difference_is_of_a_case() -> None:
     assert unknown() == []
+
+
+@pytest.mark.skipif(SUBJECT != "", reason="about ours")
+async def test_what_is_passed_over_comes(references: References) -> None:
+    async with wired(references) as wire:
+        channel = await wire.websocket()
+        await channel.send('42["kick"]')
+        assert FAREWELL in (await channel.client.read_frame()).payload
+        assert (await channel.client.read_frame()).payload == b"41"
