@@ -120,6 +120,11 @@ def register(sio: SocketIo) -> None:
     async def count_to(socket: Socket, room: str, first: int, last: int) -> None:
         await count(socket.namespace, room, first, last)
 
+    async def flow(socket: Socket, rooms: list[str], number: int, bytes: bytes | None) -> None:
+        values = (number, {"bytes": bytes}) if bytes else (number,)
+        for room in rooms:
+            await sio.emit("tick", values, to=room, namespace=socket.namespace)
+
     async def burst(socket: Socket, first: int, last: int) -> None:
         for value in range(first, last + 1):
             await socket.emit("tick", value)
@@ -146,7 +151,7 @@ def register(sio: SocketIo) -> None:
 
     in_turn = (
         *(connect, disconnect, echo, again, who, remember, recall, number, numbers, join, leave, rooms),
-        *(close_room, kick_room, say, say_to_others, say_volatile, burst, kick, why),
+        *(close_room, kick_room, say, say_to_others, say_volatile, flow, burst, kick, why),
     )
     for namespace in NAMESPACES:
         for handler in in_turn:

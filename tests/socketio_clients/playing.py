@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from tests.socketio_clients.servers import HERE, REFERENCE, node, serving
@@ -13,7 +13,7 @@ from tests.socketio_clients.servers import HERE, REFERENCE, node, serving
 from hubbub.testing.proxy import FaultProxy
 
 LINE = 1 << 24
-Faults = dict[str, Callable[[Any], object]]
+Faults = Mapping[str, Callable[[Any], object]]
 Results = dict[str, Any]
 
 

@@ -60,6 +60,10 @@ function serve(socket) {
   socket.on("say to others", (room, event, ...values) => socket.to(room).emit(event, ...values));
   socket.on("say volatile", (event, value, answer) => answer(socket.volatile.emit(event, value)));
   socket.on("count", async (room, first, last, answer) => answer(await count(space.to(room), "tick", first, last)));
+  socket.on("flow", (rooms, number, bytes, answer) => {
+    for (const room of rooms) bytes ? space.to(room).emit("tick", number, { bytes }) : space.to(room).emit("tick", number);
+    answer();
+  });
   socket.on("burst", async (first, last, answer) => {
     for (let number = first; number <= last; number++) socket.emit("tick", number);
     answer();
@@ -85,4 +89,4 @@ function serve(socket) {
 }
 
 for (const name of ["/", "/chat", /^\/dynamic-\d+$/]) io.of(name).use(refuse).on("connection", serve);
-http.listen(0, "127.0.0.1", () => console.log(JSON.stringify({ port: http.address().port })));
+http.listen(options.port ?? 0, "127.0.0.1", () => console.log(JSON.stringify({ port: http.address().port })));

@@ -26,7 +26,7 @@ for (const [name, play] of scenarios) {
   const began = performance.now();
   const done = { scenario: name };
   try {
-    done.result = (await within(play(stage), "its end", 2 * PATIENCE)) ?? null;
+    done.result = (await within(play(stage), "its end", play.patience ?? 2 * PATIENCE)) ?? null;
   } catch (error) {
     done.error = error.stack;
   }

@@ -7,6 +7,8 @@ import contextlib
 import json
 import os
 import shutil
+import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from tests.socketio_clients.app import make
 from hubbub.testing.server import running_server
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 REFERENCE = os.environ.get("HUBBUB_TEST_SOCKETIO") == "node"
 START_TIMEOUT = 30.0
 
@@ -37,13 +40,9 @@ async def serving(**options: Any) -> AsyncIterator[int]:
 
 @contextlib.asynccontextmanager
 async def reference(**options: Any) -> AsyncIterator[int]:
-    arguments = (str(HERE / "reference.js"), json.dumps(options))
-    process = await asyncio.create_subprocess_exec(node(), *arguments, stdout=asyncio.subprocess.PIPE)
+    process, port = await started(node(), str(HERE / "reference.js"), json.dumps(options))
     try:
-        assert process.stdout is not None
-        async with asyncio.timeout(START_TIMEOUT):
-            line = await process.stdout.readline()
-        yield json.loads(line)["port"]
+        yield port
     finally:
         process.kill()
         await process.wait()
@@ -53,3 +52,38 @@ async def reference(**options: Any) -> AsyncIterator[int]:
 async def ours(**options: Any) -> AsyncIterator[int]:
     async with running_server(app=make(**options)) as server:
         yield server.port
+
+
+class Process:
+    """The application as a process, which may end and come back on its port."""
+
+    def __init__(self, **options: Any) -> None:
+        self.port = 0
+        self._options = options
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        command = (
+            (node(), str(HERE / "reference.js"))
+            if REFERENCE
+            else (sys.executable, "-m", "tests.socketio_clients.process")
+        )
+        self._process, self.port = await started(*command, json.dumps({"port": self.port, **self._options}))
+
+    async def end(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(number)
+            await self._process.wait()
+
+    async def restart(self, number: signal.Signals) -> None:
+        await self.end(number)
+        await self.start()
+
+
+async def started(*command: str) -> tuple[asyncio.subprocess.Process, int]:
+    """A process that says on which port it listens, in a line of JSON."""
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, cwd=ROOT)
+    assert process.stdout is not None
+    async with asyncio.timeout(START_TIMEOUT):
+        line = await process.stdout.readline()
+    return process, json.loads(line)["port"]
