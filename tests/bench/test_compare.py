@@ -1,4 +1,4 @@
-"""The comparison: goals, ratios and the table; and the C peer, where it can be built."""
+"""The comparison: goals, ratios and the table; and the peers that are there, each doing what is measured."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import shutil
 
 import pytest
 from bench.compare import ROWS, Goal, Row, judged, markdown
-from bench.servers import SERVERS, started
+from bench.servers import NODE, SERVERS, Server, started
 
-from hubbub.loadgen import Options, run
+from hubbub.loadgen import BenchError, Options, Target, run
+
+CORE = min(os.sched_getaffinity(0))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,31 @@ def test_rows_name_servers_that_exist(row: Row) -> None:
 def test_the_loop_in_c_does_what_is_measured(scenario: str) -> None:
     loop = SERVERS["loop"]
     assert loop.prepare() is None
-    options = Options("plain", connections=30, in_flight=4, seconds=0.2, warmup=0.0, group=30)
-    with started(loop, min(os.sched_getaffinity(0))) as target:
+    assert not lost_by(loop, scenario)
+
+
+@pytest.mark.parametrize("name", ["hubbub-socketio", "python-socketio", "socketio"])
+@pytest.mark.parametrize("scenario", ["connect", "fanout", "echo", "poll", "poll-echo"])
+def test_whoever_speaks_socketio_does_what_is_measured(name: str, scenario: str) -> None:
+    if name == "python-socketio":
+        pytest.importorskip("socketio")
+    if name == "socketio" and not (shutil.which("node") and (NODE / "node_modules").is_dir()):
+        pytest.skip("needs node, and `npm ci` in bench/peers/node")
+    assert not lost_by(SERVERS[name], scenario, ("polling",) if scenario.startswith("poll") else ())
+
+
+def test_hubbub_verifies_the_tokens_of_socketio_clients() -> None:
+    with started(SERVERS["hubbub-socketio"], CORE) as target:
+        assert (
+            run("connect", Options("socketio-token", connections=5), target).figures["connections_per_s"] > 0
+        )
+        wrong = Target(target.url, secret="0123456789abcdef0123456789abcdef")
+        with pytest.raises(BenchError, match="the server says 44"):
+            run("connect", Options("socketio-token", connections=5), wrong)
+
+
+def lost_by(server: Server, scenario: str, arguments: tuple[str, ...] = ()) -> float:
+    options = Options(server.protocol, connections=30, in_flight=4, seconds=0.2, warmup=0.0, group=30)
+    with started(server, CORE, arguments) as target:
         figures = run(scenario, options, target).figures
-    assert figures.get("lost", 0) == figures.get("dropped_connections", 0) == 0
+    return figures.get("lost", 0) + figures.get("dropped_connections", 0)

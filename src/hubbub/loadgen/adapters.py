@@ -85,10 +85,13 @@ class Hubbub:
 
 
 class SocketIO:
-    """Socket.IO 5 over Engine.IO 4, by WebSocket or polling, without a token. Every emit asks for an ack."""
+    """Socket.IO 5 over Engine.IO 4, by WebSocket or polling, without a token. Every emit asks for an ack.
 
-    path = "/socket.io/?EIO=4&transport=websocket"
-    polling: str | None = "/socket.io/?EIO=4&transport=polling"
+    It asks Hubbub for connection state recovery, which the JavaScript client gets unasked; others pass over that.
+    """
+
+    path = "/socket.io/?EIO=4&transport=websocket&recovery=on"
+    polling: str | None = "/socket.io/?EIO=4&transport=polling&recovery=on"
     subprotocol: str | None = None
     alive = masked(b"3")
 
