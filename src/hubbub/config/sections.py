@@ -125,7 +125,8 @@ class LimitsConfig(Section):
     json_depth: Count = Field(32, description="Nesting of `data` and `params`.")
     json_keys: Count = Field(256, description="Object keys in `data` or `params`, all levels together.")
     command_rate: Seconds = Field(
-        200.0, description="Commands a second of one session, sustained; 0 means no limit."
+        200.0,
+        description="Commands a second of one session, sustained; 0 means no limit. Socket.IO events above it wait.",
     )
     command_burst: Count = Field(1_000, description="Commands that a session may send at once.")
     publish_rate: Seconds = Field(
@@ -162,7 +163,7 @@ class LimitsConfig(Section):
         1_000_000,
         description="Bytes of one packet of a Socket.IO client, and of one body of its long-polling (`maxPayload`).",
     )
-    packets: Count = Field(1_000, description="Packets in one body of a Socket.IO client's long-polling.")
+    packets: Count = Field(10_000, description="Packets in one body of a Socket.IO client's long-polling.")
     attachments: Count = Field(10, description="Binary attachments of one Socket.IO packet.")
     attachment_bytes: Count = Field(
         4_000_000, description="Bytes of all binary attachments of one Socket.IO packet."

@@ -259,7 +259,10 @@ class Session:
                 raise HubbubError(ErrorCode(item.code), item.message, field=item.field)
             if not self.id and kind is not model.Connect:
                 raise HubbubError(ErrorCode.UNAUTHENTICATED, "send `connect` first")
-            self.command_tat = hub.take(self.command_tat, hub.command_rate, "command_rate")
+            if kind is Event:
+                await self._in_pace()
+            else:
+                self.command_tat = hub.take(self.command_tat, hub.command_rate, "command_rate")
             hub.metrics.commands[NAMES[kind]] += 1
             reply = await hub.commands[kind](self, item)
         except Exception as error:
@@ -280,6 +283,19 @@ class Session:
         else:
             if reply is not None and self.asked:
                 self.reply(reply)
+
+    async def _in_pace(self) -> None:
+        """Spend from the token bucket of commands. Events above the rate are not refused, for most ask for no answer
+        and would be lost without a word, but wait; and when too many do, reading is paused."""
+        hub = self.hub
+        if not hub.command_rate.interval:
+            return
+        while (after := hub.command_rate.take(self.command_tat, hub.clock.monotonic())) < 0:
+            hub.metrics.rejected["command_rate"] += 1
+            slept = asyncio.Event()
+            hub.clock.call_later(-after, slept.set)
+            await slept.wait()
+        self.command_tat = after
 
     @property
     def asked(self) -> bool:

@@ -290,7 +290,8 @@ class HttpConnection(HttpToolsProtocol):
         super().resume_writing()
         unread, self._unread = self._unread, None
         if unread is not None:
-            unread.request.sent()
+            # Not here: asyncio's own transport, closed within this call, tells of the loss of the connection twice.
+            self.loop.call_soon(unread.request.sent)
 
     # --- refusals -----------------------------------------------------------------------------------------
 
