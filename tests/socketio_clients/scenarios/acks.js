@@ -16,6 +16,11 @@ export async function callback_and_promise(stage) {
 
 export async function none_for_what_nobody_handles(stage) {
   const socket = await stage.enter();
+  if (!stage.options.reference) {
+    const answer = await ask(socket, "nobody listens");
+    assert.equal(answer.error.name, "method_not_found"); // rather than nothing
+    return;
+  }
   await assert.rejects(socket.timeout(150).emitWithAck("nobody listens"), /timed out/);
   const error = await new Promise((resolve) => socket.timeout(150).emit("nobody listens", 1, resolve));
   assert.match(error.message, /timed out/);
