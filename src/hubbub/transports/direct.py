@@ -236,9 +236,9 @@ class DirectRequest:
 
     def respond(self, answer: Answer, body: bytes = b"") -> None:
         self.reader = None
-        self.response_started = True
-        if self.disconnected:
+        if self.disconnected or self.response_started:
             return
+        self.response_started = True
         connection = self._connection
         connection.node.metrics.http_requests[answer.kind] += 1
         connection.transport.write(

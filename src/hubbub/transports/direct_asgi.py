@@ -59,8 +59,8 @@ class AsgiRequest:
 
     def respond(self, answer: Answer, body: bytes = b"") -> None:
         self.reader = None
-        self._answer = (answer, body)
         if not self._done.done():
+            self._answer = (answer, body)
             self._done.set_result(None)
 
     def abort(self) -> None:

@@ -1,4 +1,4 @@
-"""Heartbeats, the time that a newcomer has, and whose a session is; on both transports."""
+"""Heartbeats and the time that a newcomer has, on both transports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from tests.transports.engineio.echo import CLOSED, PATH, EchoServer, echo_server, http, refused, say
+from tests.transports.engineio.echo import CLOSED, PATH, echo_server, http, say
 from tests.transports.waiting import until
 
 from hubbub.testing.proxy import FaultProxy
@@ -210,107 +210,3 @@ async def test_a_client_that_was_let_in_stays(transport: str) -> None:
         assert echo.clients[0].ends == []
         async with client:
             pass
-
-
-@pytest.mark.parametrize("transport", ["polling", "websocket"])
-async def test_too_many_newcomers(transport: str) -> None:
-    async with echo_server(limits={"unauthenticated": 2}) as echo:
-        clients: list[Any] = [await echo.websocket(), await echo.polling()]
-        assert await status(echo, transport) == 503
-        assert echo.metrics.rejected["unauthenticated"] == 1
-        echo.clients[0].admitted = True
-        assert await status(echo, transport) in (101, 200)
-        for client in clients:
-            async with client:
-                pass
-
-
-@pytest.mark.parametrize("transport", ["polling", "websocket"])
-async def test_a_server_that_drains(transport: str) -> None:
-    async with echo_server() as echo, await echo.polling() as client:
-        echo.server.app.hub.draining = True
-        assert await status(echo, transport) == 503
-        await client.post(b"4x")  # who is here may stay until told
-        assert await client.packets() == [b"4x"]
-
-
-async def status(echo: EchoServer, transport: str) -> int:
-    """Of one more handshake."""
-    async with await echo.raw() as client:
-        if transport == "polling":
-            await client.send(http("GET", PATH + "polling"))
-            return (await client.read_response()).status
-        try:
-            await client.upgrade(PATH + "websocket")
-        except AssertionError as refusal:
-            return 503 if "status=503" in str(refusal) else 0
-        return 101
-
-
-async def test_sessions_without_a_socket_are_bounded_too() -> None:
-    async with echo_server(limits={"connections": 8}) as echo:
-        async with await echo.raw() as one:
-            for _ in range(8):
-                await one.send(http("GET", PATH + "polling"))
-                assert (await one.read_response()).status == 200
-            await one.send(http("GET", PATH + "polling"))
-            response = await one.read_response()
-            assert (response.status, response.headers["retry-after"]) == (503, "5")
-            assert response.body == b'{"code":4,"message":"too many connections"}'
-        assert echo.metrics.rejected["connections"] == 1
-
-
-# --- whose it is ------------------------------------------------------------------------------------------
-
-SECRET = {"Authorization": "Bearer secret"}
-PAGE = {"Origin": "https://app.example.com"}
-OTHER = {"Origin": "https://other.example.com"}
-OWN = {"Origin": "http://localhost"}
-ORIGINS = {"allowed_origins": ("https://app.example.com", "https://other.example.com")}
-
-
-@pytest.mark.parametrize(
-    ("headers", "stolen"),
-    [(SECRET, {}), (SECRET, {"Authorization": "Bearer guess"}), ({}, SECRET), (PAGE, OTHER), (PAGE, {}), (PAGE, OWN),
-     (PAGE | SECRET, PAGE), (PAGE | SECRET, SECRET)],
-)  # fmt: skip
-async def test_a_sid_alone_opens_nothing(headers: dict[str, str], stolen: dict[str, str]) -> None:
-    async with echo_server(server=ORIGINS) as echo, await echo.polling(headers) as client:
-        for method, body in (("GET", None), ("POST", b"4stolen")):
-            async with await echo.raw() as thief:
-                await thief.send(http(method, client.target, stolen, body))
-                response = await thief.read_response()
-                assert (response.status, response.body) == (
-                    400,
-                    b'{"code":1,"message":"Session ID unknown"}',
-                )
-        upgrade: dict[str, str | None] = dict(stolen)
-        response = await refused(echo, f"{PATH}websocket&sid={client.sid}", upgrade)
-        assert (response.status, response.body) == (400, b"Session ID unknown")
-        await client.post(b"4mine")
-        assert await client.packets() == [b"4mine"]
-        assert client.client.messages == [b"mine"]
-
-
-async def test_a_page_of_our_own_names_its_origin_only_sometimes() -> None:
-    """Browsers do so with a POST and an upgrade, and not with a GET. Another page cannot come in between."""
-    async with echo_server(server=ORIGINS) as echo, await echo.polling() as client:
-        assert (await client.post(b"4x", OWN)).body == b"ok"
-        assert await client.packets() == [b"4x"]
-        assert (await client.post(b"4x", OWN)).body == b"ok"
-        assert (await client.post(b"4x", OTHER)).status == 400
-        async with await echo.raw() as socket:
-            await socket.upgrade(f"{PATH}websocket&sid={client.sid}", dict(OWN))
-            await say(socket, "5")
-            assert (await socket.read_frame()).payload == b"4x"
-
-
-async def test_sids_are_not_to_be_guessed() -> None:
-    async with echo_server() as echo:
-        clients = [await echo.polling() for _ in range(20)]
-        sids = {client.sid for client in clients}
-        assert len(sids) == 20
-        assert all(len(sid) == 20 and sid.replace("-", "a").replace("_", "a").isalnum() for sid in sids)
-        for client in clients:
-            async with client:
-                pass
