@@ -131,6 +131,14 @@ async def many_answers_wait(wire: Wire) -> None:
 
 
 @case()
+async def more_answers_than_one_poll_takes(wire: Wire) -> None:
+    session = await wire.poll()
+    await session.post(b'42["burst",20,1]')
+    await session.get()
+    await session.rest()
+
+
+@case()
 async def first_answer_goes_alone(wire: Wire) -> None:
     session = await wire.poll()
     poll = await session.begin()

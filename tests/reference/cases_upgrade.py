@@ -274,6 +274,18 @@ async def server_closes_while_probing_and_the_client_polls(wire: Wire) -> None:
 
 
 @case()
+async def server_closes_and_the_client_probes(wire: Wire) -> None:
+    session = await wire.poll()
+    await session.post(b'42["parting"]')
+    channel = await wire.websocket(session.upgrade_query)
+    await channel.send("2probe")
+    await channel.read()
+    await session.get()
+    await session.get()
+    await session.get()
+
+
+@case()
 async def server_closes_after_the_upgrade(wire: Wire) -> None:
     session = await wire.poll()
     channel = await session.probe()

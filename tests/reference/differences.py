@@ -188,6 +188,18 @@ DIFFERENCES = (
     ),
     # --- polling ------------------------------------------------------------------------------------------
     Difference(
+        "an answer has at most 16 packets: python-engineio's client refuses more",
+        ("more answers than one poll takes",),
+        gives=(
+            OK,
+            polled(*(f'42["one",{at},"x"]' for at in range(16))),
+            OK,
+            polled(*(f'42["one",{at},"x"]' for at in range(16, 20))),
+            OK,
+            polled(f'{BACK}"mark"]'),
+        ),
+    ),
+    Difference(
         "what is written in one turn goes in one answer; the reference sends its first packet alone",
         (r'body while a poll hangs: 42["message",1]\x1e42["message",2]',),
         {
@@ -246,6 +258,11 @@ DIFFERENCES = (
         "likewise",
         tuple(f"body while none polls: {body}" for body in (*LENIENT, BAD_UTF8)),
         gives=(OK, f"POST: {UNKNOWN}", f"POST: {UNKNOWN}", f"GET: {UNKNOWN}"),
+    ),
+    Difference(
+        "a session that is being closed upgrades no more: what is left of it goes by polling either way",
+        ("server closes and the client probes",),
+        {"socket: text 3probe": "socket: close 1005\nsocket: ended"},
     ),
     # --- WebSocket ----------------------------------------------------------------------------------------
     Difference(

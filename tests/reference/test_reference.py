@@ -10,6 +10,7 @@ from tests.reference import (
     cases_msgpack,
     cases_packets,
     cases_polling,
+    cases_sequences,
     cases_upgrade,
     cases_websocket,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "cases_msgpack",
     "cases_packets",
     "cases_polling",
+    "cases_sequences",
     "cases_upgrade",
     "cases_websocket",
 ]
