@@ -7,7 +7,7 @@ from tests.hub.world import World
 
 from hubbub.telemetry.metrics import Metrics
 from hubbub.testing import FakeClock
-from hubbub.transports.node import TICK, Newcomers, Node, Wheel, jittered
+from hubbub.transports.node import FLUSH_SLICE, TICK, Newcomers, Node, Wheel, jittered
 
 
 class Heart:
@@ -163,6 +163,30 @@ def test_what_becomes_dirty_in_a_flush_is_flushed_in_the_next_turn() -> None:
     node.dirty(box)
     world.clock.run_ready()
     assert box.flushes == 2
+
+
+def test_many_are_flushed_in_slices_and_all_before_those_that_come_later() -> None:
+    world = World()
+    node = Node(world.config, world.clock, world.hub, {})
+    boxes, late = [Outbox() for _ in range(2 * FLUSH_SLICE + 1)], Outbox()
+    for box in boxes:
+        node.dirty(box)
+    node.metrics.delivering(world.clock.monotonic())
+    seen: list[tuple[int, int, int]] = []
+
+    def look() -> None:
+        flushed = sum(node.metrics.delivery_seconds.counts)
+        seen.append((sum(box.flushes for box in boxes), late.flushes, flushed))
+        if len(seen) == 1:
+            node.dirty(late)
+        if len(seen) < 4:
+            world.clock.call_later(0, look)
+
+    world.clock.call_later(0, look)
+    world.clock.run_ready()
+    every = len(boxes)
+    assert seen == [(FLUSH_SLICE, 0, 0), (2 * FLUSH_SLICE, 0, 0), (every, 0, 1), (every, 1, 1)]
+    assert world.clock.pending == 0
 
 
 def test_a_flush_that_fails_does_not_keep_the_others_waiting() -> None:

@@ -24,6 +24,8 @@ log = get_logger("hubbub.node")
 
 TICK = 0.025  # seconds: fine, so that the pings of ten thousand connections do not come in one burst
 STALL = 1.0
+FLUSH_SLICE = 1_100
+"""Connections flushed in one turn of the loop: a millisecond for every two hundred or so."""
 
 
 class Flushable(Protocol):
@@ -102,6 +104,8 @@ class Node:
         """Who answers below a path, which ends in a slash, without ASGI where the server is ours."""
         self.newcomers = Newcomers()
         self._dirty: list[Flushable] = []
+        self._flushing: list[Flushable] = []  # the last first
+        self._flush_due = False
         self.metrics.gauges["queue_bytes"] = lambda: self.queued_bytes
 
     def crowded(self) -> bool:
@@ -113,18 +117,27 @@ class Node:
 
     def dirty(self, connection: Flushable) -> None:
         """`connection` has frames to write: flush it at the end of this turn of the loop."""
-        if not self._dirty:
+        if not self._flush_due:
+            self._flush_due = True
             self.clock.call_later(0, self._flush)
         self._dirty.append(connection)
 
     def _flush(self) -> None:
-        dirty, self._dirty = self._dirty, []
-        for connection in dirty:
+        """Flush all that was dirty, a thousand or so in a turn of the loop, before what has become so since."""
+        if not self._flushing:
+            self._flushing, self._dirty = self._dirty, []
+            self._flushing.reverse()
+        flushing = self._flushing
+        for _ in range(min(len(flushing), FLUSH_SLICE)):
             try:
-                connection.flush()
+                flushing.pop().flush()
             except Exception as error:  # the others must not wait for ever because of one
                 log.error("flush failed", exc_info=error)
-        self.metrics.flushed(self.clock.monotonic())
+        if not flushing:
+            self.metrics.flushed(self.clock.monotonic())
+        self._flush_due = bool(flushing or self._dirty)
+        if self._flush_due:
+            self.clock.call_later(0, self._flush)
 
     def start(self) -> None:
         self.wheel.start()
