@@ -24,8 +24,10 @@ def make(
     pingTimeout: int = 20_000,
     recovery: int = 0,
     parser: str = "json",
+    origin: str | None = None,
 ) -> Hubbub:
-    """The application. Options are named and measured (in milliseconds) as in reference.js."""
+    """The application. Options are named and measured (in milliseconds) as in reference.js; pages from `origin` are
+    let in."""
     settings = {
         "path": f"{path}/",
         "ping_interval": pingInterval / 1000,
@@ -33,7 +35,8 @@ def make(
         "recovery_window": recovery / 1000,
         "parser": parser,
     }
-    config = Config.model_validate({"auth": {"anonymous": True}, "socketio": settings})
+    server = {"allowed_origins": (origin,) if origin is not None else ()}
+    config = Config.model_validate({"auth": {"anonymous": True}, "server": server, "socketio": settings})
     app = Hubbub(development(config, secrets.token_urlsafe(32)))
     register(app.socketio)
     return app

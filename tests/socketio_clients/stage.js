@@ -23,8 +23,8 @@ export function next(emitter, name) {
 }
 
 /** Return when `condition()` is true. */
-export async function until(condition, what) {
-  for (const deadline = Date.now() + PATIENCE; !condition(); ) {
+export async function until(condition, what, patience = PATIENCE) {
+  for (const deadline = Date.now() + patience; !condition(); ) {
     if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
