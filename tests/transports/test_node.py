@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from tests.hub.world import World
 
 from hubbub.telemetry.metrics import Metrics
 from hubbub.testing import FakeClock
-from hubbub.transports.node import FLUSH_SLICE, TICK, Newcomers, Node, Wheel, jittered
+from hubbub.transports.node import FLUSH_SLICE, TICK, Newcomers, Node, Weakly, Wheel, jittered
 
 
 class Heart:
@@ -165,6 +167,24 @@ def test_what_becomes_dirty_in_a_flush_is_flushed_in_the_next_turn() -> None:
     assert box.flushes == 2
 
 
+def test_events_that_have_been_read_are_handled_before_the_flush() -> None:
+    world = World()
+    node = Node(world.config, world.clock, world.hub, {})
+    box = Outbox()
+    world.hub.pump._scheduled = True  # an event is to be handled in the next turn
+    node.dirty(box)
+    turns: list[int] = []
+
+    def look() -> None:
+        turns.append(box.flushes)
+
+    world.clock.call_later(0, look)
+    world.clock.run_ready()
+    assert turns == [0]
+    assert box.flushes == 1  # once is enough, whatever else comes
+    assert world.clock.pending == 0
+
+
 def test_many_are_flushed_in_slices_and_all_before_those_that_come_later() -> None:
     world = World()
     node = Node(world.config, world.clock, world.hub, {})
@@ -236,3 +256,25 @@ def test_newcomers_have_a_limit(count: int, crowded: bool) -> None:
     assert node.metrics.rejected["unauthenticated"] == crowded
     strangers[0].anonymous = False
     assert node.crowded() is (count > 3)
+
+
+# --- what the wheel does not keep alive -----------------------------------------------------------------------
+
+
+class Member:
+    def __init__(self) -> None:
+        self.beats: list[float] = []
+
+    def beat(self, now: float) -> float | None:
+        self.beats.append(now)
+        return now + 1
+
+
+def test_a_weak_entry_beats_as_long_as_somebody_else_needs_its_member() -> None:
+    member = Member()
+    weakly = Weakly(member)
+    assert weakly.beat(5.0) == 6.0
+    assert member.beats == [5.0]
+    del member
+    gc.collect()
+    assert weakly.beat(6.0) is None

@@ -66,6 +66,11 @@ class Pump:
         self._scheduled = False
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something is to be run in the next turn."""
+        return self._scheduled
+
     def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run `coroutine` in the next turn of the loop. It should not raise."""
         self._ready.append(coroutine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
+from weakref import ref
 
 from hubbub.clock import Clock, Timer
 from hubbub.config import Config
@@ -78,6 +79,20 @@ class Beating(Protocol):
         """Look after deadlines; when to be called again (monotonic seconds), or None for never."""
 
 
+class Weakly:
+    """What the wheel calls as long as somebody else needs it: an HTTP connection is nothing more once its socket is a
+    WebSocket's, and ten thousand of them would weigh until their deadlines."""
+
+    __slots__ = ("_member",)
+
+    def __init__(self, member: Beating) -> None:
+        self._member = ref(member)
+
+    def beat(self, now: float) -> float | None:
+        member = self._member()
+        return member.beat(now) if member is not None else None
+
+
 class Node:
     """One per process; every connection holds it."""
 
@@ -105,7 +120,7 @@ class Node:
         self.newcomers = Newcomers()
         self._dirty: list[Flushable] = []
         self._flushing: list[Flushable] = []  # the last first
-        self._flush_due = False
+        self._flush_due = self._postponed = False
         self.metrics.gauges["queue_bytes"] = lambda: self.queued_bytes
 
     def crowded(self) -> bool:
@@ -123,7 +138,15 @@ class Node:
         self._dirty.append(connection)
 
     def _flush(self) -> None:
-        """Flush all that was dirty, a thousand or so in a turn of the loop, before what has become so since."""
+        """Flush all that was dirty, a thousand or so in a turn of the loop, before what has become so since.
+
+        Events that have been read already are handled first: what they write goes out in the same flush.
+        """
+        if self.hub.pump.waiting and not self._postponed:
+            self._postponed = True
+            self.clock.call_later(0, self._flush)
+            return
+        self._postponed = False
         if not self._flushing:
             self._flushing, self._dirty = self._dirty, []
             self._flushing.reverse()

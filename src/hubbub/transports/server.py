@@ -21,7 +21,7 @@ from hubbub.transports.direct import DirectRequest, Unread
 from hubbub.transports.handshake import HandshakeError, Headers
 from hubbub.transports.http import TRANSPORT
 from hubbub.transports.kernel import tune
-from hubbub.transports.node import Node
+from hubbub.transports.node import Node, Weakly
 from hubbub.transports.upgrade import Refusal, UpgradeRequest, target
 from hubbub.transports.websocket import PATH, NativeWebSockets
 
@@ -111,7 +111,7 @@ class HttpConnection(HttpToolsProtocol):
     def _call_by(self, at: float) -> None:
         if at < self._due:
             self._due = at
-            self.node.wheel.add(self, at)
+            self.node.wheel.add(Weakly(self), at)
 
     def beat(self, now: float) -> float | None:
         """The wheel's question: is a request's head overdue, or a refused client still here?"""
