@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.hub.world import World, settle
 
-from hubbub.errors import FORCED
+from hubbub.errors import FORCED, Disconnect
 from hubbub.hub.session import Session
 from hubbub.model import Acknowledged, Event, Invalid, Ping, Raw
 
@@ -172,14 +172,53 @@ async def test_commands_are_not_kept_for_a_session_that_has_ended() -> None:
     assert world.metrics.commands == {**commands, "event": 1}
 
 
-async def test_events_beside_the_order_are_counted_and_limited_as_the_others() -> None:
+# --- above the rate -------------------------------------------------------------------------------------------
+
+
+async def test_events_above_the_rate_wait_those_beside_the_order_too() -> None:
     world, it = await stage(limits={"command_rate": 1, "command_burst": 3})
     connection = it.session.connection
     assert connection is not None
-    it.accept("wait")
+    it.accept("a", "b", "c")  # one was spent on `connect`
+    beside = asyncio.create_task(it.session.handle_apart(Event(-1, "beside", (), Raw(b"[]")), connection))
     await settle()
-    for name in ("a", "b"):
-        await it.session.handle_apart(Event(-1, name, (), Raw(b"[]")), connection)
-    assert it.seen == ["wait", "a"]  # one was spent on `connect`
-    assert world.metrics.rejected["command_rate"] == 1
-    it.gate.set()
+    assert it.seen == ["a", "b"]
+    assert world.metrics.rejected["command_rate"] == 2
+    world.clock.advance(1.01)
+    await settle()
+    assert len(it.seen) == 3
+    world.clock.advance(1.01)
+    await beside
+    await settle()
+    assert sorted(it.seen) == ["a", "b", "beside", "c"]
+
+
+@pytest.mark.parametrize(("reason", "handled"), [(None, True), (FORCED, False)])
+async def test_who_is_sent_away_meanwhile_is_not_heard_any_more(
+    reason: Disconnect | None, handled: bool
+) -> None:
+    world, it = await stage(limits={"command_rate": 1, "command_burst": 1})
+    it.accept("a")
+    await settle()
+    assert it.seen == []
+    world.hub.end(it.session, reason)
+    world.clock.advance(1.01)
+    await settle()
+    assert it.seen == ["a"] * handled
+
+
+async def test_an_event_knows_whence_it_came_whatever_was_handled_while_it_waited() -> None:
+    world, it = await stage(limits={"command_rate": 1, "command_burst": 1})
+    askers: list[object] = []
+
+    async def handle(session: Session, event: Event) -> None:
+        askers.append(session.asker)
+
+    world.hub.commands[Event] = handle
+    connection = it.session.connection
+    it.accept("a")
+    await settle()
+    world.hub.detach(it.session)
+    world.clock.advance(1.01)
+    await settle()
+    assert askers == [connection]

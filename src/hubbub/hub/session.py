@@ -63,6 +63,7 @@ class Session:
         "absent",
         "asker",
         "away",
+        "barred",
         "closed",
         "command_tat",
         "connection",
@@ -100,6 +101,7 @@ class Session:
         self.deadline: float | None = None
         self.trail: Trail | None = None  # by which it resumes, if not by Positions
         self.closed = False
+        self.barred = False  # ended by the server: nothing more of its client's is handled
         self.away: tuple[str, ...] = ()  # the channels of a detached session
         self.absent = False  # detached, and out of presence too
         self.command_tat = self.publish_tat = self.subscribe_tat = 0.0
@@ -182,6 +184,7 @@ class Session:
     def dismiss(self, *, events: bool) -> None:
         """The session ends: forget the commands that wait. Events are not, unless `events`: a client may send some
         and leave at once."""
+        self.barred = events
         if self._queue:
             self._queue = deque(
                 each for each in self._queue if callable(each[0]) or (type(each[0]) is Event and not events)
@@ -261,6 +264,9 @@ class Session:
                 raise HubbubError(ErrorCode.UNAUTHENTICATED, "send `connect` first")
             if kind is Event:
                 await self._in_pace()
+                if self.barred:
+                    return
+                self.asker = asker  # others may have been handled meanwhile
             else:
                 self.command_tat = hub.take(self.command_tat, hub.command_rate, "command_rate")
             hub.metrics.commands[NAMES[kind]] += 1
