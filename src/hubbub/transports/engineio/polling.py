@@ -3,7 +3,6 @@ a time. Nothing here waits: the requests are answered when there is something to
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from hubbub.errors import SLOW, Disconnect, ErrorCode, ProtocolError
@@ -53,7 +52,7 @@ class Polling:
     def __init__(self, node: Node, session: Session) -> None:
         self._node = node
         self._session: Session | None = session
-        self._outbox: deque[bytes] = deque()
+        self._outbox: list[bytes] = []
         self._queued = 0  # bytes of it
         self._dirty = False
         self._get: Request | None = None
@@ -94,20 +93,24 @@ class Polling:
         """The first packets that wait, as many as one answer may hold."""
         outbox = self._outbox
         if len(outbox) == 1 and SEPARATOR not in outbox[0]:  # as mostly
-            body = outbox.popleft()
+            body = outbox.pop()
             self._count(-len(body))
             return body
         packets: list[bytes] = []
-        while outbox and len(packets) < PACKETS:
-            frame = outbox.popleft()
-            self._count(-len(frame))
+        taken = size = 0
+        rest: list[bytes] = []
+        while taken < len(outbox) and not rest and len(packets) < PACKETS:
+            frame = outbox[taken]
             more = frame.split(SEPARATOR)
-            room = PACKETS - len(packets)
-            packets += more[:room]
-            if len(more) > room:
-                rest = SEPARATOR.join(more[room:])
-                outbox.appendleft(rest)
-                self._count(len(rest))
+            rest = more[PACKETS - len(packets) :]
+            packets += more[: PACKETS - len(packets)]
+            size += len(frame)
+            taken += 1
+        del outbox[:taken]
+        if rest:
+            outbox.insert(0, SEPARATOR.join(rest))
+            size -= len(outbox[0])
+        self._count(-size)
         return SEPARATOR.join(packets)
 
     def _answer(self, body: bytes) -> None:

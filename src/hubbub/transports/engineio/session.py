@@ -157,7 +157,11 @@ class Session:
             max_payload=config.limits.packet_bytes,
         )
         carrier.write(framing((Payload(packet),)))
-        self.client = engine.accept(self)
+        try:
+            self.client = engine.accept(self)
+        except BaseException:
+            self.forget()
+            raise
         engine.node.newcomers.add(self)
 
     @property
