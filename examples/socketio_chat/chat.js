@@ -1,5 +1,4 @@
 // A stock Socket.IO client. Only the events hubbub:... are Hubbub's: a room's history, and who is there.
-
 const server = new URLSearchParams(location.search).get("server") ?? "http://127.0.0.1:8000";
 const find = (selector) => document.querySelector(selector);
 const [log, name, text] = ["#log", "#name", "#text"].map(find);
@@ -37,17 +36,18 @@ socket.on("hubbub:leave", ({ member }) => list(people.delete(member.user)));
 
 async function enter(next) {
   room = find("#room").textContent = next;
+  find("section").ariaBusy = "true";
   for (const each of document.querySelectorAll("[data-room]")) each.ariaCurrent = each.dataset.room === next;
   if ((await ask("join", next)) === null) return;
   const channel = `chat:${next}`; // hubbub.toml says so
   const [past, there] = await Promise.all([ask("hubbub:history", { channel }), ask("hubbub:presence", { channel })]);
   if (room !== next || !past || !there) return; // on to another room, or away again
-  shown.clear();
+  [shown, people].forEach((each) => each.clear());
   log.replaceChildren();
   for (const { event, data } of past.result.publications) if (event === "message") show(data);
-  people.clear();
   for (const { user } of there.result.members) people.add(user);
   list();
+  find("section").ariaBusy = "false";
 }
 
 async function ask(event, argument) {
