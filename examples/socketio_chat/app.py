@@ -38,7 +38,7 @@ class Names:
             raise HubbubError(ErrorCode.PERMISSION_DENIED, "Send the event `message`.")
 
 
-app = Hubbub(policy=Names())  # hubbub.toml makes the room lobby the channel chat:lobby, with a log and presence
+app = Hubbub(policy=Names())  # by hubbub.toml the room lobby is the channel chat:lobby
 sio = app.socketio
 
 
