@@ -226,6 +226,19 @@ async def test_what_waits_for_the_end_of_an_interval_is_not_lost_by_coming_back_
     assert [data for data, _ in fay.read()] == [3]
 
 
+async def test_what_it_enters_within_such_an_interval_counts_from_then_too() -> None:
+    conflating = {"retention": 5, "conflate": True, "conflate_interval": 1.0, "subscribe": "authenticated"}
+    world = await world_of(default=conflating)
+    await world.connected("bob", "a")
+    fay = await follower(world, "fay")
+    await say(world, "a", 1)
+    await say(world, "a", 2)
+    fay.drop()
+    await fay.session.subscribe("a")
+    world.clock.advance(2)
+    assert fay.come_back() == []
+
+
 # --- everything at once ---------------------------------------------------------------------------------------
 
 

@@ -23,6 +23,7 @@ class Stage:
         self.session = session
         self.seen: list[str] = []
         self.gate = asyncio.Event()
+        self.work_gate = asyncio.Event()
         self.tasks: set[asyncio.Task[Any] | None] = set()
         world.hub.commands[Event] = self.handle
 
@@ -46,7 +47,7 @@ class Stage:
         async def run() -> None:
             self.seen.append(name)
             if wait:
-                await self.gate.wait()
+                await self.work_gate.wait()
                 self.seen.append(f"{name} is over")
 
         return run
@@ -97,7 +98,11 @@ async def test_other_work_is_done_in_its_turn_and_holds_up_what_is_behind_it() -
     assert it.seen == ["first", "wait"]
     it.gate.set()
     await settle()
-    assert it.seen == ["first", "wait", "wait is over", "second", "second is over", "last"]
+    assert it.seen == ["first", "wait", "wait is over", "second"]
+    assert it.session.busy
+    it.work_gate.set()
+    await settle()
+    assert it.seen[3:] == ["second", "second is over", "last"]
 
 
 async def test_work_that_fails_holds_up_nothing() -> None:
@@ -118,7 +123,7 @@ async def test_a_hub_that_stops_waits_for_work_that_has_begun() -> None:
     stopping = asyncio.create_task(world.hub.stop())
     await settle()
     assert not stopping.done()
-    it.gate.set()
+    it.work_gate.set()
     await stopping
     assert it.seen == ["work", "work is over"]
 
