@@ -17,7 +17,7 @@ export async function keep_the_connection(stage) {
 
 export async function tell_both_sides_when_the_network_is_gone(stage) {
   const witness = await stage.enter("/", { url: stage.direct });
-  const socket = await stage.enter();
+  const socket = await stage.enter("/", { timeout: 1_000 }); // for what it asks while nothing gets through
   const { id } = socket;
   const gone = next(socket, "disconnect");
   await stage.control("black hole", true);
