@@ -290,8 +290,8 @@ def _socketio_faults(socketio: SocketIoConfig) -> Iterator[str]:
 
 
 def _without_fields(template: str, room: bool) -> str | None:
-    """What is left of `template` without its fields; None if it lacks `{room}` or has other braces."""
-    if room is not ("{room}" in template):
+    """What is left of `template` without its fields; None if it has not `{room}` once, or has other braces."""
+    if template.count("{room}") != room:
         return None
     rest = template.replace("{room}", "").replace("{namespace}", "")
     return None if "{" in rest or "}" in rest or not template else rest
