@@ -9,7 +9,7 @@ from tests.hub.world import World, settle
 
 from hubbub.model import Envelope
 from hubbub.protocols.socketio import JSON
-from hubbub.socketio.server import SocketIo
+from hubbub.socketio import SocketIo
 
 pytestmark = pytest.mark.anyio
 
