@@ -13,9 +13,7 @@ from hubbub.auth.base import ConnectionInfo
 from hubbub.config import Config, development
 from hubbub.errors import FORCED
 from hubbub.model import Operation, Principal
-from hubbub.socketio.server import SocketIo
-from hubbub.socketio.socket import Socket
-from hubbub.socketio.sockets import ConnectionRefused
+from hubbub.socketio import ConnectionRefused, Socket, SocketIo
 
 NAMESPACES = ("/", "/custom", re.compile(r"/dynamic-\d+"))
 

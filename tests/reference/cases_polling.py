@@ -316,14 +316,14 @@ async def handshake_and_short_answers_are_not_compressed(wire: Wire) -> None:
     await session.get({"Accept-Encoding": "gzip"})
 
 
-@case(connect_timeout=0.2)
+@case(connect_timeout=0.6)
 async def connect_timeout_while_a_poll_hangs(wire: Wire) -> None:
     session = await wire.poll(join=False)
     await (await session.begin()).answer()
     await session.get()
 
 
-@case(connect_timeout=0.2)
+@case(connect_timeout=0.6)
 async def connect_timeout_of_one_that_is_in_no_namespace(wire: Wire) -> None:
     session = await wire.poll(join=False)
     await session.post(b"40/nope,")

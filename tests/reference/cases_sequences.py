@@ -71,6 +71,8 @@ class Client:
     async def get(self) -> None:
         if self.poll is None and self.upgraded is None:
             self.poll = await self.session.begin()
+        if self.probing is not None:
+            await self._answered()
 
     async def message(self) -> None:
         self.sent += 1
@@ -96,10 +98,10 @@ class Client:
             self.probing = await self.wire.ask_upgrade(self.session.upgrade_query)
             await self.probing.send("2probe")
             await self.probing.read()
+            await self._answered()  # with nothing, as polls are while a client probes
 
     async def upgrade(self) -> None:
         if self.probing is not None:
-            await self._answered()
             await self.probing.send("5")
             await self.probing.mark()
             self.probing, self.upgraded = None, self.probing

@@ -183,7 +183,7 @@ async def another_websocket_while_probing(wire: Wire) -> None:
     await channel.mark()
 
 
-@case(upgrade_timeout=0.2)
+@case(upgrade_timeout=0.6)
 async def upgrade_that_is_not_completed(wire: Wire) -> None:
     session = await wire.poll()
     channel = await wire.websocket(session.upgrade_query)
@@ -193,7 +193,7 @@ async def upgrade_that_is_not_completed(wire: Wire) -> None:
     await poll.answer()
 
 
-@case(upgrade_timeout=0.2)
+@case(upgrade_timeout=0.6)
 async def upgrade_that_is_probed_only_then_done_anew(wire: Wire) -> None:
     session = await wire.poll()
     await (await session.probe()).read_on()

@@ -160,7 +160,7 @@ for name in ("close 1000", "frame without a mask", "text above the limit"):
 
 @case(ping_interval=0.1)
 async def heartbeats_by_websocket(wire: Wire) -> None:
-    channel = await wire.websocket()
+    channel = await wire.websocket(join=False)
     for answer in ("3", "3x", "3"):
         await channel.read()
         await channel.send(answer)
@@ -178,11 +178,11 @@ async def heartbeats_by_polling(wire: Wire) -> None:
 
 @case(ping_interval=0.3, ping_timeout=0.2)
 async def ping_timeout_by_websocket(wire: Wire) -> None:
-    channel = await wire.websocket()
+    channel = await wire.websocket(join=False)
     await channel.read_on()
 
 
-@case(ping_interval=0.3, ping_timeout=0.2)
+@case(ping_interval=0.2, ping_timeout=0.8)
 async def ping_timeout_while_a_poll_hangs(wire: Wire) -> None:
     session = await wire.poll(join=False)
     await session.get()
@@ -192,8 +192,8 @@ async def ping_timeout_while_a_poll_hangs(wire: Wire) -> None:
 
 @case(ping_interval=0.2)
 async def ping_waits_for_a_poll_and_goes_over_at_an_upgrade(wire: Wire) -> None:
-    session = await wire.poll()
-    watch = await wire.websocket()
+    session = await wire.poll(join=False)
+    watch = await wire.websocket(join=False)
     await watch.client.read_frame()
     await wire.settle()
     channel = await session.probe()
@@ -213,13 +213,13 @@ async def pings_go_on_after_an_upgrade(wire: Wire) -> None:
         await channel.send("3")
 
 
-@case(connect_timeout=0.2)
+@case(connect_timeout=0.6)
 async def connect_timeout_by_websocket(wire: Wire) -> None:
     channel = await wire.websocket(join=False)
     await channel.read_on()
 
 
-@case(connect_timeout=0.2)
+@case(connect_timeout=0.6)
 async def refused_namespace_does_not_count(wire: Wire) -> None:
     channel = await wire.websocket(join=False)
     await channel.send("40/nope,")

@@ -1,8 +1,7 @@
 """The two servers that are compared: the reference (server.cjs, with Node's Socket.IO) and ours (app.py).
 
 HUBBUB_TEST_SUBJECT names another subject than ours: `reference` for a second process of it (which proves that the
-cases are repeatable), `mounted` for ours as an ASGI application in uvicorn, or the URL of a server that runs already,
-for the cases that need no options.
+cases are repeatable), or the URL of a server that runs already, for the cases that need no options.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ import pytest
 from tests.reference.app import make
 from tests.reference.table import Case, Options
 from tests.reference.wire import Wire
-from tests.transports.asgihost import hosted
 
 from hubbub.testing.server import running_server
 
@@ -63,10 +61,6 @@ async def subject(options: Options, references: References) -> AsyncIterator[tup
     """Host and port of what is held against the reference."""
     if SUBJECT == "reference":
         yield "127.0.0.1", references.port(options)
-    elif SUBJECT == "mounted":
-        async with hosted(make(options).asgi) as address:
-            host, _, port = address.partition(":")
-            yield host, int(port)
     elif SUBJECT:
         if options != Options():
             pytest.skip("needs a server with options")

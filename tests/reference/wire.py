@@ -298,8 +298,14 @@ class Socket:
     async def join(self) -> None:
         """Join the main namespace, unseen."""
         await self.send("40")
-        self.id = json.loads((await self.client.read_frame(within=WITHIN)).payload[2:])["sid"]
-        await self.client.read_frame(within=WITHIN)
+        self.id = json.loads((await self._unseen())[2:])["sid"]
+        await self._unseen()
+
+    async def _unseen(self) -> bytes:
+        """The next packet; a ping before it is answered."""
+        while (packet := (await self.client.read_frame(within=WITHIN)).payload) == b"2":
+            await self.send("3")
+        return packet
 
     async def read(self, count: int = 1) -> None:
         """See so many frames."""
