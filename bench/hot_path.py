@@ -30,7 +30,7 @@ from hubbub.loadgen import Target
 from hubbub.loadgen.adapters import Adapter, SocketIO
 from hubbub.loadgen.adapters import Hubbub as Native
 from hubbub.loadgen.frames import masked
-from hubbub.socketio.socket import Socket
+from hubbub.socketio import Socket
 from hubbub.transports.server import Listener, listen
 
 RUNS = 7

@@ -11,7 +11,7 @@ from typing import Any
 
 from hubbub import Hubbub
 from hubbub.config import load
-from hubbub.socketio.socket import Socket
+from hubbub.socketio import Socket
 
 app = Hubbub(load(server={"port": int(sys.argv[1])}, auth={"anonymous": True}))
 sio = app.socketio

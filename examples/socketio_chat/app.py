@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from hubbub import ErrorCode, Hubbub, HubbubError, Principal
 from hubbub.auth.base import ConnectionInfo
 from hubbub.model import Operation
-from hubbub.socketio.socket import Socket
+from hubbub.socketio import Socket
 
 Room = Annotated[str, Meta(pattern="^[a-z]{1,20}$")]
 

@@ -45,6 +45,7 @@ from hubbub.telemetry.logging import get_logger
 from hubbub.telemetry.metrics import Metrics
 from hubbub.transports.asgi import AsgiWebSockets
 from hubbub.transports.drain import drain
+from hubbub.transports.engineio.asgi import EngineWebSockets
 from hubbub.transports.engineio.endpoint import EngineIo
 from hubbub.transports.http import AsgiApp
 from hubbub.transports.kernel import use_all_descriptors
@@ -228,7 +229,9 @@ class Hubbub:
     def asgi(self) -> Root:
         """The whole server as an ASGI application, WebSockets included, to serve or to mount."""
         if self._asgi is None:
-            websockets = AsgiWebSockets(self.node)
+            socketio = self.config.socketio
+            others = {socketio.path: EngineWebSockets(self._engine)} if socketio.enabled else {}
+            websockets = AsgiWebSockets(self.node, others)
             self._asgi = Root(
                 self.node,
                 self,

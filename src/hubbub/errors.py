@@ -279,7 +279,12 @@ UNSUPPORTED_DATA = _disconnect(
 )
 ABNORMAL = _disconnect(1006, "abnormal", "connection lost", "Reconnect and resume. Never on the wire.")
 INVALID_UTF8 = _disconnect(1007, "invalid_utf8", "text is not UTF-8", "Send UTF-8 in text frames.")
-TOO_LARGE = _disconnect(1009, "too_large", "message too large", "Keep within `limits.message_bytes`.")
+TOO_LARGE = _disconnect(
+    1009,
+    "too_large",
+    "message too large",
+    "Keep within `limits.message_bytes`, with Socket.IO `limits.packet_bytes`.",
+)
 
 # 3000-3399: come back and resume.
 DRAIN = _disconnect(3000, "drain", "the server is shutting down", "Reconnect after the advised delay.")

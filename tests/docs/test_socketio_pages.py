@@ -12,8 +12,7 @@ import pytest
 
 from hubbub import Hubbub
 from hubbub.config import Config
-from hubbub.socketio.server import SocketIo
-from hubbub.socketio.socket import Socket
+from hubbub.socketio import Socket, SocketIo
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)\n```$', re.MULTILINE | re.DOTALL)

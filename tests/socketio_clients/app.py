@@ -10,9 +10,7 @@ from urllib.parse import parse_qs
 
 from hubbub.app import Hubbub
 from hubbub.config import Config, development
-from hubbub.socketio.server import SocketIo
-from hubbub.socketio.socket import Socket
-from hubbub.socketio.sockets import ConnectionRefused
+from hubbub.socketio import ConnectionRefused, Socket, SocketIo
 
 NAMESPACES = ("/", "/chat", re.compile(r"/dynamic-\d+"))
 

@@ -150,7 +150,7 @@ def _type(field: Any) -> str:
     if get_origin(kind) is tuple:
         return "list of texts"
     if get_origin(kind) is dict:
-        return "table of paths"
+        return "table of paths" if Path in options else "table of texts"
     if options:
         kind = options[0]
     names = {bool: "true or false", int: "integer", float: "number", str: "text", Path: "path"}

@@ -93,13 +93,15 @@ class NamespaceEncoding:
         parts = [b"[", _encode(name)]
         if arguments:
             parts += (b",", arguments)
-        epoch = self._epoch if sequence is not None else None
-        if epoch is not None and ack is None:
-            parts.append(b',"%b.%d"' % (epoch, sequence))
+        offset = None
+        if self._epoch is not None and sequence is not None:
+            offset = b',"%b.%d"' % (self._epoch, sequence)
+            if ack is None:
+                parts.append(offset)
         parts.append(b"]")
         packet = Packet(PacketType.EVENT, self._namespace, ack, Raw(b"".join(parts)), attachments)
         payloads = self._parser.encode(packet)
-        if epoch is not None and ack is not None:
+        if offset is not None and ack is not None:
             payloads += self.event(f"{OWN}offset", b"", sequence=sequence)
         return payloads
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub.commands import check_name
-from hubbub.model import Envelope, Publication, Raw
+from hubbub.model import NO_RETENTION, Envelope, Publication, Raw
 from hubbub.protocols.socketio import RESERVED, extract
 from hubbub.socketio.connection import Answer, NamespaceConnection
 from hubbub.socketio.sockets import Sockets, inner
@@ -87,7 +87,8 @@ class Emitter:
                 volatile,
             )
             hub.metrics.publications += 1
-            await hub.broker.publish(envelope, hub.retention(channel))
+            # What may be dropped is not worth a place in the log of a mapped room.
+            await hub.broker.publish(envelope, NO_RETENTION if volatile else hub.retention(channel))
 
     def to_sockets(
         self,

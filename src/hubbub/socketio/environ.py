@@ -11,7 +11,8 @@ JAVASCRIPT = ("mozilla/", "node-xmlhttprequest", "deno/", "bun/")
 
 
 def environ(info: ConnectionInfo) -> dict[str, Any]:
-    """The request as WSGI has it (PEP 3333), as python-socketio's handlers expect; `hubbub.info` is ours."""
+    """The request as WSGI has it (PEP 3333), as python-socketio's handlers expect; `hubbub.info` is ours. Headers with
+    an underscore in their names are left out: they would pass for those with a hyphen, which a proxy may vouch for."""
     request: dict[str, Any] = {
         "REQUEST_METHOD": "GET",
         "QUERY_STRING": info.query,
@@ -19,6 +20,8 @@ def environ(info: ConnectionInfo) -> dict[str, Any]:
         "hubbub.info": info,
     }
     for name, value in info.headers:
+        if "_" in name:
+            continue
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"

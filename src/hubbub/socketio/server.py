@@ -46,6 +46,14 @@ class SocketIo:
 
     # --- handlers -----------------------------------------------------------------------------------------
 
+    @overload
+    def on(self, event: str, handler: F, namespace: NamespaceName = ..., *, concurrent: bool = ...) -> F: ...
+
+    @overload
+    def on(
+        self, event: str, handler: None = ..., namespace: NamespaceName = ..., *, concurrent: bool = ...
+    ) -> Callable[[F], F]: ...
+
     def on(
         self,
         event: str,
@@ -53,7 +61,7 @@ class SocketIo:
         namespace: NamespaceName = "/",
         *,
         concurrent: bool = False,
-    ) -> Any:
+    ) -> F | Callable[[F], F]:
         """Register a handler: `async def handler(socket, *arguments)`; what it returns is the acknowledgement.
 
         `connect` handlers take (socket), (socket, environ) or (socket, environ, auth) and refuse by ConnectionRefused

@@ -338,7 +338,6 @@ class Session:
         self.framing = framing
         self.write = carrier.write
         self.info = replace(self.info, transport=self.transport)
-        self.postpone(self._engine.node.clock.monotonic())
         self.client.moved()
 
 
