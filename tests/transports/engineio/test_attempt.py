@@ -190,6 +190,18 @@ async def test_a_post_that_is_held_at_the_upgrade_is_answered(echo: EchoServer) 
         assert await socket.read_frame() == Frame(TEXT, b"4x")
 
 
+async def test_a_pause_outlasts_the_upgrade(echo: EchoServer) -> None:
+    async with await echo.polling() as client, await probing(client) as socket:
+        client.client.link.pause()
+        await say(socket, "5")
+        await until(lambda: client.client.moves)
+        await say(socket, "4x")
+        assert (await asked(client))[0] == 400  # the server has come by
+        assert client.client.messages == []
+        client.client.link.resume()
+        assert await socket.read_frame() == Frame(TEXT, b"4x")
+
+
 async def test_a_second_upgrade_is_closed_at_once(echo: EchoServer) -> None:
     """During the first one, and after it."""
     async with await echo.polling() as client, await probing(client) as socket:

@@ -138,6 +138,7 @@ async def healthy(echo: EchoServer) -> None:
     assert not echo.engine.sessions
     assert echo.server.app.node.queued_bytes == 0
     assert sum(echo.metrics.connections.values()) == 0
+    assert not echo.server.app.node.newcomers._open
 
 
 @pytest.mark.parametrize(

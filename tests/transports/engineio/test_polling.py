@@ -370,6 +370,15 @@ async def test_a_close_waits_for_the_polls_that_fetch_the_rest(echo: EchoServer)
         assert client.client.messages == []
 
 
+async def test_a_close_cuts_off_a_post_that_is_being_read(echo: EchoServer) -> None:
+    async with await echo.polling() as client:
+        await client.writing.send(http("POST", client.target, body=b"4first")[:-1])
+        await echo_has_read(echo)
+        client.client.link.close(FORCED)
+        assert await client.writing.read_end() in ("closed", "reset")
+        assert await client.packets() == [b"6", b"1"]
+
+
 @pytest.mark.parametrize("hangs", [True, False])
 async def test_an_abort_drops_what_waits(echo: EchoServer, hangs: bool) -> None:
     async with await echo.polling() as client:

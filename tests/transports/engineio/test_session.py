@@ -39,6 +39,16 @@ async def test_pings_come_as_long_as_pongs_do() -> None:
         assert echo.clients[0].ends == []
 
 
+async def test_a_long_patience_does_not_put_off_the_next_ping() -> None:
+    socketio = {"ping_interval": 0.2, "ping_timeout": 60.0}
+    async with echo_server(socketio=socketio) as echo, await echo.websocket() as client:
+        await say(client, "4x")
+        assert (await client.read_frame()).payload == b"4x"
+        for _ in range(3):
+            assert await client.read_frame() == Frame(TEXT, b"2")
+            await client.send(PONG)
+
+
 async def test_the_intervals_are_those_of_the_settings() -> None:
     async with (
         echo_server(socketio={"ping_interval": 0.5, "ping_timeout": 0.25}) as echo,
