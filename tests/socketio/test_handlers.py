@@ -247,6 +247,8 @@ async def test_patterns_are_tried_in_their_order_if_there_is_no_such_name() -> N
     assert await chosen(dynamic, "/a2", "x") == 0
     assert await chosen(dynamic, "/a2b", "x") == 1
     assert await chosen(dynamic, "/a2", "y") == 3
+    only_the_first = registered(("x", re.compile("/a.")), ("y", re.compile("/a.*")))
+    assert await chosen(only_the_first, "/a2", "y") is None
     assert await chosen(dynamic, "/b", "x") is None
 
 

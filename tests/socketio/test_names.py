@@ -140,6 +140,7 @@ def test_the_room_that_a_channel_is() -> None:
     assert mapped.room_of("/o", "orders") is None
     assert mapped.room_of("/o", "elsewhere") == "elsewhere"
     assert mapped.room_of("/o", "orders:o") == "orders:o"  # the two ends overlap in it
+    assert names(rooms={"/": "a{room}b"}).room_of("/", "ab") == "ab"
     assert mapped.room_of("/p", "socketio:#/p,a") == "a"
     assert mapped.room_of("/p", "chat:1") == "chat:1"
 

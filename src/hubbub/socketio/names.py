@@ -71,7 +71,7 @@ class Names:
         template = _template(self._rooms, namespace)
         if template is not None:
             before, after = (_filled(piece, namespace) for piece in template.split("{room}", 1))
-            if channel.startswith(before) and channel.endswith(after, len(before)):
+            if channel.startswith(before) and channel.endswith(after):
                 return channel[len(before) : len(channel) - len(after)] or channel
         return channel
 
