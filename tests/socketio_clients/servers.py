@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.socketio_clients.app import make
+from tests.transports.asgihost import hosted
 
 from hubbub.testing.server import running_server
 
@@ -32,9 +33,11 @@ def node() -> str:
 
 
 @contextlib.asynccontextmanager
-async def serving(**options: Any) -> AsyncIterator[int]:
-    """The application on a free port of loopback, until the end. Options are those of `app.py`'s `make`."""
-    async with reference(**options) if REFERENCE else ours(**options) as port:
+async def serving(*, mounted: bool = False, **options: Any) -> AsyncIterator[int]:
+    """The application on a free port of loopback, until the end. Options are those of `app.py`'s `make`; `mounted` has
+    plain uvicorn serve it."""
+    serve = reference if REFERENCE else under_uvicorn if mounted else ours
+    async with serve(**options) as port:
         yield port
 
 
@@ -52,6 +55,12 @@ async def reference(**options: Any) -> AsyncIterator[int]:
 async def ours(**options: Any) -> AsyncIterator[int]:
     async with running_server(app=make(**options)) as server:
         yield server.port
+
+
+@contextlib.asynccontextmanager
+async def under_uvicorn(**options: Any) -> AsyncIterator[int]:
+    async with hosted(make(**options).asgi) as address:
+        yield int(address.rpartition(":")[2])
 
 
 class Process:

@@ -43,6 +43,7 @@ async def test_with_the_msgpack_parser(file: str, transport: str) -> None:
 async def test_recovery(transport: str) -> None:
     async with stage(**RECOVERY) as it:
         await it.play("recovery", transport)
+        await it.play("order:from_the_first_moment", transport)
         if not REFERENCE:
             await it.play("better", transport)
 
@@ -64,3 +65,14 @@ async def test_with_settings_of_their_own(file: str, options: dict[str, Any], tr
 async def test_on_another_path() -> None:
     async with stage(path="/realtime/v4") as it:
         await it.play("connecting:connects", "upgrade")
+
+
+@pytest.mark.skipif(REFERENCE, reason="about ASGI")
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_mounted_under_uvicorn(transport: str) -> None:
+    async with stage(mounted=True) as it:
+        for file in ("connecting", "binary", "order", "closing", "reconnecting"):
+            await it.play(file, transport)
+    async with stage(mounted=True, **RECOVERY) as it:
+        for file in ("recovery", "better"):
+            await it.play(file, transport)
