@@ -84,10 +84,7 @@ def register(sio: SocketIo) -> None:
         socket._connection.client.link.close(FORCED)
 
     async def kick(socket: Socket) -> None:
-        client = socket._connection.client
-        for connection in list(client.connections.values()):
-            await sio.disconnect(connection.id)
-        client.link.close(FORCED)
+        await socket.disconnect(close=True)
 
     async def parting(socket: Socket) -> None:
         await socket.emit("last words")

@@ -41,7 +41,6 @@ PREFLIGHT = "OPTIONS: 204 | access-control-allow-credentials: true | "
 FROM_OTHER = "access-control-allow-origin: https://other.example | "
 
 
-FAREWELL = b"hubbub:disconnect"
 """An event that comes before each DISCONNECT of the server's and says why; other clients have no handler of it."""
 
 
@@ -328,13 +327,6 @@ DIFFERENCES = (
 )
 
 
-FAULTS = dict.fromkeys(
-    ('packet \'44{"message":"x"}\'', "packet '44\"x\"'", "msgpack: connect error"),
-    "a CONNECT_ERROR from the client, which the reference answers by closing, is passed over",
-)
-"""Differences that are nobody's purpose: the test is expected to fail until they are mended."""
-
-
 def of_case(name: str) -> Difference | None:
     found = [each for each in DIFFERENCES if name in each.cases]
     assert len(found) <= 1, name
@@ -361,4 +353,4 @@ def without_vary(options: Options, ours: list[str]) -> list[str]:
 def unknown() -> list[str]:
     """Cases that are named here and are not in the table."""
     named = [name for each in DIFFERENCES for name in each.cases]
-    return [name for name in (*named, *FAULTS) if name not in CASES]
+    return [name for name in named if name not in CASES]

@@ -82,9 +82,9 @@ async def wired(references: References, **options: Any) -> AsyncIterator[Wire]:
             wire.close()
 
 
-async def play(case: Case, host: str, port: int, *, passed_over: bytes | None = None) -> list[str]:
+async def play(case: Case, host: str, port: int) -> list[str]:
     """What the case sees of a server."""
-    wire = Wire(host, port, passed_over=passed_over)
+    wire = Wire(host, port)
     try:
         await case.play(wire)
     except TimeoutError:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from tests.reference import (
     cases_handshake,
@@ -14,8 +12,8 @@ from tests.reference import (
     cases_upgrade,
     cases_websocket,
 )
-from tests.reference.differences import FAREWELL, FAULTS, expected, unknown, without_vary
-from tests.reference.servers import SUBJECT, References, play, subject, wired
+from tests.reference.differences import expected, unknown, without_vary
+from tests.reference.servers import SUBJECT, References, play, subject
 from tests.reference.table import CASES
 
 __all__ = [
@@ -29,18 +27,12 @@ __all__ = [
 ]
 
 
-def cases() -> Iterator[object]:
-    for name in CASES:
-        fault = SUBJECT != "reference" and FAULTS.get(name)
-        yield pytest.param(name, marks=pytest.mark.xfail(reason=fault) if fault else ())
-
-
-@pytest.mark.parametrize("name", list(cases()))
+@pytest.mark.parametrize("name", list(CASES))
 async def test_both_answer_alike(name: str, references: References) -> None:
     case = CASES[name]
     reference = await play(case, "127.0.0.1", references.port(case.options))
     async with subject(case.options, references) as (host, port):
-        ours = await play(case, host, port, passed_over=FAREWELL)
+        ours = await play(case, host, port)
     if SUBJECT == "reference":
         assert "\n".join(ours) == "\n".join(reference)
     else:
@@ -50,12 +42,3 @@ async def test_both_answer_alike(name: str, references: References) -> None:
 
 def test_every_difference_is_of_a_case() -> None:
     assert unknown() == []
-
-
-@pytest.mark.skipif(SUBJECT != "", reason="about ours")
-async def test_what_is_passed_over_comes(references: References) -> None:
-    async with wired(references) as wire:
-        channel = await wire.websocket()
-        await channel.send('42["kick"]')
-        assert FAREWELL in (await channel.client.read_frame()).payload
-        assert (await channel.client.read_frame()).payload == b"41"

@@ -57,12 +57,9 @@ def plain(line: str) -> str:
 
 
 class Wire:
-    """One server, one case's view of it. Packets in which `passed_over` is found are as if they had not come."""
+    """One server, one case's view of it."""
 
-    def __init__(
-        self, host: str, port: int, path: str = "/socket.io/", *, passed_over: bytes | None = None
-    ) -> None:
-        self.passed_over = passed_over
+    def __init__(self, host: str, port: int, path: str = "/socket.io/") -> None:
         self.host = host
         self.port = port
         self.path = path
@@ -76,9 +73,6 @@ class Wire:
         client = await RawClient.open(self.host, self.port)
         self._open.append(client)
         return client
-
-    def is_passed_over(self, packet: bytes) -> bool:
-        return self.passed_over is not None and self.passed_over in packet
 
     def close(self) -> None:
         for client in self._open:
@@ -203,10 +197,6 @@ class Poll:
         except (EOFError, ConnectionError):
             self.wire.see(f"{self.method}: hung up without an answer")
             return Answer(0, {}, b"")
-        packets = answer.body.split(b"\x1e")
-        answer = answer._replace(
-            body=b"\x1e".join(each for each in packets if not self.wire.is_passed_over(each))
-        )
         self.wire.see(f"{self.method}: {answer}")
         return answer
 
@@ -317,8 +307,7 @@ class Socket:
         """See the next frame; None after the last."""
         self.last = None
         try:
-            while self.wire.is_passed_over((frame := await self.client.read_frame(within=WITHIN)).payload):
-                pass
+            frame = await self.client.read_frame(within=WITHIN)
         except (EOFError, ConnectionError):
             self.wire.see("socket: ended without a close frame")
             return None

@@ -89,9 +89,8 @@ class SocketIoClient:
             session = connection.session
             self.left(connection, "client namespace disconnect")
             self._sockets.hub.end(session, None)
-        elif kind is CONNECT:
-            self._refuse("a namespace that was entered already")
-        # What remains is a CONNECT_ERROR, which a server does not get; the reference passes over it too.
+        else:
+            self._refuse("a CONNECT for a namespace that was entered already, or a CONNECT_ERROR")
 
     def _take_outside(self, packet: Packet | Invalid) -> None:
         """A packet for a namespace that the client is not in."""

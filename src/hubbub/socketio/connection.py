@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hubbub.errors import BAD_COMMAND, FLOOD, Disconnect
+from hubbub.errors import BAD_COMMAND, FLOOD, FORCED, Disconnect
 from hubbub.model import DisconnectPush
 from hubbub.protocols import engineio
 from hubbub.protocols.base import Codec
@@ -126,8 +126,9 @@ class NamespaceConnection:
                 session, reason
             )  # which calls again: the link may live on, and would not tell the hub
             return
-        push = DisconnectPush(reason.code, reason.text, reason.reconnect)
-        self.write(self.framing(self.codec.push(push)))
+        if reason is not FORCED:  # of which the application knows why, and the DISCONNECT says enough
+            push = DisconnectPush(reason.code, reason.text, reason.reconnect)
+            self.write(self.framing(self.codec.push(push)))
         if reason.code >= TERMINAL:
             self.send(PacketType.DISCONNECT)
             self.client.expel(self)

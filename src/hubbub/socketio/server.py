@@ -259,11 +259,12 @@ class SocketIo:
         """Raises NOT_FOUND."""
         return sid if isinstance(sid, Socket) else self._required(sid, namespace).socket
 
-    async def disconnect(self, sid: Sid, namespace: str | None = None) -> None:
-        """End a client's socket. Stock clients do not come back by themselves after that."""
+    async def disconnect(self, sid: Sid, namespace: str | None = None, *, close: bool = False) -> None:
+        """End a client's socket; with `close` those in its other namespaces, too, and its connection. Stock clients do
+        not come back by themselves after that."""
         connection = self._find(sid, namespace)
         if connection is not None:
-            self.sockets.disconnect(connection)
+            self.sockets.disconnect(connection, close=close)
 
     async def disconnect_all(self, to: To = None, namespace: str = "/") -> int:
         """End all sockets in a room, or in the namespace, those too who are away. Returns how many."""

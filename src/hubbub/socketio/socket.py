@@ -98,6 +98,7 @@ class Socket:
         if not self.session.closed:
             await self._server.leave_room(self, room)
 
-    async def disconnect(self) -> None:
-        """End this socket; stock clients do not reconnect by themselves then."""
-        await self._server.disconnect(self)
+    async def disconnect(self, *, close: bool = False) -> None:
+        """End this socket; with `close` the client's other ones and its connection, too. Stock clients do not reconnect
+        by themselves then."""
+        await self._server.disconnect(self, close=close)

@@ -430,10 +430,15 @@ class Sockets:
                 link.info = info  # there is no other namespace that its client could enter
         return info
 
-    def disconnect(self, connection: NamespaceConnection) -> None:
-        """The server ends this socket."""
-        if connection.session is not None and not connection.session.closed:
-            self.hub.end(connection.session, FORCED)
+    def disconnect(self, connection: NamespaceConnection, *, close: bool = False) -> None:
+        """The server ends this socket, or with `close` all that its client has."""
+        client = connection.client
+        others = [each for each in client.connections.values() if close and each is not connection]
+        for each in (connection, *others):
+            if each.session is not None and not each.session.closed:
+                self.hub.end(each.session, FORCED)
+        if close:
+            client.link.close(FORCED)
 
 
 def inner(push: Publication) -> bytes:
