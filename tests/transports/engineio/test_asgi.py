@@ -162,6 +162,22 @@ async def test_refusals(host: Mounted) -> None:
     assert (await host.ask("PUT", target, b"4")).status == 500
 
 
+async def test_pages_are_the_engines_affair() -> None:
+    """The application around all others adds nothing to what the engine says, and answers no preflight for it."""
+    page = "https://app.example.com"
+    async with mounted(server={"allowed_origins": (page,)}) as host, await host.raw() as client:
+        asking = {
+            "Origin": page,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "x-token",
+        }
+        await client.send(http("OPTIONS", PATH + "polling", asking) + http("GET", PATH + "polling", asking))
+        preflight, opening = await client.read_response(), await client.read_response()
+        assert preflight.headers["access-control-allow-headers"] == "x-token"
+        assert opening.headers["access-control-allow-origin"] == page
+        assert "access-control-expose-headers" not in opening.headers
+
+
 async def test_a_fault_of_ours_is_answered(host: Mounted, monkeypatch: pytest.MonkeyPatch) -> None:
     target = await host.open()
 
@@ -251,6 +267,11 @@ async def test_an_attempt_that_fails(host: Mounted) -> None:
         assert (await socket.read_frame()).opcode == CLOSE
     await host.ask("POST", target, b"4x")
     assert (await host.ask("GET", target)).body == b"4x"
+    async with await host.raw() as again:
+        await again.upgrade(target.replace("polling", "websocket"))
+        await say(again, "5")
+        await say(again, "4y")
+        assert await again.read_frame() == Frame(TEXT, b"4y")
 
 
 async def test_refused_websockets(host: Mounted) -> None:
