@@ -26,6 +26,7 @@ WITHOUT_A_SOURCE = {
 
 WITHOUT_TESTS = {
     "__init__.py": "the public names only; the end-to-end tests and the examples import from it",
+    "socketio/__init__.py": "the public names only; the examples and the tests of the clients import from it",
     "testing/contracts": "suites, which tests/broker and tests/presence run",
     "loadgen/__main__.py": "calls loadgen/cli.py",
 }

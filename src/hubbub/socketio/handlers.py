@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, get_type_hints
 
 import msgspec
@@ -63,11 +64,7 @@ class EventHandler:
                 f"{what} takes at least {leading} parameter{'s' * (leading > 1)}: the socket first"
             )
         own = positional[leading:]
-        try:
-            hints = get_type_hints(_annotated(function), include_extras=True)
-        except NameError:
-            hints = {}  # names that only a type checker sees: taken as they come
-        types = tuple(hints.get(each.name, Any) for each in own)
+        types = tuple(_type(function, each.name) for each in own)
         converted = any(each is not Any for each in types)
         if converted:
             for each in types:
@@ -103,6 +100,21 @@ class EventHandler:
                     where = f"arguments[{number}]" + (f".{path}" if path else "")
                     raise HubbubError(ErrorCode.VALIDATION_FAILED, message, field=where) from None
         return converted
+
+
+def _type(function: Function, name: str) -> Any:
+    """The annotation of one parameter: alone, as those of others may name what only a type checker sees."""
+    annotated = _annotated(function)
+    annotations = getattr(annotated, "__annotations__", {})
+    if name not in annotations:
+        return Any
+    alone = SimpleNamespace(__annotations__={name: annotations[name]})
+    try:
+        return get_type_hints(
+            alone, getattr(inspect.unwrap(annotated), "__globals__", {}), include_extras=True
+        )[name]
+    except NameError:
+        return Any  # taken as it comes
 
 
 def _annotated(function: Function) -> Any:
