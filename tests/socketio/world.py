@@ -323,6 +323,11 @@ class Peer:
         events, place.events = place.events, []
         return events
 
+    def refusals(self, namespace: str = "/") -> list[dict[str, Any]]:
+        """What was said to CONNECTs that were refused."""
+        self.read()
+        return self.place(namespace).refusals
+
     def asked(self, namespace: str = "/") -> list[tuple[int, list[Any]]]:
         """The events that want an acknowledgement, with its id."""
         self.read()
