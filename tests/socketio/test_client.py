@@ -35,8 +35,8 @@ async def test_a_connect_is_answered_with_the_sid_and_for_those_who_recover_with
     world = await world_of()
     browser, python = world.peer(), world.peer(user_agent="Python/3.11 aiohttp/3.10")
     for peer in (browser, python):
-        peer.connect()
         assert not peer.link.client.admitted  # type: ignore[union-attr]
+        peer.connect()
     await settle()
     first, second = world.hub.sessions.values()
     assert browser.texts() == [f'0{{"sid":"{first.id}","pid":"{first.id}.{first.secret}"}}']
