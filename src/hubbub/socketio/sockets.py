@@ -104,8 +104,12 @@ class Sockets:
         hub = self.hub
         if hub.draining:
             raise HubbubError(ErrorCode.DRAINING, retry_after=1.0)
-        timeout = hub.config.limits.call_timeout
-        handlers = await eager.in_task(self._handlers, namespace, auth, within=timeout)
+        if self.namespaces.patterns:  # they may ask the application
+            timeout = hub.config.limits.call_timeout
+            handlers = await eager.in_task(self._handlers, namespace, auth, within=timeout)
+        else:
+            await asyncio.sleep(0)  # into a task; and what came with the CONNECT came too early, as for Node
+            handlers = await self._handlers(namespace, auth)
         if handlers is None:
             client.reject(namespace, INVALID_NAMESPACE)
             return
