@@ -18,6 +18,9 @@ pytestmark = pytest.mark.anyio
 PATIENCE = 15.0
 TRANSPORTS = {"polling": ["polling"], "websocket": ["websocket"], "upgrade": None}
 BYTES = bytes(range(256))
+OPTIONS: dict[str, Any] = (
+    {} if REFERENCE else {"recovery": 60_000}
+)  # the reference gives all clients offsets then
 
 
 class Site:
@@ -50,7 +53,7 @@ class Site:
 
 @pytest.fixture(params=TRANSPORTS)
 async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
-    async with serving(**({} if REFERENCE else {"recovery": 60_000})) as port:
+    async with serving(**OPTIONS) as port:
         site = Site(port, request.param)
         yield site
         await site.close()

@@ -69,7 +69,10 @@ export async function of_a_whole_room(stage) {
   const all = await ask(sockets[0], "ask all", room, "question", "client", 10_000);
   assert.deepEqual(all, { error: null, answers: ["client 0", "client 1", "client 2"] });
   sockets[1].off("question");
-  const some = await ask(sockets[0], "ask all", room, "question", "client", 200);
+  let some = { answers: [] };
+  for (let timeout = 200; timeout < 10_000 && some.answers.length < 2; timeout *= 4) {
+    some = await ask(sockets[0], "ask all", room, "question", "client", timeout); // the two may be busy
+  }
   assert.deepEqual(some, { error: "timeout", answers: ["client 0", "client 2"] });
   const nobody = await ask(sockets[0], "ask all", stage.unique("empty"), "question", "client", 200);
   assert.deepEqual(nobody, { error: null, answers: [] });
