@@ -55,6 +55,7 @@ async def test_the_link_breaks(agent: str, resumable: bool) -> None:
     await settle()
     assert it.told == ["connect", "in", "ping timeout", "room"]
     assert peer.texts() == []
+    assert peer.link.late == []
     assert world.is_empty
 
 
@@ -93,6 +94,28 @@ async def test_the_server_ends_the_session(reason: Disconnect) -> None:
     assert peer.link.closed is None
     assert world.is_empty
     await peer.enter()
+
+
+async def test_who_is_known_has_time() -> None:
+    it = Waiting()
+    world = await it.world.start()
+    world.sio.on("x", lambda socket: None, "/a")
+    world.policy.gate = asyncio.Event()
+    peer = world.peer()
+    client = peer.link.client
+    assert client is not None
+    peer.connect("/none")
+    peer.connect()
+    await settle()
+    assert not client.admitted
+    world.policy.gate.set()
+    await settle()
+    assert client.admitted  # the handler is asked
+    assert len(peer.refusals("/none")) == 1
+    assert client.admitted
+    it.gate.set()
+    await settle()
+    assert client.admitted
 
 
 async def test_the_server_drains() -> None:

@@ -42,7 +42,8 @@ def unframed(data: bytes) -> list[Payload]:
 
 class FakeLink:
     """A `hubbub.socketio.link.Link` that keeps what is written to it. As the real one it tells of its end within
-    `close` and `abort`. What is written the old way after an upgrade is in `strays`."""
+    `close` and `abort`. What is written the old way after an upgrade is in `strays`, and what is written after the
+    end in `late`."""
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class FakeLink:
         self.closed: Disconnect | None = None
         self.aborted = False
         self.strays: list[bytes] = []
+        self.late: list[bytes] = []
         self._written: list[bytes] = []
         self._upgraded = False
         self.client: Client | None = accept(self)
@@ -95,7 +97,7 @@ class FakeLink:
 
     def drop(self, why: str = "transport close", *, resumable: bool = True) -> None:
         client, self.client = self.client, None
-        self.write = _drop
+        self.write = self.late.append
         if client is not None:
             client.gone(why, resumable=resumable)
 
@@ -114,9 +116,6 @@ class FakeLink:
 
     def resume(self) -> None:
         self.paused = False
-
-
-def _drop(frame: bytes) -> None: ...
 
 
 class World(HubWorld):

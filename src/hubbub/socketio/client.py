@@ -100,7 +100,7 @@ class SocketIoClient:
                 self._begin(packet)
             else:
                 self.refuse(name, HubbubError(ErrorCode(packet.code), packet.message, field=packet.field))
-        elif packet.type is CONNECT or self._expelled is None or name not in self._expelled:
+        elif self._expelled is None or name not in self._expelled:
             self._refuse("a packet for a namespace that was not entered")
         # What remains was on its way when the server ended the socket.
 
@@ -174,7 +174,7 @@ class SocketIoClient:
             self.refuse(namespace, HubbubError(ErrorCode.INTERNAL))
         finally:
             self.entering.pop(namespace, None)
-            self.admitted = bool(self.connections or self.entering)
+            self.admitted = bool(self.connections) or any(self.entering.values())
 
     def entered(self, connection: NamespaceConnection) -> None:
         """The client is in the namespace from now on."""
