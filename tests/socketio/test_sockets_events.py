@@ -123,8 +123,8 @@ async def test_handlers_run_in_a_task_each_with_a_context_of_its_own() -> None:
         seen.append(variable.get())
 
     await world.start()
-    for value in (1, 2):
-        (await world.entered()).emit("check", value)
+    for value, peer in enumerate([await world.entered(), await world.entered()], 1):
+        peer.emit("check", value)
     await settle()
     assert seen == [(True, 0), (True, 0), 1, 2]
 
@@ -277,6 +277,7 @@ async def test_what_a_handler_makes_of_its_end_is_its_own_affair() -> None:
     assert acks[2] == [1]
     assert not world.sockets._deadlines
     assert not world.sockets._overdue
+    world.clock.advance(2)
     assert not world.sockets._watching
 
 
