@@ -18,7 +18,7 @@ from hubbub.config import Config, development
 from hubbub.hub.session import Session
 from hubbub.testing.raw import CLOSE, TEXT, RawClient, Response, masked, request
 from hubbub.testing.server import RunningServer, running_server
-from hubbub.transports.server import HttpConnection
+from hubbub.transports.http_connection import HttpConnection
 from hubbub.transports.websocket import WebSocketConnection
 
 pytestmark = pytest.mark.anyio

@@ -20,7 +20,7 @@ from hubbub.transports.node import Node
 from hubbub.transports.streams import connection_info
 
 if TYPE_CHECKING:
-    from hubbub.transports.server import HttpConnection
+    from hubbub.transports.http_connection import HttpConnection
 
 log = get_logger("hubbub.http")
 
