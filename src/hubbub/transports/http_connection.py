@@ -116,10 +116,8 @@ class HttpConnection(HttpToolsProtocol):
             self._due = again
             return again
         if now >= self._idle_until:
-            self._idle_until = math.inf
-            if not self._answering:
-                self.transport.close()
-                return None
+            self.transport.close()
+            return None
         if self._deadline is not None and now >= self._deadline and self._answering:
             self._deadline = (
                 now + self.node.config.limits.handshake_timeout
