@@ -260,7 +260,13 @@ async def test_what_a_handler_makes_of_its_end_is_its_own_affair() -> None:
         finally:
             raise ValueError("in the end")
 
-    world.sio.on("echo", lambda socket, value: value)
+    @world.sio.event
+    async def echo(socket: Socket, value: int) -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        assert not task.cancelling()  # what ended the handler before it in this task is over
+        return value
+
     await world.start()
     peer = await world.entered()
     for event in ("stubborn", "failing"):
