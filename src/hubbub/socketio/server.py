@@ -305,7 +305,7 @@ class SocketIo:
         return connection
 
     def _targets(self, to: To, namespace: str) -> tuple[list[NamespaceConnection], list[str]]:
-        """Sockets and channels that are meant; a name that is nobody's sid is a room."""
+        """Sockets and channels that are meant, each once; a name that is nobody's sid is a room."""
         if to is None:
             return [], [self.sockets.names.everyone(namespace)]
         sockets: list[NamespaceConnection] = []
@@ -316,7 +316,7 @@ class SocketIo:
                 sockets.append(connection)
             elif isinstance(each, str):
                 channels.append(self.sockets.names.room(namespace, each))
-        return sockets, list(dict.fromkeys(channels))
+        return list(dict.fromkeys(sockets)), list(dict.fromkeys(channels))
 
     def _members(
         self,

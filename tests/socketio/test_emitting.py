@@ -1,0 +1,367 @@
+"""What an event may be, whom it reaches, and how its answers come back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.socketio.world import PYTHON, Peer, World, settle
+
+from hubbub.errors import ErrorCode, HubbubError
+
+pytestmark = pytest.mark.anyio
+
+
+async def four(**settings: Any) -> tuple[World, list[Peer]]:
+    """Four clients: the first three are in the rooms `a`, `a` and `b`, and `b`; the last is in none."""
+    world = await World(**settings).start()
+    peers = [await world.entered(name) for name in ("ann", "ben", "cid", "dan")]
+    for number, room in ((0, "a"), (1, "a"), (1, "b"), (2, "b")):
+        await world.sio.enter_room(peers[number].sid, room)
+    return world, peers
+
+
+def heard(peers: list[Peer]) -> list[int]:
+    """How many events each has got since the last call."""
+    return [len(peer.events()) for peer in peers]
+
+
+# --- what an event is -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "arguments"),
+    [
+        (None, []),
+        ((), []),
+        ((None,), [None]),
+        (1, [1]),
+        ("a, b", ["a, b"]),
+        ([1, 2], [[1, 2]]),
+        ([], [[]]),
+        (([],), [[]]),
+        ((1, "two", [3], None), [1, "two", [3], None]),
+        ({"t": (1, 2)}, [{"t": [1, 2]}]),
+        (b"\0\1", [b"\0\1"]),
+        (bytearray(b"x"), [b"x"]),
+        ((b"one", {"deep": [b"two"]}, 3), [b"one", {"deep": [b"two"]}, 3]),
+    ],
+)
+@pytest.mark.parametrize("to_one", [False, True])
+@pytest.mark.parametrize("agent", ["Chrome/130", PYTHON])
+async def test_data_becomes_arguments(data: Any, arguments: list[Any], *, to_one: bool, agent: str) -> None:
+    world = await World().start()
+    peer = await world.entered(user_agent=agent)
+    await world.sio.emit("x", data, to=peer.sid if to_one else None)
+    assert peer.events() == [["x", *arguments]]
+
+
+@pytest.mark.parametrize(
+    ("event", "code"),
+    [
+        ("", ErrorCode.BAD_REQUEST),
+        ("line\nbreak", ErrorCode.BAD_REQUEST),
+        ("n" * 11, ErrorCode.BAD_REQUEST),
+        *(
+            (name, ErrorCode.BAD_REQUEST)
+            for name in ("connect", "connect_error", "disconnect", "disconnecting", "newListener")
+        ),
+    ],
+)
+async def test_names_that_no_event_can_have(event: str, code: ErrorCode) -> None:
+    world = await World(
+        limits={"key_length": 13 if event in ("connect_error", "disconnecting") else 10}
+    ).start()
+    peer = await world.entered()
+    for to in (None, "room", peer.sid, [peer.sid, "room"]):
+        with pytest.raises(HubbubError) as refused:
+            await world.sio.emit(event, 1, to=to)
+        assert (refused.value.code, refused.value.field) == (code, "event")
+    with pytest.raises(HubbubError):
+        await world.sio.call(event, to=peer.sid)
+    with pytest.raises(HubbubError):
+        await world.sio.call_all(event)
+    assert peer.events() == []
+    await world.sio.emit("n" * 10)
+    assert len(peer.events()) == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        object(),
+        {"deep": [object()]},
+        (1, object()),
+        "\ud800",
+        {"_placeholder": True, "num": 0, "b": b""},
+    ],
+)
+async def test_what_cannot_be_sent_reaches_nobody(data: Any) -> None:
+    world = await World().start()
+    peer = await world.entered()
+    with pytest.raises(HubbubError) as refused:
+        await world.sio.emit("x", data)
+    assert (refused.value.code, refused.value.field) == (ErrorCode.INVALID_DATA, "data")
+    assert peer.events() == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "fits", "too_much"),
+    [
+        ({"packet_bytes": 20}, "x" * 16, "x" * 17),
+        ({"packet_bytes": 20}, ("x" * 12, 123), ("x" * 12, 1234)),
+        ({"attachments": 2}, (b"1", b"2"), (b"1", b"2", b"3")),
+        ({"attachment_bytes": 10}, (b"12345", b"67890"), (b"12345", b"678901")),
+        ({"attachment_bytes": 10}, b"1" * 10, b"1" * 11),
+    ],
+)
+async def test_limits_of_data(limits: dict[str, int], fits: Any, too_much: Any) -> None:
+    world = await World(limits=limits).start()
+    peer = await world.entered()
+    await world.sio.emit("x", fits)
+    assert len(peer.events()) == 1
+    with pytest.raises(HubbubError) as refused:
+        await world.sio.emit("x", too_much)
+    assert (refused.value.code, refused.value.field) == (ErrorCode.MESSAGE_TOO_LARGE, "data")
+    assert peer.events() == []
+
+
+# --- whom it reaches --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("to", "counts"),
+    [
+        (None, [1, 1, 1, 1]),
+        ("a", [1, 1, 0, 0]),
+        (["a", "b"], [1, 1, 1, 0]),
+        (["b", "a", "b"], [1, 1, 1, 0]),
+        ("nobody's", [0, 0, 0, 0]),
+        ([], [0, 0, 0, 0]),
+        (3, [0, 0, 0, 1]),
+        ([3, 3], [0, 0, 0, 1]),
+        ([1, "a", "b"], [1, 1, 1, 0]),
+        (["a", 3, 2], [1, 1, 1, 1]),
+        ([0, 1], [1, 1, 0, 0]),
+    ],
+)
+@pytest.mark.parametrize("form", ["sid", "Socket"])
+@pytest.mark.parametrize("volatile", [False, True])
+async def test_rooms_and_sids_reach_each_socket_once(
+    to: Any, counts: list[int], form: str, *, volatile: bool
+) -> None:
+    world, peers = await four()
+
+    def meant(each: Any) -> Any:
+        if not isinstance(each, int):
+            return each
+        return peers[each].sid if form == "sid" else world.sio.socket(peers[each].sid)
+
+    wanted = [meant(each) for each in to] if isinstance(to, list) else meant(to)
+    await world.sio.emit("x", 1, to=wanted, volatile=volatile)
+    assert heard(peers) == counts
+    await world.sio.emit("x", 1, room=wanted, volatile=volatile)
+    assert heard(peers) == counts
+
+
+async def test_a_name_that_is_no_sid_of_this_namespace_is_a_room() -> None:
+    world = World()
+    world.sio.on("x", lambda socket: None, "/other")
+    await world.start()
+    peer = await world.entered("alice", "/", "/other")
+    other = await world.entered("bob", "/other")
+    await world.sio.enter_room(other.places["/other"].sid, peer.sid)
+    await world.sio.emit("x", to=peer.sid, namespace="/other")
+    assert peer.events() == peer.events("/other") == []
+    assert other.events("/other") == [["x"]]
+
+
+@pytest.mark.parametrize(
+    ("to", "skip", "counts"),
+    [
+        (None, [0], [0, 1, 1, 1]),
+        (None, [0, 2], [0, 1, 0, 1]),
+        ("a", [1], [1, 0, 0, 0]),
+        (["a", "b"], [1], [1, 0, 1, 0]),
+        (["a", "b"], [0, 1], [0, 0, 1, 0]),
+        ([3, "a"], [3], [1, 1, 0, 0]),
+        ([3, 2, "a"], [1, 3], [1, 0, 1, 0]),
+        (None, [], [1, 1, 1, 1]),
+    ],
+)
+@pytest.mark.parametrize("volatile", [False, True])
+async def test_skip_sid(to: Any, skip: list[int], counts: list[int], *, volatile: bool) -> None:
+    world, peers = await four()
+    wanted = [peers[each].sid if isinstance(each, int) else each for each in to] if to else to
+    await world.sio.emit("x", to=wanted, skip_sid=[peers[each].sid for each in skip], volatile=volatile)
+    assert heard(peers) == counts
+    if len(skip) == 1:
+        socket = world.sio.socket(peers[skip[0]].sid)
+        for alone in (socket, socket.sid):
+            await world.sio.emit("x", to=wanted, skip_sid=alone, volatile=volatile)
+            assert heard(peers) == counts
+
+
+@pytest.mark.parametrize(
+    ("to", "unless", "counts"),
+    [
+        (None, "a", [0, 0, 1, 1]),
+        (None, ["a", "b"], [0, 0, 0, 1]),
+        ("a", "b", [1, 0, 0, 0]),
+        (["a", "b"], "a", [0, 0, 1, 0]),
+        ([0, 3], "a", [0, 0, 0, 1]),
+        ([1, "b"], "a", [0, 0, 1, 0]),
+        (None, "nobody's", [1, 1, 1, 1]),
+    ],
+)
+async def test_unless(to: Any, unless: Any, counts: list[int]) -> None:
+    world, peers = await four()
+    wanted = [peers[each].sid if isinstance(each, int) else each for each in to] if to else to
+    await world.sio.emit("x", to=wanted, unless=unless)
+    assert heard(peers) == counts
+    await world.sio.emit("x", to=wanted, unless=unless, skip_sid=peers[3].sid)
+    assert heard(peers) == [*counts[:3], 0]
+
+
+async def test_user_is_all_sessions_of_a_user_but_its_sockets_elsewhere() -> None:
+    world = World()
+    world.sio.on("x", lambda socket: None, "/other")
+    await world.start()
+    first, second = await world.entered("alice", "/", "/other"), await world.entered("alice")
+    stranger = await world.entered("bob")
+    native = await world.connected("alice")
+    await world.sio.emit("x", {"a": 1}, user="alice")
+    for peer in (first, second):
+        assert peer.events() == [["x", {"a": 1}]]
+    assert first.events("/other") == stranger.events() == []
+    (push,) = native.take("publication")
+    assert (push["channel"], push["event"], push["data"]) == ("user:alice", "x", {"a": 1})
+    await world.sio.emit("x", user="alice", namespace="/other", skip_sid=second.sid)
+    assert (first.events(), second.events(), first.events("/other")) == ([], [], [["x"]])
+    await world.sio.emit("x", user="alice", skip_sid=[second.sid])
+    assert (first.events(), second.events()) == ([["x"]], [])
+    await world.sio.emit("x", user="nobody")
+    assert heard([first, second, stranger]) == [0, 0, 0]
+
+
+async def test_one_emit_to_a_thousand_sockets_is_encoded_once() -> None:
+    world = await World().start()
+    peers = [await world.entered(f"user{number}") for number in range(1_000)]
+    for peer in peers:
+        await world.sio.enter_room(peer.sid, "room")
+        peer.link.take()
+    before = world.metrics.encodes, world.metrics.deliveries, world.metrics.publications
+    await world.sio.emit("x", {"price": 1}, to="room")
+    metrics = world.metrics
+    assert (metrics.encodes, metrics.deliveries, metrics.publications) == (
+        before[0] + 1,
+        before[1] + 1_000,
+        before[2] + 1,
+    )
+    assert heard(peers) == [1] * 1_000
+
+
+# --- volatile ---------------------------------------------------------------------------------------------------
+
+
+async def test_volatile_events_are_dropped_where_they_could_not_be_written_at_once() -> None:
+    world, peers = await four()
+    peers[0].link.writable = False
+    for to in (None, "a", peers[0].sid, [peers[0].sid, "b"]):
+        before = world.metrics.volatile_dropped
+        await world.sio.emit("x", to=to, volatile=True)
+        assert world.metrics.volatile_dropped == before + 1
+        assert heard(peers)[0] == 0
+    await world.sio.emit("x", to="a")
+    assert heard(peers) == [1, 1, 0, 0]
+
+
+async def test_volatile_events_do_not_wait_for_those_who_are_away() -> None:
+    world = await World().start()
+    peer = await world.entered()
+    await world.sio.emit("kept")
+    peer.read()
+    peer.drop()
+    await world.sio.emit("lost", to=peer.sid, volatile=True)
+    await world.sio.emit("lost", volatile=True)
+    await world.sio.emit("kept", 2)
+    assert world.metrics.volatile_dropped == 1
+    assert await peer.back()
+    assert peer.events() == [["kept"], ["kept", 2]]
+
+
+# --- acknowledgements -------------------------------------------------------------------------------------------
+
+
+async def test_pending_acks_at_and_above_their_limit() -> None:
+    world = await World(limits={"pending_acks": 2}).start()
+    peer, other = await world.entered(), await world.entered("bob")
+    got: list[Any] = []
+
+    def keep(*arguments: Any) -> None:
+        got.append(arguments)
+
+    for number in range(2):
+        await world.sio.emit("x", number, to=peer.sid, callback=keep)
+    with pytest.raises(HubbubError) as refused:
+        await world.sio.emit("x", 2, to=peer.sid, callback=keep)
+    assert refused.value.code == ErrorCode.LIMIT_EXCEEDED
+    assert world.metrics.rejected["pending_acks"] == 1
+    asked = peer.asked()
+    assert [event for _, event in asked] == [["x", 0], ["x", 1]]
+    await world.sio.emit("x", to=other.sid, callback=keep)
+    peer.ack(asked[1][0], "b")
+    peer.ack(asked[0][0], "a", 1)
+    peer.ack(asked[0][0], "twice")
+    await settle()
+    assert got == [("b",), ("a", 1)]
+    await world.sio.emit("x", 3, to=peer.sid, callback=keep)
+    assert [event for _, event in peer.asked()] == [["x", 3]]
+
+
+async def test_of_many_those_who_owe_too_much_are_not_asked() -> None:
+    world = await World(limits={"pending_acks": 1}).start()
+    peer, other = await world.entered(), await world.entered("bob")
+    await world.sio.emit("x", to=peer.sid, callback=print)
+    assert len(peer.asked()) == 1
+    asking = asyncio.create_task(world.sio.call_all("y", timeout=30))
+    await other.answered("fine")
+    answers = await asking
+    assert (answers.values, answers.missing) == (("fine",), 1)
+    assert peer.asked() == []
+
+
+async def test_an_event_that_asks_is_counted_and_carries_attachments() -> None:
+    world = await World().start()
+    peer = await world.entered()
+    before = world.metrics.messages_out, world.metrics.publications
+    await world.sio.emit("x", (b"\1", 2), to=peer.sid, callback=print)
+    # The event, its attachment, and the offset that an event with an id cannot carry
+    assert (world.metrics.messages_out, world.metrics.publications) == (before[0] + 3, before[1] + 1)
+    ((_, event),) = peer.asked()
+    assert event == ["x", b"\1", 2]
+    assert peer.events() == []
+
+
+async def test_those_who_did_not_answer_in_time_are_forgotten() -> None:
+    world, peers = await four()
+    answers = await world.sio.call_all("x", timeout=0.01)
+    assert (answers.values, answers.missing) == ((), 4)
+    assert not any(connection.acks for connection in world.sockets.by_id.values())
+    ((id, _),) = peers[0].asked()
+    peers[0].ack(id, "late")
+    await settle()
+    assert peers[0].link.closed is None
+
+
+async def test_whoever_leaves_while_asked_is_missing() -> None:
+    world, peers = await four()
+    asking = asyncio.create_task(world.sio.call_all("x", timeout=30))
+    await settle()
+    peers[1].send("1")
+    peers[2].drop(resumable=False)
+    for peer in (peers[0], peers[3]):
+        await peer.answered(1)
+    answers = await asking
+    assert (answers.values, answers.missing) == ((1, 1), 2)
