@@ -209,7 +209,7 @@ class SocketIo:
         *,
         skip_sid: Sid | Sequence[Sid] | None = None,
     ) -> Answers:
-        """Emit to all in `to` and return what they answer within `timeout` seconds."""
+        """Emit to all in `to` whose clients are there, and return what they answer within `timeout` seconds."""
         packed = self._emitter.pack(event, data)
         skipped = {str(each) for each in _several(skip_sid)}
         members = self._members(*self._targets(to, namespace), namespace)
