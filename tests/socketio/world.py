@@ -252,8 +252,8 @@ class Peer:
         self._decoder = JsonDecoder()
 
     async def back(self, namespace: str = "/", **auth: Any) -> bool:
-        """Reconnect as the JavaScript client does; whether it recovered."""
-        if self.link.client is not None or self.link.closed is None:
+        """Connect anew as the JavaScript client does, by another link if there is none; whether it recovered."""
+        if self.link.client is None:
             self.dial()
         place = self.place(namespace)
         proof = {"pid": place.pid, "offset": place.offset}
@@ -351,3 +351,16 @@ async def until(condition: Callable[[], bool]) -> None:
     """Wait, however long it takes."""
     while not condition():  # noqa: ASYNC110 (nothing tells us)
         await asyncio.sleep(0.001)
+
+
+async def recovering(**settings: Any) -> tuple[World, Peer, Peer]:
+    """A world, a client that is in the rooms `a` and `b` and has seen an event, and another one in `b` that stays."""
+    world = await World(**settings).start()
+    peer, witness = await world.entered("alice"), await world.entered("bob")
+    for room in ("a", "b"):
+        await world.sio.enter_room(peer.sid, room)
+    await world.sio.enter_room(witness.sid, "b")
+    await world.sio.emit("first", 0)
+    assert peer.events() == [["first", 0]]
+    witness.events()
+    return world, peer, witness
