@@ -129,6 +129,61 @@ async def test_a_client_may_come_back_before_its_old_link_is_known_to_be_dead() 
     assert world.sio.socket(peer.sid).connected
 
 
+async def test_a_pong_to_a_ping_of_before_confirms_nothing_of_what_was_given_again() -> None:
+    it = Stage()
+    peer = await it.peer()
+    await it.world.sio.emit("x", 1)
+    peer.link.take()
+    peer.drop()
+    peer.dial()
+    assert peer.link.client is not None
+    mark = peer.link.client.mark()
+    assert await peer.back()
+    peer.link.client.heard(mark)
+    place = peer.place()
+    place.events, place.offset = [], None  # lost once more
+    peer.drop()
+    assert await peer.back()
+    assert ["x", 1] in peer.events()
+
+
+async def test_what_the_namespace_is_now_handles_its_events() -> None:
+    """Which handlers a dynamic namespace has may depend on `auth`."""
+    world = World()
+    seen: list[str] = []
+    for role in ("guest", "member"):
+
+        def has_role(name: str, auth: Any, role: str = role) -> bool:
+            return bool(auth["role"] == role)
+
+        def x(socket: Socket, role: str = role) -> None:
+            seen.append(role)
+
+        world.sio.on("x", x, has_role)
+    await world.start()
+    peer = world.peer()
+    await peer.enter("/a", role="guest")
+    peer.emit("x", namespace="/a")
+    await settle()
+    peer.drop()
+    assert await peer.back("/a", role="member")
+    peer.emit("x", namespace="/a")
+    await settle()
+    assert seen == ["guest", "member"]
+
+
+async def test_what_was_kept_for_it_in_vain_is_let_go() -> None:
+    it = Stage()
+    peer = await it.peer()
+    session = it.world.hub.sessions[peer.sid]
+    await it.world.sio.enter_room(peer.sid, "a")
+    peer.drop()
+    await it.world.sio.leave_room(peer.sid, "a")
+    assert session.pending_bytes > 0
+    assert await peer.back()
+    assert (session.pending, session.pending_bytes) == (None, 0)
+
+
 async def test_its_other_namespaces_go_on_where_they_are() -> None:
     world = World()
     world.sio.on("x", lambda socket: None, "/chat")

@@ -126,6 +126,7 @@ async def test_when_the_journal_has_overflown() -> None:
         "EPOCH.x",
         "EPOCH.99999999",
         "EPOCH." + "9" * 30,
+        "EPOCH." + "9" * 5000,
         "EPOCH.²",
     ],
 )
