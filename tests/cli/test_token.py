@@ -141,7 +141,7 @@ def test_a_good_token_is_explained(hubbub: Command) -> None:
 
 
 def test_a_subscription_token_is_explained(hubbub: Command) -> None:
-    token = mint_subscription(SECRET, "ada", "orders:eu", now=time.time(), ttl=60, operations=["history"])
+    token = mint_subscription(SECRET, "ada", "orders:eu", now=time.time(), ttl=3600, operations=["history"])
     rows = shown(hubbub("token", "--check", token).out)
     assert (rows["token"], rows["channel"], rows["operations"]) == ("valid", "orders:eu", "history")
     assert rows["for"] == "ada (person), subscription token"
@@ -150,14 +150,14 @@ def test_a_subscription_token_is_explained(hubbub: Command) -> None:
 @pytest.mark.parametrize(
     ("token", "fault"),
     [
-        (mint(SECRET, "ada", now=1_600_000_000, ttl=60), "token expired: exp has passed"),
-        (mint("x" * 32, "ada", now=time.time(), ttl=60), "invalid token: its signature does not match"),
+        (mint(SECRET, "ada", now=1_600_000_000, ttl=3600), "token expired: exp has passed"),
+        (mint("x" * 32, "ada", now=time.time(), ttl=3600), "invalid token: its signature does not match"),
         (jwt.encode({"sub": "ada"}, SECRET), "invalid token: exp is missing"),
         (
             jwt.encode({"sub": "ada", "exp": 1, "iat": 1e300}, SECRET),
             "invalid token: iat is not a number of seconds",
         ),
-        (mint(SECRET, "ada", now=time.time(), ttl=60, audience="x"), "auth.audience is not set"),
+        (mint(SECRET, "ada", now=time.time(), ttl=3600, audience="x"), "auth.audience is not set"),
         ("nonsense", "invalid token: it is not three base64url parts"),
         ("a.b.c", "invalid token: its header is not base64url"),
         ("", "invalid token: it is not three base64url parts"),
@@ -181,7 +181,7 @@ def test_without_keys_a_token_is_read_but_not_believed(
     hubbub: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HUBBUB_AUTH__HMAC_SECRET")
-    outcome = hubbub("token", "--check", mint(SECRET, "ada", now=time.time(), ttl=60))
+    outcome = hubbub("token", "--check", mint(SECRET, "ada", now=time.time(), ttl=3600))
     assert outcome.status == 1
     assert shown(outcome.out)["token"].startswith("not verified")
     assert "ada" in outcome.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextvars import ContextVar
 
 import pytest
@@ -137,3 +138,41 @@ async def test_an_exception_into_one_that_waits_reaches_it() -> None:
     gate.set_exception(ValueError("broken"))
     await settle()
     assert caught == ["broken"]
+
+
+async def test_stop_ends_what_runs_and_forgets_what_has_not_begun() -> None:
+    pump = Pump()
+    done: list[str] = []
+
+    async def waits() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            done.append("cancelled")
+            raise
+
+    async def never() -> None:
+        done.append("begun")
+
+    pump.run(waits())
+    await settle()
+    pump.run(never())
+    await pump.stop()
+    await settle()
+    assert done == ["cancelled"]
+
+
+def test_a_loop_that_ends_leaves_no_complaints() -> None:
+    pumps: list[Pump] = []
+
+    async def main() -> None:
+        pump = Pump()
+        pumps.append(pump)
+        pump.run(asyncio.Event().wait())  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        pump.run(asyncio.sleep(0))
+
+    with asyncio.Runner() as runner:
+        runner.run(main())
+    pumps.clear()
+    gc.collect()  # warnings are errors

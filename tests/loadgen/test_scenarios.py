@@ -72,7 +72,7 @@ def test_hubbub_takes_every_load(hubbub: Target, scenario: str) -> None:
     assert figures.get("lost", 0) == figures.get("dropped_connections", 0) == 0
     if scenario == "memory":
         assert figures["before_bytes"] > 1_000_000
-    if scenario in ("fanout", "echo"):
+    if scenario == "fanout":  # the others may be over within a tick of the kernel's
         assert figures["server_cpu"] > 0
 
 

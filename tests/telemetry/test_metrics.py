@@ -7,7 +7,15 @@ from tests.hub.world import World
 from hubbub.hub import operations
 from hubbub.telemetry.metrics import LATENCY_BUCKETS, TABLE, Histogram, Metrics
 
-FROM_ELSEWHERE = {"queue_bytes", "sessions", "sessions_detached", "users", "channels", "subscriptions"}
+FROM_ELSEWHERE = {
+    "queue_bytes",
+    "sessions",
+    "sessions_detached",
+    "users",
+    "channels",
+    "journal_bytes",
+    "subscriptions",
+}
 """Gauges that the hub and the node hang in."""
 
 

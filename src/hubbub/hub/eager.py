@@ -77,6 +77,21 @@ class Pump:
         if not self._scheduled:
             self._schedule()
 
+    async def stop(self) -> None:
+        """End what still runs, and forget what has not begun."""
+        self._forget()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def __del__(self) -> None:
+        self._forget()  # lest coroutines complain that nobody awaited them
+
+    def _forget(self) -> None:
+        while self._ready:
+            self._ready.popleft().close()
+
     def _schedule(self) -> None:
         self._scheduled = True
         task = asyncio.get_running_loop().create_task(self._work())

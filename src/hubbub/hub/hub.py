@@ -110,6 +110,7 @@ class Hub:
             self._timer.cancel()
         for session in list(self.sessions.values()):
             self.end(session, None)
+        await self.pump.stop()
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.broker.stop()

@@ -223,14 +223,22 @@ class Session:
                     break
                 self._queue.popleft()
                 await self._handle(item, asker)
-        finally:
+        except GeneratorExit:
+            raise  # the loop has ended, and nothing goes on
+        except BaseException:
             self._go_on()
+            raise
+        self._go_on()
 
     async def _do(self, work: Work) -> None:
         try:
             await work()
-        finally:
+        except GeneratorExit:
+            raise
+        except BaseException:
             self._go_on()
+            raise
+        self._go_on()
 
     async def handle_apart(self, event: Event, asker: Connection) -> None:
         """Handle an event beside the order of the others. Never raises."""
