@@ -365,3 +365,13 @@ async def test_whoever_leaves_while_asked_is_missing() -> None:
         await peer.answered(1)
     answers = await asking
     assert (answers.values, answers.missing) == ((1, 1), 2)
+
+
+@pytest.mark.parametrize(
+    "choice", [{"to": "r"}, {"room": "r"}, {"unless": "r"}, {"volatile": True}, {"callback": print}]
+)
+async def test_user_goes_with_no_other_choice(choice: dict[str, Any]) -> None:
+    world = await World().start()
+    with pytest.raises(HubbubError) as caught:
+        await world.sio.emit("x", user="alice", **choice)
+    assert (caught.value.code, caught.value.field) == (ErrorCode.BAD_REQUEST, "user")

@@ -138,10 +138,10 @@ class SocketIo:
         packed = self._emitter.pack(event, data)
         skipped = [str(each) for each in _several(skip_sid)]
         if user is not None:
-            if not all(each is None for each in (to, room, skip_sid, unless, callback)) or volatile:
+            if not all(each is None for each in (to, room, unless, callback)) or volatile:
                 raise HubbubError(
                     ErrorCode.BAD_REQUEST,
-                    "user: all sessions of a user get it, so nothing else chooses",
+                    "user: all its sessions get it, but skip_sid; nothing else chooses",
                     field="user",
                 )
             self._emitter.to_user(user, event, packed, namespace, skipped)
