@@ -101,7 +101,10 @@ async def test_a_handler_of_connect_may_send_away_whoever_is_back(error: Excepti
     assert peer.place().events[-1][1]["code"] == AUTH_FAILED.code
     assert it.world.metrics.handler_errors == counted
     assert it.world.is_empty
-    assert it.told[-1] == "server namespace disconnect"
+    assert it.told == [
+        "transport close",
+        ("connect", True, "a=1", True),
+    ]  # of whom it has not let in, it is not told
 
 
 # --- taking over ------------------------------------------------------------------------------------------------

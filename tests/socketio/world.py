@@ -170,6 +170,7 @@ class Place:
         self.recovered = False
         self.events: list[list[Any]] = []
         self.asked: list[tuple[int, list[Any]]] = []
+        self.all: list[list[Any]] = []  # events, those that ask among them
         self.acks: dict[int, list[Any]] = {}
         self.refusals: list[dict[str, Any]] = []
         self.disconnects = 0
@@ -295,9 +296,11 @@ class Peer:
                     place.offset = value.pop()
                 if value != ["hubbub:offset"]:
                     place.events.append(value)
+                    place.all.append(value)
             case PacketType.EVENT:
                 assert packet.id is not None
                 place.asked.append((packet.id, value))
+                place.all.append(value)
             case PacketType.ACK:
                 assert packet.id is not None
                 place.acks[packet.id] = value

@@ -47,6 +47,7 @@ class NamespaceConnection:
         "handlers",
         "held",
         "id",
+        "inside",
         "namespace",
         "recovered",
         "session",
@@ -67,6 +68,7 @@ class NamespaceConnection:
         self.socket: Socket  # what handlers see; it knows the session after its end, too
         self.environ: dict[str, Any] | None = None
         self.recovered = False
+        self.inside = False  # let in by the handlers of `connect`, and those of `disconnect` not told yet
         self.acks: dict[int, tuple[Answer, int]] | None = None
         self.apart = 0
         self.held: list[bytes] | None = None

@@ -151,7 +151,7 @@ class Sockets:
             for name in principal.subscribe:
                 await hub.server_subscribe(session, name)
             await self._ask_hooks(session)
-            if welcome := not session.closed:
+            if not session.closed:
                 await self._ask_handlers(connection, link.info, auth)
         except BaseException as error:
             hub.end(session, None)
@@ -161,8 +161,7 @@ class Sockets:
                 return
             raise
         if session.closed:
-            if welcome:
-                self.dropped(connection, client.closed or "server namespace disconnect")
+            self.dropped(connection, client.closed or "server namespace disconnect")
             raise HubbubError(ErrorCode.SESSION_GONE)
         session.info = self._without_headers(link)
         pid = f"{session.id}.{session.secret}" if session.trail is not None else None
@@ -185,6 +184,7 @@ class Sockets:
         """Run the namespace's `connect` handler. Raises ConnectionRefused, and what the handler raises."""
         handler = next((each.connect for each in connection.handlers if each.connect is not None), None)
         if handler is None:
+            connection.inside = True
             return
         connection.environ = environ(info)
         values = handler.arguments([connection.environ, auth or None][: handler.most])
@@ -197,6 +197,7 @@ class Sockets:
             connection.environ = None
         if verdict is False:
             raise ConnectionRefused
+        connection.inside = True
 
     # --- recovering ---------------------------------------------------------------------------------------
 
@@ -412,6 +413,9 @@ class Sockets:
             connection.socket.session.in_turn(partial(self._tell, connection, handler, why))
 
     async def _tell(self, connection: NamespaceConnection, handler: EventHandler, why: str) -> None:
+        if not connection.inside:
+            return  # `connect` did not let it in
+        connection.inside = False
         values = [why][: handler.most]
         within = self.hub.config.limits.call_timeout
         try:
