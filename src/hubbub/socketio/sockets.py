@@ -304,7 +304,7 @@ class Sockets:
         """The hub's command for events: whatever is returned becomes the acknowledgement."""
         connection: Any = session.asker
         handler = event_handler(connection.handlers, event.name)
-        if handler is None or (handler.names_event and event.name.startswith(OWN)):
+        if handler is None or (handler.names_event and self._is_command(event)):
             return await self._without_handler(session, event)
         result = await self._guarded(connection, handler, event)
         if event.id < 0:
@@ -319,13 +319,16 @@ class Sockets:
         return Acknowledged(event.id, data, attachments)
 
     async def _without_handler(self, session: Session, event: Event) -> Acknowledged | Reply | None:
-        if event.name.startswith(OWN) and self.hub.config.socketio.commands:
+        if self._is_command(event):
             return await run_command(session, event)
         if event.name in self.hub.handlers.methods:
             return await run_method(session, event)
         if event.id < 0:
             return None  # as the reference: nobody listens
         raise HubbubError(ErrorCode.METHOD_NOT_FOUND, f"no handler of the event {event.name[:64]!r}")
+
+    def _is_command(self, event: Event) -> bool:
+        return event.name.startswith(OWN) and self.hub.config.socketio.commands
 
     async def _guarded(self, connection: NamespaceConnection, handler: EventHandler, event: Event) -> Any:
         """Run the handler, for `limits.call_timeout` at the most if it does not end at once."""
