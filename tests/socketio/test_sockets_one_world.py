@@ -192,16 +192,17 @@ async def test_which_handler_comes_first() -> None:
 
 
 async def test_commands_may_be_turned_off() -> None:
-    world = await world_of(socketio={"commands": False})
-    peer = await world.entered()
-    assert (await peer.ask("hubbub:ping"))[0]["error"]["name"] == "method_not_found"
+    world = World(socketio={"commands": False})
     seen: list[str] = []
 
-    @world.sio.on("*")
+    @world.sio.on("*", namespace="/a")
     async def anything(event: str, socket: Socket) -> None:
         seen.append(event)
 
-    await peer.ask("hubbub:ping")
+    await world.start()
+    peer = await world.entered("alice", "/", "/a")
+    assert (await peer.ask("hubbub:ping"))[0]["error"]["name"] == "method_not_found"
+    assert await peer.ask("hubbub:ping", namespace="/a") == []
     assert seen == ["hubbub:ping"]
 
 
