@@ -106,6 +106,35 @@ async def test_members_come_and_go_for_all_to_see() -> None:
     assert reply["result"]["users"] == 3
 
 
+async def test_who_comes_back_after_a_while_is_present_again() -> None:
+    world = await world_of(sessions={"presence_grace": 5})
+    peer = await world.entered()
+    await world.sio.enter_room(peer.sid, "a")
+    await world.sio.emit("x")
+    peer.read()
+    peer.drop()
+    world.clock.advance(6)
+    await settle()
+    assert (await world.presence.members("a", 9)).sessions == 0
+    assert await peer.back()
+    await settle()
+    assert (await world.presence.members("a", 9)).sessions == 1
+
+
+async def test_namespaces_may_share_a_room_and_each_knows_its_own_sockets_in_it() -> None:
+    world = await world_of(socketio={"rooms": {"/*": "{room}"}})
+    peer = await world.entered("alice", "/a", "/b")
+    for namespace in ("/a", "/b"):
+        await world.sio.enter_room(peer.places[namespace].sid, "both")
+    await world.sio.emit("x", 1, to="both", namespace="/a")
+    assert peer.events("/a") == peer.events("/b") == [["x", 1]]
+    for namespace in ("/a", "/b"):
+        (socket,) = world.sio.members("both", namespace)
+        assert socket.sid == peer.places[namespace].sid
+    assert await world.sio.disconnect_all("both", "/a") == 1
+    assert world.sio.members("both", "/b")
+
+
 # --- what a socket asks of the hub ------------------------------------------------------------------------------
 
 

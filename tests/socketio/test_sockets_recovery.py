@@ -243,6 +243,7 @@ async def test_an_event_that_asks_is_given_again_and_can_be_answered() -> None:
     peer.drop()
     later = asyncio.create_task(world.sio.call("q", 2, to=peer.sid))
     await settle()
+    assert peer.link.take() == []
     assert await peer.back()
     (first, second) = peer.asked()
     assert (first[1], second[1]) == (["q", 1], ["q", 2])
