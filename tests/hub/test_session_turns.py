@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from tests.hub.world import World, settle
 
-from hubbub.errors import FORCED, Disconnect
+from hubbub.errors import FORCED, Disconnect, ErrorCode, HubbubError
 from hubbub.hub.session import Session
 from hubbub.model import Acknowledged, Event, Invalid, Ping, Raw
+from hubbub.testing.connection import MemoryConnection
 
 pytestmark = pytest.mark.anyio
 
@@ -175,6 +176,22 @@ async def test_commands_are_not_kept_for_a_session_that_has_ended() -> None:
     it.gate.set()
     await settle()
     assert world.metrics.commands == {**commands, "event": 1}
+
+
+@pytest.mark.parametrize(("code", "ends"), [(100, False), (121, False), (107, True)])
+async def test_a_client_is_ended_for_its_own_faults_only(code: int, ends: bool) -> None:
+    world, it = await stage(limits={"error_burst": 3})
+    connection = it.session.connection
+    assert isinstance(connection, MemoryConnection)
+
+    async def fail(session: Session, event: Event) -> None:
+        raise HubbubError(ErrorCode(code))
+
+    world.hub.commands[Event] = fail
+    it.accept(*"abcd")
+    await settle()
+    assert (connection.closed is not None) is ends
+    assert world.metrics.errors[code] == 4
 
 
 # --- above the rate -------------------------------------------------------------------------------------------

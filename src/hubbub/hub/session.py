@@ -36,6 +36,8 @@ log = get_logger("hubbub.session")
 
 NOBODY = Principal(user="")
 ERROR_WINDOW = 10.0
+UNEARNED = frozenset((ErrorCode.INTERNAL, ErrorCode.TIMEOUT))
+"""Errors that are the server's own faults: no client is ended for them."""
 FATAL_CONNECT = {
     ErrorCode.INVALID_TOKEN: AUTH_FAILED,
     ErrorCode.TOKEN_EXPIRED: AUTH_FAILED,
@@ -319,6 +321,8 @@ class Session:
     def count_error(self, code: int) -> None:
         """Count a refusal; a client that earns too many of them is ended."""
         self.hub.metrics.errors[code] += 1
+        if code in UNEARNED:
+            return
         now = self.hub.clock.monotonic()
         if now - self._errors_since > ERROR_WINDOW:
             self._errors_since, self._errors_seen = now, 0
