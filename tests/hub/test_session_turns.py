@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -244,3 +245,19 @@ async def test_an_event_knows_whence_it_came_whatever_was_handled_while_it_waite
     world.clock.advance(1.01)
     await settle()
     assert askers == [connection]
+
+
+async def test_events_of_one_burst_are_handled_in_one_turn_each_in_a_context_of_its_own() -> None:
+    world, it = await stage()
+    who: ContextVar[str] = ContextVar("who", default="nobody")
+    seen: list[str] = []
+
+    async def handle(session: Session, event: Event) -> None:
+        seen.append(who.get())
+        who.set(event.name)
+
+    world.hub.commands[Event] = handle
+    for name in ("a", "b", "c"):
+        it.session.accept(Event(-1, name, (), Raw(b"[]")))
+    await asyncio.sleep(0)
+    assert seen == ["nobody"] * 3

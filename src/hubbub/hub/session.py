@@ -204,7 +204,7 @@ class Session:
         if type(item) is Event:
             # What an application handles must find itself in a task (decision 4).
             self._running = self
-            self.hub.pump.run(self._handle_events(item, asker))
+            self.hub.pump.run(self._handle_event(item, asker))
             return
         if callable(item):
             self._running = self
@@ -215,16 +215,11 @@ class Session:
             self._running = task
             task.add_done_callback(self._handled)
 
-    async def _handle_events(self, event: Event, asker: Connection | None) -> None:
-        """Handle an event and those that wait behind it: what came in one read is answered in one write."""
+    async def _handle_event(self, event: Event, asker: Connection | None) -> None:
+        """What waits behind it is given to the pump, which takes it in the same turn of the loop: what came in one read
+        is answered in one write."""
         try:
             await self._handle(event, asker)
-            while self._queue:
-                item, asker = self._queue[0]
-                if type(item) is not Event:
-                    break
-                self._queue.popleft()
-                await self._handle(item, asker)
         except GeneratorExit:
             raise  # the loop has ended, and nothing goes on
         except BaseException:
