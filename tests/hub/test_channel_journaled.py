@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pytest
 
 from hubbub.config import NamespaceConfig
-from hubbub.hub.channel import SLICE, Channel
+from hubbub.hub.channel import Channel
 from hubbub.hub.journal import Journal
 from hubbub.model import Envelope, Publication, Push, Raw, Retention
 from hubbub.protocols.base import Payload
@@ -62,38 +62,23 @@ class Place:
         self.names += 1
         return connection
 
-    def say(self, channel: str, data: object, *, among: set[str] | None = None, **rest: Any) -> None:
+    def say(self, channel: str, data: object, *, without: Collection[str] = (), **rest: Any) -> None:
         push = Publication(channel, "message", Raw(str(data).encode()))
-        if among is None:
-            self.channel(channel).broadcast(Envelope(push, **rest))
-        else:
-            self.channel(channel).broadcast_among(Envelope(push, **rest), among)
+        self.channel(channel).broadcast(Envelope(push, **rest), without)
 
 
 # --- the order of the journal -----------------------------------------------------------------------------------
 
 
-def test_what_is_numbered_is_written_in_that_order_whatever_the_size_of_its_channel() -> None:
+def test_what_is_numbered_is_written_in_that_order_over_all_channels() -> None:
     place = Place()
-    for _ in range(SLICE + 1):
-        place.enter("large", encoding=place.native)
     member = place.enter("large", "small")
-    crowd = [place.enter("large") for _ in range(SLICE + 1)]
+    natives = [place.enter("large", encoding=place.native) for _ in range(2_000)]
+    crowd = [place.enter("large") for _ in range(2_000)]
     place.say("large", "a")
     place.say("small", "b")
     assert member.frames == [b"a#1\n", b"b#2\n"]  # a client that has seen 2 must have seen 1
-    assert all(each.frames == [b"a#1\n"] for each in crowd)
-
-
-def test_the_others_of_a_large_channel_are_served_in_slices_all_the_same() -> None:
-    place = Place()
-    natives = [place.enter("large", encoding=place.native) for _ in range(SLICE + 1)]
-    member = place.enter("large")
-    place.say("large", "a")
-    assert member.frames == [b"a#1\n"]
-    assert not any(each.frames for each in natives)
-    place.clock.run_ready()
-    assert all(each.frames == [b"a#1\n"] for each in natives)
+    assert all(each.frames == [b"a#1\n"] for each in (*natives, *crowd))
 
 
 def test_whoever_enters_is_not_written_what_was_numbered_before() -> None:
@@ -109,7 +94,7 @@ def test_whoever_enters_is_not_written_what_was_numbered_before() -> None:
 
 
 @pytest.mark.parametrize("journaled", [True, False])
-@pytest.mark.parametrize("size", [1, SLICE + 5])
+@pytest.mark.parametrize("size", [1, 5])
 def test_a_connection_that_moves_loses_nothing_gets_nothing_twice_and_nothing_is_overtaken(
     size: int, journaled: bool
 ) -> None:
@@ -123,8 +108,6 @@ def test_a_connection_that_moves_loses_nothing_gets_nothing_twice_and_nothing_is
         channel.move(encoding, mover, brackets)
         mover.framing = brackets
         place.say("a", 2 + number)
-    place.clock.run_ready()
-    place.clock.advance(1)
     everything = [b"%d#%d" % (data, data) for data in range(1, 2 + len(movers))]
     for number, mover in enumerate(movers):
         cut = number + 1
@@ -149,7 +132,7 @@ def test_those_passed_over_do_not_get_it_but_native_members_do() -> None:
     place = Place()
     first, second = place.enter("a"), place.enter("a")
     native = place.enter("a", encoding=place.native)
-    place.say("a", 1, among={"s0", "s2"}, unless=("b",))
+    place.say("a", 1, without={"s0", "s2"})
     assert (first.frames, second.frames, native.frames) == ([], [b"1#1\n"], [b"1#1\n"])
     assert (place.metrics.deliveries, place.metrics.messages_out) == (2, 2)
     assert place.metrics.bytes_out == 2 * len(b"1#1\n")
@@ -159,8 +142,8 @@ def test_the_excluded_session_does_not_get_it_whichever_its_protocol() -> None:
     place = Place()
     first, second = place.enter("a"), place.enter("a")
     native = place.enter("a", encoding=place.native)
-    place.say("a", 1, among={"s0"}, exclude="s2", unless=("b",))
-    place.say("a", 2, among={"s0"}, exclude="s1", unless=("b",))
+    place.say("a", 1, without={"s0"}, exclude="s2")
+    place.say("a", 2, without={"s0"}, exclude="s1")
     assert (first.frames, second.frames, native.frames) == ([], [b"1#1\n"], [b"2#2\n"])
 
 
@@ -170,7 +153,7 @@ def test_what_is_volatile_is_for_those_who_are_ready_and_is_not_kept() -> None:
     native = place.enter("a", encoding=place.native)
     busy.writable = native.writable = False
     place.say("a", 1)
-    place.say("a", 2, among=set(), volatile=True)
+    place.say("a", 2, volatile=True)
     assert ready.take() == [b"1#1\n", b"2#1\n"]  # with the number of what came before it
     assert busy.take() == [b"1#1\n"]
     assert native.take() == [b"1#1\n", b"2#1\n"]
@@ -182,24 +165,15 @@ def test_one_encoding_serves_a_group_whoever_is_left_out() -> None:
     place = Place()
     for _ in range(5):
         place.enter("a")
-    place.say("a", 1, among={"s1", "s2"}, unless=("b",))
+    place.say("a", 1, without={"s1", "s2"})
     assert (place.encoding.encoded, place.metrics.encodes) == (1, 1)
-
-
-def test_what_is_not_for_all_overtakes_nothing() -> None:
-    place = Place()
-    natives = [place.enter("a", encoding=place.native) for _ in range(SLICE + 1)]
-    place.say("a", 1)
-    place.say("a", 2, among=set(), unless=("b",))
-    place.clock.run_ready()
-    assert all(each.frames == [b"1#1\n", b"2#2\n"] for each in natives)
 
 
 @pytest.mark.parametrize(("accepted", "seen"), [(0.0, 0), (1.0, 1)])
 def test_its_latency_counts(accepted: float, seen: int) -> None:
     place = Place()
     place.enter("a")
-    place.say("a", 1, among=set(), unless=("b",), accepted=accepted)
+    place.say("a", 1, accepted=accepted)
     place.metrics.flushed(2.0)
     assert sum(place.metrics.delivery_seconds.counts) == seen
 

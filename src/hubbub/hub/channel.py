@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Container
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Container
 
 from hubbub.config import NamespaceConfig
 from hubbub.hub.base import Connection
@@ -13,9 +11,6 @@ from hubbub.hub.journal import Journal
 from hubbub.model import Envelope, Position, Publication, Retention
 from hubbub.protocols.base import Encoding, Framing
 from hubbub.telemetry.metrics import Metrics
-
-SLICE = 1_000
-"""Recipients written to in one turn of the loop; the channel goes on in the next, in order."""
 
 HEALED = asyncio.Event()
 HEALED.set()
@@ -25,24 +20,11 @@ Members = dict[Connection, str]
 Deliver = Callable[["Channel", Envelope], None]
 
 
-@dataclass(slots=True)
-class _Deferred:
-    """A frame and those members of a group that have yet to get it. `accepted` is set on a publication's last."""
-
-    members: Members
-    waiting: deque[Connection]
-    frame: bytes
-    exclude: str | None
-    accepted: float = 0.0
-
-
 class Channel:
-    """`members` of a group map a connection to its session's id. Writing never re-enters, so no copies are made
-    unless the channel is so large that it is served in slices. Those who resume by the journal never are: what it
-    numbers is written in that order, over all channels."""
+    """`members` of a group map a connection to its session's id. Writing never re-enters, so no copies are made, and it
+    only queues: what is slow, the flush, the node does in slices."""
 
     __slots__ = (
-        "_backlog",
         "_conflating",
         "_deliver",
         "_schedule",
@@ -87,7 +69,6 @@ class Channel:
         self.healing: list[Envelope] | None = None  # what is heard while a gap is being filled
         self.healed = HEALED
         self._conflating: dict[str, Envelope] | None = None
-        self._backlog: deque[_Deferred] | None = None
         self.metrics = metrics
         self._schedule = schedule
         self._deliver = deliver or Channel.broadcast
@@ -99,8 +80,6 @@ class Channel:
 
     def move(self, encoding: Encoding, connection: Connection, framing: Framing) -> None:
         """The connection takes another framing from now on; nothing is lost, doubled or overtaken by it."""
-        if self._backlog:
-            self._drain()
         session = self.groups[encoding, connection.framing][connection]
         self.leave(encoding, connection)
         self.groups.setdefault((encoding, framing), {})[connection] = session
@@ -119,72 +98,52 @@ class Channel:
         """Whether somebody is in it whose connection may resume by the journal."""
         return any(encoding.journaled for encoding, _ in self.groups)
 
-    def broadcast(self, envelope: Envelope) -> None:
-        """Encode and frame once for each group, then write. The hot loop of the whole server."""
+    def broadcast(self, envelope: Envelope, passed_over: Container[str] = ()) -> None:
+        """Encode and frame once for each group, then write. The hot loop of the whole server.
+
+        Of journaled sessions those in `passed_over` do not get it, nor, if it is volatile, those to whom it could not
+        be written at once.
+        """
         push, exclude, metrics = envelope.push, envelope.exclude, self.metrics
-        sequence = self.journal.record(self.name, envelope) if self.journal is not None else 0
-        for (encoding, framing), members in self.groups.items():
-            payloads = encoding.encode(push, sequence)
-            if not payloads:
-                continue
-            frame = framing(payloads)
-            count = len(members)
-            metrics.encodes += 1
-            metrics.deliveries += count
-            metrics.messages_out += count
-            metrics.bytes_out += count * len(frame)
-            if (self._backlog or count > SLICE) and not encoding.journaled:
-                self._defer(members, frame, exclude)
-            elif exclude is None:
-                for connection in members:
-                    connection.write(frame)
-            else:
-                for connection, session in members.items():
-                    if session != exclude:
-                        connection.write(frame)
-        if envelope.accepted and self.size:
-            if self._backlog:
-                self._backlog[-1].accepted = envelope.accepted
-            else:
-                metrics.delivering(envelope.accepted)
-
-    def flush(self) -> None:
-        """Write all that waits for its turn or for the end of an interval."""
-        if self._backlog:
-            self._drain()
-        if self._conflating:
-            self._broadcast_latest()
-
-    def broadcast_among(self, envelope: Envelope, passed_over: Container[str]) -> None:
-        """The same for an envelope that is not for everybody: of journaled sessions those in `passed_over` do not get
-        it, nor, if it is volatile, those to whom it could not be written at once."""
-        if self._backlog:
-            self._drain()
-        push, metrics = envelope.push, self.metrics
         sequence = 0
         if self.journal is not None:
             sequence = self.journal.head if envelope.volatile else self.journal.record(self.name, envelope)
+        choosy = envelope.volatile or bool(passed_over)
         for (encoding, framing), members in self.groups.items():
             payloads = encoding.encode(push, sequence)
             if not payloads:
                 continue
             frame = framing(payloads)
+            recipients: Collection[Connection] = members
+            if choosy and encoding.journaled:
+                recipients = self._chosen(members, envelope, passed_over)
+            elif exclude is not None:
+                recipients = [each for each, session in members.items() if session != exclude]
+            count = len(recipients)
             metrics.encodes += 1
-            among = encoding.journaled
-            count = 0
-            for connection, session in members.items():
-                if session == envelope.exclude or (among and session in passed_over):
-                    continue
-                if among and envelope.volatile and not connection.writable:
-                    metrics.volatile_dropped += 1
-                    continue
-                connection.write(frame)
-                count += 1
             metrics.deliveries += count
             metrics.messages_out += count
             metrics.bytes_out += count * len(frame)
+            for connection in recipients:
+                connection.write(frame)
         if envelope.accepted and self.size:
             metrics.delivering(envelope.accepted)
+
+    def _chosen(
+        self, members: Members, envelope: Envelope, passed_over: Container[str]
+    ) -> Collection[Connection]:
+        exclude = envelope.exclude
+        wanted = [each for each, id in members.items() if id != exclude and id not in passed_over]
+        if not envelope.volatile:
+            return wanted
+        ready = [each for each in wanted if each.writable]
+        self.metrics.volatile_dropped += len(wanted) - len(ready)
+        return ready
+
+    def flush(self) -> None:
+        """Write what waits for the end of an interval."""
+        if self._conflating:
+            self._broadcast_latest()
 
     def conflate(self, key: str, envelope: Envelope) -> None:
         """The first publication goes out at once; the later ones wait for the interval, and only the last of each key
@@ -208,34 +167,3 @@ class Channel:
         waiting, self._conflating = self._conflating, {}
         for envelope in (waiting or {}).values():
             self._deliver(self, envelope)
-
-    def _defer(self, members: Members, frame: bytes, exclude: str | None) -> None:
-        if self._backlog is None:
-            self._backlog = deque()
-        if not self._backlog:
-            self._schedule(0, self._next_slice)
-        self._backlog.append(_Deferred(members, deque(members), frame, exclude))
-
-    def _next_slice(self) -> None:
-        self._write_slice()
-        if self._backlog:
-            self._schedule(0, self._next_slice)
-
-    def _write_slice(self) -> None:
-        assert self._backlog is not None
-        if not self._backlog:
-            return
-        first = self._backlog[0]
-        for _ in range(min(SLICE, len(first.waiting))):
-            connection = first.waiting.popleft()
-            session = first.members.get(connection)
-            if session is not None and session != first.exclude:
-                connection.write(first.frame)
-        if not first.waiting:
-            self._backlog.popleft()
-            if first.accepted:
-                self.metrics.delivering(first.accepted)
-
-    def _drain(self) -> None:
-        while self._backlog:
-            self._write_slice()

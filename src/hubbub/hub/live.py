@@ -53,7 +53,7 @@ class Live:
                 passed_over.add(name[len("session:") :])
             elif (other := self._hub.channels.get(name)) is not None:
                 passed_over.update(id for members in other.groups.values() for id in members.values())
-        channel.broadcast_among(envelope, passed_over)
+        channel.broadcast(envelope, passed_over)
 
     def _in_order(self, channel: Channel, envelope: Envelope, push: Publication) -> None:
         assert push.offset is not None
