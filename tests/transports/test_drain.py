@@ -30,8 +30,9 @@ from hubbub.config import Config, development
 app = Hubbub(development(Config(**json.loads(sys.argv[1])), {SECRET!r}))
 
 @app.on("slow")
-async def slow(session: Session) -> str:
-    await asyncio.sleep(1.0)
+async def slow(session: Session) -> str:  # until everybody else has been sent away
+    while sum(each.connection is not None for each in app.hub.sessions.values()) > 1:
+        await asyncio.sleep(0.01)
     return "done"
 
 app.run(ready=lambda host, port: print(port, flush=True))

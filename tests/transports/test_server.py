@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from tests.transports.held import HeldClock
 from tests.transports.waiting import until
 
 from hubbub.testing.raw import RawClient, Response, client_hello, masked, request
@@ -208,27 +209,27 @@ async def test_silence_is_cut(first: bytes, then: bytes) -> None:
 
 async def test_accept_to_authenticated_is_one_deadline() -> None:
     """A client may not spend the time twice: once for the head, and once more for `connect`."""
-    async with running_server(limits={"handshake_timeout": 2.0}) as server:
-        loop = asyncio.get_running_loop()
+    clock = HeldClock()
+    async with running_server(clock=clock, limits=LIMITS) as server:
         async with await RawClient.open(server.host, server.port) as client:
-            began = loop.time()
             await client.send(request()[:10])
-            await asyncio.sleep(1.5)
+            await until(lambda: server.app.node.admission.total)
+            clock.advance(0.9)
             await client.send(request()[10:])
             assert (await client.read_response()).status == 101
-            close = await client.read_close()
-            assert close.code == 3005
-            assert loop.time() - began < 3.4
+            clock.advance(0.2)
+            assert (await client.read_close()).code == 3005
         assert server.app.metrics.rejected["handshake_timeout"] == 1
 
 
 async def test_a_client_that_authenticates_in_time_stays() -> None:
+    clock = HeldClock()
     async with (
-        running_server(limits=LIMITS) as server,
+        running_server(clock=clock, limits=LIMITS) as server,
         await RawClient.open(server.host, server.port) as client,
     ):
         await client.connect(server.token())
-        await asyncio.sleep(1.8)
+        clock.advance(1.8)
         await client.send(PING)
         assert (await client.read_frame()).payload == b"there"
 

@@ -15,6 +15,7 @@ from hubbub import Hubbub, Session
 from hubbub.config import Config, development
 from hubbub.testing.raw import BINARY, CLOSE, TEXT, RawClient, masked
 from hubbub.testing.server import RunningServer, running_server
+from hubbub.transports.link import WebSocketLink
 
 pytestmark = pytest.mark.anyio
 
@@ -145,7 +146,10 @@ async def test_reading_pauses_behind_a_slow_command() -> None:
         metrics = server.app.metrics
         await sending
         await until(lambda: metrics.rejected["pending_commands"])
-        await asyncio.sleep(0.1)
+        [connection] = server.app.node.websockets
+        assert isinstance(connection, WebSocketLink)
+        assert connection._socket is not None
+        assert not connection._socket.is_reading()
         assert metrics.messages_in < 300
         go.set()
         assert [(await client.read_json())["id"] for _ in range(301)] == list(range(1, 302))

@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from tests.transports.held import HeldClock
 from tests.transports.waiting import until
 
 from hubbub.testing.proxy import FaultProxy
-from hubbub.testing.raw import PING, PONG, RawClient, masked
+from hubbub.testing.raw import PING, PONG, TEXT, RawClient, masked
 from hubbub.testing.server import running_server
 from hubbub.transports.node import TICK
 
@@ -69,15 +70,16 @@ async def test_any_byte_keeps_a_peer(answer: bytes) -> None:
 
 
 async def test_a_peer_that_talks_is_not_pinged() -> None:
+    clock = HeldClock()
     async with (
-        running_server(heartbeat=FAST) as server,
+        running_server(clock=clock, heartbeat=FAST) as server,
         await RawClient.open(server.host, server.port) as client,
     ):
         await client.connect(server.token())
         for id in range(15):
             await client.send_json({"type": "ping", "id": id})
             assert (await client.read_frame()).opcode != PING
-            await asyncio.sleep(0.1)
+            clock.advance(INTERVAL / 4)
 
 
 @pytest.mark.parametrize("way", ["to_server", "to_client"])
@@ -133,32 +135,35 @@ async def test_a_slow_network_is_no_dead_peer() -> None:
 
 async def test_nobody_pays_for_a_blocked_loop() -> None:
     """The machine stands still between a ping and its pong, so that the pong comes after the loop has gone on."""
-    async with running_server(heartbeat=FAST) as server, contextlib.AsyncExitStack() as stack:
-        pings = []
-        for _ in range(5):
-            client = await stack.enter_async_context(await RawClient.open(server.host, server.port))
+    clock = HeldClock()
+    async with running_server(clock=clock, heartbeat=FAST) as server, contextlib.AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(await RawClient.open(server.host, server.port)) for _ in range(5)
+        ]
+        for client in clients:
             await client.connect(server.token())
-            pings.append(await stack.enter_async_context(answering(client)))
-        async with await RawClient.open(server.host, server.port) as victim:
-            await victim.connect(server.token())
-            while (await victim.read_frame()).opcode != PING:
-                pass
-            time.sleep(INTERVAL + TIMEOUT + 1.0)  # noqa: ASYNC251 (that is the fault)
-            await asyncio.sleep(0.05)
-            await victim.send(masked(PONG))
-            counts = [len(each) for each in pings]
-            async with answering(victim) as after:
-                await until(lambda: after)
-                await until(lambda: all(len(now) > then for now, then in zip(pings, counts, strict=True)))
+        clock.advance(INTERVAL + 2 * TICK)
+        stalled = INTERVAL + TIMEOUT + 1.0
+        clock.stall(stalled)
+        for client in clients:
+            assert (await client.read_frame()).opcode == PING
+            await client.send(masked(PONG))
+            await client.send_json({"type": "ping", "id": 1})
+            assert (await client.read_json())["type"] == "result"  # so the pong was read
+        clock.advance(stalled + 2 * TICK)  # what was due is put off by as much
+        for client in clients:
+            assert (await client.read_frame()).opcode == PING
         assert not server.app.metrics.disconnects
 
 
 async def test_heartbeats_can_be_off() -> None:
+    clock = HeldClock()
     async with (
-        running_server(heartbeat={"ping_interval": 0.0, "ping_timeout": 0.1}) as server,
+        running_server(clock=clock, heartbeat={"ping_interval": 0.0, "ping_timeout": 0.1}) as server,
         await RawClient.open(server.host, server.port) as client,
     ):
         await client.connect(server.token())
-        with pytest.raises(TimeoutError):
-            await client.read_frame(within=1.5)
+        clock.advance(100)
+        await client.send_json({"type": "ping", "id": 1})
+        assert (await client.read_frame()).opcode == TEXT  # the answer, and no ping before it
         assert not server.app.metrics.disconnects

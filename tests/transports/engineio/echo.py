@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hubbub.app import Hubbub
+from hubbub.clock import Clock
 from hubbub.config import Config, development
 from hubbub.protocols.base import Payload
 from hubbub.socketio.link import Link
@@ -143,9 +144,9 @@ class Poller:
 
 
 @contextlib.asynccontextmanager
-async def echo_server(**sections: Any) -> AsyncIterator[EchoServer]:
+async def echo_server(clock: Clock | None = None, **sections: Any) -> AsyncIterator[EchoServer]:
     """`sections` of the configuration as for `running_server`."""
-    app = Hubbub(development(Config(**sections), secrets.token_urlsafe(32)))
+    app = Hubbub(development(Config(**sections), secrets.token_urlsafe(32)), clock=clock)
     clients: list[Echo] = []
 
     def accept(link: Link) -> Echo:

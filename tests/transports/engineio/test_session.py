@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.transports.engineio.echo import CLOSED, PATH, echo_server, http, say
+from tests.transports.held import HeldClock
 from tests.transports.waiting import until
 
 from hubbub.testing.proxy import FaultProxy
@@ -170,13 +171,16 @@ async def test_a_paused_client_is_not_judged(transport: str) -> None:
 
 
 async def test_a_stall_of_ours_is_not_counted_against_the_client() -> None:
-    async with (
-        echo_server(socketio={"ping_interval": 0.2, "ping_timeout": 1.0}) as echo,
-        await echo.websocket() as client,
-    ):
+    """The pong's deadline passes while we do not read."""
+    clock = HeldClock()
+    socketio = {"ping_interval": 0.2, "ping_timeout": 1.0}
+    async with echo_server(clock, socketio=socketio) as echo, await echo.websocket() as client:
+        clock.advance(0.3)
         assert await client.read_frame() == Frame(TEXT, b"2")
+        clock.stall(1.5)
         await client.send(PONG)
-        time.sleep(1.5)  # noqa: ASYNC251  (that is the point)
+        await until(lambda: echo.clients[0].heards == [1])
+        clock.advance(1.6)  # what was due is put off by as much as we stalled
         assert await client.read_frame() == Frame(TEXT, b"2")
         assert echo.clients[0].ends == []
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.transports.engineio.echo import PATH, EchoServer, echo_server, say
+from tests.transports.held import HeldClock
 from tests.transports.waiting import until
 
 from hubbub.testing.raw import TEXT, Frame, RawClient
@@ -44,13 +45,15 @@ async def flood(echo: EchoServer, messages: int) -> None:
 )
 async def test_a_slow_but_steady_reader_survives(messages: int, bite: int, queued: bool) -> None:
     """Its pong comes late, because the ping waits behind what it has yet to read, here or in the kernel."""
-    async with echo_server(limits={"queue_bytes": 2_000_000, "write_timeout": 1.0}, socketio=FAST) as echo:
+    clock = HeldClock()
+    limits = {"queue_bytes": 2_000_000, "write_timeout": 1.0}
+    async with echo_server(clock, limits=limits, socketio=FAST) as echo:
         client = await reader(echo)
         await flood(echo, messages)
         assert bool(echo.server.app.node.queued_bytes) is queued
         for _ in range(messages * 20_000 // bite - 2):
             await client.take_in(bite)
-            await asyncio.sleep(0.03)
+            clock.advance(0.03)
         received = 0
         while received < messages:
             frame = await client.read_frame()
@@ -67,18 +70,21 @@ async def test_a_slow_but_steady_reader_survives(messages: int, bite: int, queue
 
 async def test_a_ping_before_a_flood_is_not_held_against_the_reader() -> None:
     """What it is busy with came behind the ping, but it is alive as long as it takes bytes."""
-    async with echo_server(limits={"queue_bytes": 2_000_000, "write_timeout": 1.0}, socketio=PATIENT) as echo:
+    clock = HeldClock()
+    limits = {"queue_bytes": 2_000_000, "write_timeout": 1.0}
+    async with echo_server(clock, limits=limits, socketio=PATIENT) as echo:
         client = await reader(echo)
+        clock.advance(0.6)
         assert await client.read_frame() == Frame(TEXT, b"2")
         await flood(echo, 40)
         assert echo.server.app.node.queued_bytes
         for _ in range(60):
             await client.take_in(8_000)
-            await asyncio.sleep(0.03)
+            clock.advance(0.03)
         for _ in range(40):
             assert len((await client.read_frame()).payload) == 20_001
         await until(lambda: echo.clients[0].link.writable)
-        await asyncio.sleep(0.5)  # the deadline of the ping has passed long since
+        clock.advance(0.5)  # the deadline of the ping has passed long since
         await say(client, "3")
         await say(client, "4y")
         while (frame := await client.read_frame()).payload != b"4y":
