@@ -8,6 +8,7 @@ import msgspec
 from tests.hub.world import World
 
 from hubbub.auth.base import ConnectionInfo
+from hubbub.hub.journal import Trail
 from hubbub.hub.session import Session
 from hubbub.model import Principal
 from hubbub.protocols.socketio import JSON
@@ -25,7 +26,7 @@ class Follower:
         self.got: list[tuple[Any, int]] = []
         self.connection = MemoryConnection(codec)
         self.session: Session = world.hub.open(self.connection, ConnectionInfo())
-        self.session.trail = world.hub.journal.follow()
+        self.session.trail = Trail(world.hub.journal)
         world.hub.admit(self.session, Principal(user))
 
     def read(self) -> list[tuple[Any, int]]:

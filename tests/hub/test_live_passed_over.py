@@ -45,6 +45,41 @@ async def test_whoever_is_in_another_channel_or_named_is_passed_over(options: Na
     assert bob.texts() == [1]
 
 
+@pytest.mark.parametrize("order", ["abc", "bac", "cab"])
+async def test_one_tuple_does_for_several_channels_as_each_counts_what_stands_before_it(order: str) -> None:
+    world = await World(default=PLAIN).start()
+    bob = await world.connected("bob", *"abc")
+    every, last, named = [
+        await follower(world, name, *channels)
+        for name, channels in (("every", "abc"), ("last", "c"), ("named", "abc"))
+    ]
+    unless = (f"session:{named.session.id}", *order)
+    for data in (1, 2):
+        for channel in order if data == 1 else reversed(order):
+            await say(world, channel, data, unless=unless)
+    assert (texts(every), texts(last), texts(named)) == ([1, 2], [1, 2], [])
+    assert bob.texts() == [1, 1, 1, 2, 2, 2]
+    await say(world, order[0], 3, unless=(order[0],))
+    await say(world, order[0], 4, unless=(order[0], order[0]))  # those in it are passed over all the same
+    assert texts(every) == [3]
+    every.drop()
+    every.got.clear()
+    assert every.come_back() == [1, 2, 3]
+
+
+async def test_who_enters_or_leaves_between_two_channels_of_one_emit_is_seen_where_it_is() -> None:
+    world = await World(default=PLAIN).start()
+    comes, goes = await follower(world, "comes", "b"), await follower(world, "goes", "a", "b")
+    await say(world, "a", 1, unless=("a", "b"))
+    await world.hub.enter(comes.session, "a")
+    await world.hub.server_unsubscribe(goes.session, "a")
+    await say(world, "b", 2, unless=("a", "b"))
+    assert (texts(comes), texts(goes)) == ([], [1, 2])
+    goes.drop()
+    goes.got.clear()
+    assert goes.come_back() == [1, 2]
+
+
 async def test_of_a_conflated_publication_it_is_decided_when_it_is_sent() -> None:
     world = await World(default=CONFLATING).start()
     fay, gus = await follower(world, "fay", "a"), await follower(world, "gus", "a")

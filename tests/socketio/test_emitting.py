@@ -124,6 +124,9 @@ async def test_limits_of_data(limits: dict[str, int], fits: Any, too_much: Any) 
     with pytest.raises(HubbubError) as refused:
         await world.sio.emit("x", too_much)
     assert (refused.value.code, refused.value.field) == (ErrorCode.MESSAGE_TOO_LARGE, "data")
+    ((name, most),) = limits.items()
+    assert refused.value.message == f"data: more than limits.{name} = {most}"
+    assert world.metrics.rejected == {name: 1}
     assert peer.events() == []
 
 
@@ -262,6 +265,17 @@ async def test_one_emit_to_a_thousand_sockets_is_encoded_once() -> None:
     assert heard(peers) == [1] * 1_000
 
 
+async def test_an_emit_to_many_rooms_names_each_of_them_once() -> None:
+    world, peers = await four()
+    rooms = [f"r{number}" for number in range(100)]
+    for room in rooms:
+        await world.sio.enter_room(peers[0].sid, room)
+    await world.sio.emit("x", to=rooms, unless="b")
+    assert heard(peers) == [1, 0, 0, 0]
+    assert {len(entry.envelope.unless) for entry in world.hub.journal} == {101}
+    assert len({id(entry.envelope.unless) for entry in world.hub.journal}) == 1
+
+
 # --- volatile ---------------------------------------------------------------------------------------------------
 
 
@@ -275,6 +289,19 @@ async def test_volatile_events_are_dropped_where_they_could_not_be_written_at_on
         assert heard(peers)[0] == 0
     await world.sio.emit("x", to="a")
     assert heard(peers) == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize("volatile", [False, True])
+async def test_what_single_sockets_get_is_counted(*, volatile: bool) -> None:
+    world = await World().start()
+    peers = [await world.entered(name, user_agent=agent) for name in "ab" for agent in ("Chrome/1", PYTHON)]
+    metrics = world.metrics
+    before = metrics.messages_out, metrics.bytes_out
+    await world.sio.emit("x", b"\1", to=[peer.sid for peer in peers], volatile=volatile)
+    written = [payload for peer in peers for payload in peer.link.take()]
+    assert len(written) == 8  # the event and its attachment
+    framed = sum(5 + len(payload.data) for payload in written)
+    assert (metrics.messages_out - before[0], metrics.bytes_out - before[1]) == (8, framed)
 
 
 async def test_volatile_events_do_not_wait_for_those_who_are_away() -> None:
@@ -342,6 +369,27 @@ async def test_an_event_that_asks_is_counted_and_carries_attachments() -> None:
     ((_, event),) = peer.asked()
     assert event == ["x", b"\1", 2]
     assert peer.events() == []
+
+
+async def test_what_asks_many_is_encoded_once_for_all_who_get_the_same() -> None:
+    world = await World().start()
+    kinds = [
+        {},
+        {"user_agent": PYTHON},
+        {"transport": "polling"},
+        {"transport": "polling", "user_agent": PYTHON},
+    ]
+    peers = [await world.entered(f"user{number}", **kinds[number % 4]) for number in range(40)]
+    before = world.metrics.encodes
+    asking = asyncio.create_task(world.sio.call_all("x", {"price": 1}, timeout=30))
+    await settle()
+    assert world.metrics.encodes == before + 4
+    for number, peer in enumerate(peers):
+        assert await peer.answered(number) == ["x", {"price": 1}]
+    answers = await asking
+    assert sorted(answers.values) == list(range(40))
+    offsets = [peer.place().offset for peer in peers]  # each has its own, or none
+    assert len({each for each in offsets if each is not None}) == 20
 
 
 async def test_those_who_did_not_answer_in_time_are_forgotten() -> None:

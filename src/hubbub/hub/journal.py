@@ -18,6 +18,7 @@ from msgspec import Struct
 from hubbub.clock import Clock
 from hubbub.model import Envelope, Publication
 
+SESSION = "session:"
 OVERHEAD = 400
 """Bytes that an entry takes beside its data."""
 
@@ -93,10 +94,6 @@ class Journal:
         found.reverse()
         return found
 
-    def follow(self) -> Trail:
-        """For a session that begins now."""
-        return Trail(self)
-
     def __len__(self) -> int:
         return len(self._entries)
 
@@ -104,8 +101,42 @@ class Journal:
         return iter(self._entries)
 
 
+class Unless:
+    """Who is passed over by an envelope's `unless`: sessions in a channel that is named there, and those named
+    themselves.
+
+    A channel that is named itself counts what stands before its last mention only: so one tuple does for all rooms of
+    an emit, each of which passes over those who were served before. Rooms that are asked for in that order cost no
+    more than there are names.
+    """
+
+    __slots__ = ("_places", "_taken", "channels", "names", "sessions")
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        self._places = {name: place for place, name in enumerate(names)}
+        self._taken = 0  # how many of the names count in the channel that was asked for last
+        self.channels: set[str] = set()
+        self.sessions: set[str] = set()
+
+    def of(self, channel: str) -> Unless:
+        """Itself, with the `channels` and the ids of `sessions` that count in `channel`."""
+        place = self._places.get(channel, len(self.names))
+        if place < self._taken:
+            self._taken = 0
+            self.channels.clear()
+            self.sessions.clear()
+        for name in self.names[self._taken : place]:
+            if name.startswith(SESSION):
+                self.sessions.add(name[len(SESSION) :])
+            else:
+                self.channels.add(name)
+        self._taken = place
+        return self
+
+
 class Trail:
-    """What one session's recovery must know beside the offset that its client brings.
+    """What one session's recovery must know beside the offset that its client brings. It begins now.
 
     `confirmed` is the number up to which all has arrived. For channels entered and left after that it is kept when
     that was, so that recovery gives neither more nor less than was missed.
@@ -166,15 +197,21 @@ class Trail:
         if self._lost or not journal.floor <= since <= head:
             return None
         joined = self._joined or {}
-        own = f"session:{session}"
+        own = f"{SESSION}{session}"
         stays = [_Stay(own, since, head), *[_Stay(name, joined.get(name, since), head) for name in channels]]
         stays += self._left or ()
-        spans: dict[str, list[_Stay]] = {}
-        for stay in stays:
-            spans.setdefault(stay.channel, []).append(stay)
+        orders: dict[int, Unless] = {}
 
-        def was_in(channel: str, number: int) -> bool:
-            return any(stay.after < number <= stay.until for stay in spans.get(channel, ()))
+        def passed_over(entry: Entry) -> bool:
+            names, number = entry.envelope.unless, entry.sequence
+            if entry.envelope.exclude == session or not names:
+                return entry.envelope.exclude == session
+            if (order := orders.get(id(names))) is None:
+                order = orders[id(names)] = Unless(names)
+            unless = order.of(entry.key)
+            return session in unless.sessions or any(
+                stay.channel in unless.channels and stay.after < number <= stay.until for stay in stays
+            )
 
         return [
             entry
@@ -182,8 +219,7 @@ class Trail:
                 *[journal.after(stay.channel, max(since, stay.after), stay.until) for stay in stays],
                 key=lambda entry: entry.sequence,
             )
-            if entry.envelope.exclude != session
-            and not any(was_in(name, entry.sequence) for name in entry.envelope.unless)
+            if not passed_over(entry)
         ]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hubbub.errors import INSUFFICIENT_STATE
 from hubbub.hub.channel import Channel
+from hubbub.hub.journal import Unless
 from hubbub.hub.recovery import merge
 from hubbub.model import Envelope, Position, Publication
 from hubbub.telemetry.logging import get_logger
@@ -24,6 +25,7 @@ class Live:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self._unless = Unless(())  # of the last envelope that had one
 
     def on_push(self, envelope: Envelope) -> None:
         """The broker's listener: in order for each channel."""
@@ -44,16 +46,26 @@ class Live:
 
     def broadcast(self, channel: Channel, envelope: Envelope) -> None:
         """Write to those on this node for whom it is."""
-        if not envelope.unless and not envelope.volatile:
+        if envelope.unless:
+            channel.broadcast(envelope, self._passed_over(channel, envelope.unless))
+        else:
             channel.broadcast(envelope)
-            return
-        passed_over: set[str] = set()
-        for name in envelope.unless:
-            if name.startswith("session:"):
-                passed_over.add(name[len("session:") :])
-            elif (other := self._hub.channels.get(name)) is not None:
-                passed_over.update(id for members in other.groups.values() for id in members.values())
-        channel.broadcast(envelope, passed_over)
+
+    def _passed_over(self, channel: Channel, names: tuple[str, ...]) -> set[str]:
+        """The journaled sessions in `channel` that do not get what is published there `unless` ..."""
+        if self._unless.names is not names:  # as it is for the first room of an emit
+            self._unless = Unless(names)
+        unless = self._unless.of(channel.name)
+        found = set()
+        for (encoding, _), members in channel.groups.items():
+            if encoding.journaled:
+                for connection, id in members.items():
+                    session = connection.session
+                    if session is not None and (
+                        id in unless.sessions or not unless.channels.isdisjoint(session.subscriptions)
+                    ):
+                        found.add(id)
+        return found
 
     def _in_order(self, channel: Channel, envelope: Envelope, push: Publication) -> None:
         assert push.offset is not None

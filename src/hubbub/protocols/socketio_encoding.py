@@ -102,8 +102,12 @@ class NamespaceEncoding:
         packet = Packet(PacketType.EVENT, self._namespace, ack, Raw(b"".join(parts)), attachments)
         payloads = self._parser.encode(packet)
         if offset is not None and ack is not None:
-            payloads += self.event(f"{OWN}offset", b"", sequence=sequence)
+            payloads += self.offset(sequence)
         return payloads
+
+    def offset(self, sequence: int | None) -> tuple[Payload, ...]:
+        """The small event that carries the offset of the one before it."""
+        return self.event(f"{OWN}offset", b"", sequence=sequence)
 
 
 class NamespaceCodec:

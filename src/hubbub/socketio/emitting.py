@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub.commands import check_name
 from hubbub.model import NO_RETENTION, Envelope, Publication, Raw
+from hubbub.protocols.base import Framing, Payload
 from hubbub.protocols.socketio import RESERVED, extract
+from hubbub.protocols.socketio_encoding import NamespaceEncoding
 from hubbub.socketio.connection import Answer, NamespaceConnection
 from hubbub.socketio.sockets import Sockets, inner
+from hubbub.telemetry.metrics import Metrics
 
 
 class Packed(NamedTuple):
@@ -20,6 +23,27 @@ class Packed(NamedTuple):
     data: Raw
     attachments: tuple[bytes, ...]
     spread: bool
+
+
+class _Shared:
+    """An event that is encoded once for all who get the same bytes."""
+
+    def __init__(self, metrics: Metrics, encode: Callable[[NamespaceEncoding], Sequence[Payload]]) -> None:
+        self._metrics = metrics
+        self._encode = encode
+        self._frames: dict[tuple[NamespaceEncoding, Framing], tuple[bytes, int]] = {}
+
+    def write(self, connection: NamespaceConnection) -> None:
+        metrics, key = self._metrics, (connection.dialect.events, connection.framing)
+        found = self._frames.get(key)
+        if found is None:
+            payloads = self._encode(connection.dialect.events)
+            found = self._frames[key] = connection.framing(payloads), len(payloads)
+            metrics.encodes += 1
+        frame, count = found
+        metrics.messages_out += count
+        metrics.bytes_out += len(frame)
+        connection.write(frame)
 
 
 class Emitter:
@@ -41,19 +65,19 @@ class Emitter:
             raw, attachments = extract(arguments)
         except (TypeError, ValueError, RecursionError) as error:
             raise HubbubError(ErrorCode.INVALID_DATA, f"data: {error}", field="data") from None
-        if len(raw) > limits.packet_bytes or len(attachments) > limits.attachments:
-            raise HubbubError(
-                ErrorCode.MESSAGE_TOO_LARGE,
-                "data: more than limits.packet_bytes or limits.attachments",
-                field="data",
-            )
-        if sum(map(len, attachments)) > limits.attachment_bytes:
-            raise HubbubError(
-                ErrorCode.MESSAGE_TOO_LARGE, "data: more than limits.attachment_bytes", field="data"
-            )
+        self._check_size("packet_bytes", len(raw), limits.packet_bytes)
+        self._check_size("attachments", len(attachments), limits.attachments)
+        self._check_size("attachment_bytes", sum(map(len, attachments)), limits.attachment_bytes)
         if len(arguments) == 1:
             return Packed(Raw(bytes(raw)[1:-1]), attachments, False)
         return Packed(raw, attachments, True)
+
+    def _check_size(self, limit: str, size: int, most: int) -> None:
+        if size > most:
+            self._hub.metrics.rejected[limit] += 1
+            raise HubbubError(
+                ErrorCode.MESSAGE_TOO_LARGE, f"data: more than limits.{limit} = {most}", field="data"
+            )
 
     def publication(self, channel: str, event: str, packed: Packed, sender: str | None = None) -> Publication:
         return Publication(
@@ -78,12 +102,14 @@ class Emitter:
     ) -> None:
         """Publish in each channel, so that a socket in several of them gets it once."""
         hub = self._hub
-        for number, channel in enumerate(channels):
+        # All envelopes share it: in each channel what stands before that counts.
+        names = (*unless, *channels) if unless or len(channels) > 1 else ()
+        for channel in channels:
             envelope = Envelope(
                 self.publication(channel, event, packed),
                 exclude,
                 hub.clock.monotonic(),
-                (*unless, *channels[:number]),
+                names,
                 volatile,
             )
             hub.metrics.publications += 1
@@ -99,20 +125,22 @@ class Emitter:
         volatile: bool = False,
     ) -> None:
         """Send to single sockets."""
-        self._hub.metrics.publications += 1
+        hub = self._hub
+        hub.metrics.publications += 1
+        shared = _Shared(
+            hub.metrics,
+            lambda events: events.encode(self.publication("", event, packed), hub.journal.head),
+        )
         for connection in connections:
             session = connection.session
             if session is None:
                 continue
-            publication = self.publication(f"session:{connection.id}", event, packed)
-            if not volatile:
-                session.direct(publication)
-            elif session.connection is not None and connection.writable:
-                sequence = session.trail.journal.head if session.trail is not None else 0
-                payloads = connection.codec.encoding("").encode(publication, sequence)
-                connection.write(connection.framing(payloads))
+            if not volatile and (session.trail is not None or session.connection is None):
+                session.direct(self.publication(f"session:{connection.id}", event, packed))
+            elif session.connection is not None and (not volatile or connection.writable):
+                shared.write(connection)
             else:
-                self._hub.metrics.volatile_dropped += 1
+                hub.metrics.volatile_dropped += 1
 
     def to_user(self, user: str, event: str, packed: Packed, namespace: str, skipped: Container[str]) -> None:
         """Send to all sessions of a user: its sockets in the namespace, and those of other protocols."""
@@ -140,6 +168,9 @@ class Emitter:
         publication = self.publication("", event, packed)
         envelope = Envelope(publication)
         arguments = inner(publication)
+        shared = _Shared(
+            hub.metrics, lambda events: events.event(event, arguments, packed.attachments, ack=id)
+        )
         for connection, answer in zip(connections, answers, strict=True):
             session = connection.session
             if session is None or session.closed:
@@ -157,13 +188,12 @@ class Emitter:
                 sequence = session.trail.journal.record(f"session:{connection.id}", envelope, id)
             connection.await_ack(id, answer, sequence)
             if session.connection is not None:
-                payloads = connection.dialect.events.event(
-                    event, arguments, packed.attachments, sequence=sequence, ack=id
-                )
-                frame = connection.framing(payloads)
-                hub.metrics.messages_out += len(payloads)
-                hub.metrics.bytes_out += len(frame)
-                connection.write(frame)
+                shared.write(connection)
+                if sequence:
+                    offset = connection.framing(connection.dialect.events.offset(sequence))
+                    hub.metrics.messages_out += 1
+                    hub.metrics.bytes_out += len(offset)
+                    connection.write(offset)
         hub.metrics.publications += 1
         return id
 

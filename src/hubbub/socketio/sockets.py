@@ -17,7 +17,7 @@ from hubbub.auth.base import ConnectionInfo
 from hubbub.errors import AUTH_FAILED, FORCED, REPLACED, ErrorCode, HubbubError
 from hubbub.hub import eager
 from hubbub.hub.hub import Hub
-from hubbub.hub.journal import Entry
+from hubbub.hub.journal import Entry, Trail
 from hubbub.hub.session import Session
 from hubbub.model import Acknowledged, Event, Principal, Publication, Reply
 from hubbub.protocols.socketio import Parser, extract
@@ -139,7 +139,7 @@ class Sockets:
         connection = NamespaceConnection(client, namespace, self.codec(namespace, client.offsets), handlers)
         session = hub.open(connection, link.info)
         if client.offsets:
-            session.trail = hub.journal.follow()
+            session.trail = Trail(hub.journal)
         hub.admit(session, principal)
         connection.id = session.id
         connection.socket = Socket(self, connection)
