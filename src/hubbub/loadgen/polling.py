@@ -8,13 +8,13 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
 
 import msgspec
 
 from hubbub.loadgen.adapters import Adapter, Kind
 from hubbub.loadgen.answers import AnswerReader
-from hubbub.loadgen.dial import Address, hang_up, send
+from hubbub.loadgen.crowd import Crowd
+from hubbub.loadgen.dial import hang_up, send
 from hubbub.loadgen.errors import BenchError
 
 READ_BYTES = 65_536
@@ -62,54 +62,19 @@ class Poller:
         )
 
 
-class PollPool:
-    """The clients of one server. A context manager; leaving it closes them all. `tokens` gives each client its own."""
+class PollPool(Crowd[Poller]):
+    """The clients of one server; each polls from when it is opened on."""
 
     def __init__(self, url: str, adapter: Adapter, tokens: Iterator[str]) -> None:
         if adapter.polling is None:
             raise BenchError("no polling in this protocol: use --protocol socketio")
-        self.adapter = adapter
-        self._address = Address(url)
-        self._path = self._address.path + adapter.polling
+        super().__init__(url, adapter, adapter.polling, tokens)
         self._host = f" HTTP/1.1\r\nHost: {self._address.authority}\r\nAccept: */*\r\n"
-        self._tokens = tokens
         self._wires: dict[int, Wire] = {}
-        self._poll = select.epoll()
-        self._opened = 0
 
-    def __enter__(self) -> PollPool:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def _close_all(self) -> None:
         for wire in list(self._wires.values()):
             self._hang_up(wire)
-        self._poll.close()
-
-    def open(
-        self,
-        count: int,
-        *,
-        window: int = 64,
-        progress: Callable[[int], object] = lambda done: None,
-        timeout: float = 30.0,
-    ) -> list[Poller]:
-        """Open `count` sessions, `window` at a time, up to the server's `connected`; each polls from then on.
-
-        Raises BenchError when one is refused or none gets on within `timeout` seconds.
-        """
-        clients: list[Poller] = []
-        done = 0
-        while done < count:
-            while len(clients) < count and len(clients) - done < window:
-                clients.append(self._begin())
-            came = self.hear(timeout)
-            if came is None:
-                raise BenchError(f"no client got on for {timeout:g} s ({done} of {count} are open)")
-            done += sum(self.adapter.kind(packet) is Kind.CONNECTED for _, packet in came)
-            progress(done)
-        return clients
 
     def ask(
         self, clients: Sequence[Poller], command: Callable[[Poller], bytes], *, timeout: float = 30.0
@@ -168,11 +133,16 @@ class PollPool:
 
     # --- one client -------------------------------------------------------------------------------------------
 
-    def _begin(self) -> Poller:
-        client = Poller(self._opened, next(self._tokens))
-        self._opened += 1
+    def _begin(self, index: int, token: str) -> Poller:
+        client = Poller(index, token)
         self._ask(client.getting, f"GET {self._path}{self._host}\r\n".encode())
         return client
+
+    def _get_on(self, timeout: float) -> int | None:
+        came = self.hear(timeout)
+        return (
+            None if came is None else sum(self.adapter.kind(packet) is Kind.CONNECTED for _, packet in came)
+        )
 
     def _opened_by(self, client: Poller, body: bytes) -> None:
         path = f"{self._path}&sid={_opening(body[1:]).sid}"

@@ -11,10 +11,10 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import TracebackType
 
 from hubbub.loadgen.adapters import Adapter, Kind
-from hubbub.loadgen.dial import Address, hang_up, send
+from hubbub.loadgen.crowd import Crowd
+from hubbub.loadgen.dial import hang_up, send
 from hubbub.loadgen.errors import BenchError
 from hubbub.loadgen.frames import CLOSE, PING, PONG, TEXT, FrameReader, masked
 
@@ -47,30 +47,13 @@ class Link:
             raise BenchError(f"connection {self.index}: cannot send ({error.strerror})") from error
 
 
-class Pool:
-    """The connections to one server. A context manager; leaving it closes them all.
-
-    `tokens` gives a fresh token per connection. `lost` holds the links that the server has ended.
-    """
+class Pool(Crowd[Link]):
+    """The connections to one server. `lost` holds the links that the server has ended."""
 
     def __init__(self, url: str, adapter: Adapter, tokens: Iterator[str]) -> None:
-        self.adapter = adapter
+        super().__init__(url, adapter, adapter.path, tokens)
         self.links: dict[int, Link] = {}
         self.lost: list[Link] = []
-        self._address = Address(url)
-        self._path = self._address.path + adapter.path
-        self._tokens = tokens
-        self._poll = select.epoll()
-        self._opened = 0
-
-    def __enter__(self) -> Pool:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close(list(self.links.values()))
-        self._poll.close()
 
     def poll(self, timeout: float) -> list[tuple[int, int]]:
         """The (descriptor, events) that are ready, after `timeout` seconds at the most."""
@@ -87,41 +70,25 @@ class Pool:
                 hang_up(link.sock)
                 link.stage = GONE
 
+    def _close_all(self) -> None:
+        self.close(list(self.links.values()))
+
     # --- opening ----------------------------------------------------------------------------------------------
 
-    def open(
-        self,
-        count: int,
-        *,
-        window: int = 64,
-        progress: Callable[[int], object] = lambda done: None,
-        timeout: float = 30.0,
-    ) -> list[Link]:
-        """Open `count` connections, `window` at a time, up to the server's `connected`.
+    def _get_on(self, timeout: float) -> int | None:
+        events = self.poll(timeout)
+        connected = 0
+        for fd, _ in events:
+            link = self.links[fd]
+            if link.stage != READY:
+                connected += self._advance(link)
+            else:
+                self.receive(link)
+        self._refuse_losses()
+        return connected if events else None
 
-        Raises BenchError when one is refused or none gets on within `timeout` seconds.
-        """
-        links: list[Link] = []
-        done = 0
-        while done < count:
-            while len(links) < count and len(links) - done < window:
-                links.append(self._begin())
-            events = self.poll(timeout)
-            if not events:
-                raise BenchError(f"no connection got on for {timeout:g} s ({done} of {count} are open)")
-            for fd, _ in events:
-                link = self.links[fd]
-                if link.stage != READY:
-                    done += self._advance(link)
-                else:
-                    self.receive(link)
-            self._refuse_losses()
-            progress(done)
-        return links
-
-    def _begin(self) -> Link:
-        link = Link(self._address.dial(), self._opened, next(self._tokens))
-        self._opened += 1
+    def _begin(self, index: int, token: str) -> Link:
+        link = Link(self._address.dial(), index, token)
         self.links[link.fd] = link
         self._poll.register(link.fd, select.EPOLLOUT)
         return link
