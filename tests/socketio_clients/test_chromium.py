@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from tests.pages import pages_of
 from tests.socketio_clients.servers import HERE, REFERENCE, node, serving
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
@@ -17,20 +15,11 @@ pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 TIMEOUT = 100
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *arguments: object) -> None:
-        pass
-
-
 @pytest.fixture
 def pages() -> Iterator[str]:
     """Where this folder is served."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(HERE))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with pages_of(HERE) as url:
+        yield url
 
 
 async def test_in_chromium(pages: str) -> None:
