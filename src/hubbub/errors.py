@@ -42,6 +42,11 @@ class ErrorCode(IntEnum):
     ORIGIN_REFUSED = 123
     TICKET_INVALID = 124
     METHOD_NOT_ALLOWED = 125
+    STORE_UNAVAILABLE = 126
+    STORE_FULL = 127
+    CONFLICT = 128
+    CONVERSATION_CLOSED = 129
+    MESSAGE_DELETED = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +198,41 @@ ERRORS: dict[ErrorCode, ErrorInfo] = {
         405,
         False,
         "Use one of the HTTP methods that the `Allow` header names.",
+    ),
+    ErrorCode.STORE_UNAVAILABLE: ErrorInfo(
+        "store_unavailable",
+        "the database does not answer",
+        503,
+        True,
+        "Nothing was written unless the message says that this is unknown. Repeat with the same idempotency key.",
+    ),
+    ErrorCode.STORE_FULL: ErrorInfo(
+        "store_full",
+        "the database has no room left",
+        507,
+        True,
+        "Nothing was written; reading goes on. Make room on the disk: the server writes again without a restart.",
+    ),
+    ErrorCode.CONFLICT: ErrorInfo(
+        "conflict",
+        "not possible as things stand",
+        409,
+        False,
+        "The message says what stands against it; read the present state and decide anew.",
+    ),
+    ErrorCode.CONVERSATION_CLOSED: ErrorInfo(
+        "conversation_closed",
+        "the conversation is closed",
+        409,
+        False,
+        "Nobody writes there until an admin opens it again.",
+    ),
+    ErrorCode.MESSAGE_DELETED: ErrorInfo(
+        "message_deleted",
+        "the message was deleted",
+        409,
+        False,
+        "Nothing can be done with a deleted message.",
     ),
 }
 

@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from hubbub.config.sections import (
     AuthConfig,
     BrokerConfig,
+    ChatConfig,
     CompressionConfig,
     HeartbeatConfig,
     LimitsConfig,
@@ -28,6 +29,7 @@ from hubbub.config.sections import (
     ServerConfig,
     SessionsConfig,
     SocketIoConfig,
+    StorageConfig,
     TelemetryConfig,
     Who,
 )
@@ -36,6 +38,7 @@ from hubbub.errors import ConfigError
 __all__ = [
     "AuthConfig",
     "BrokerConfig",
+    "ChatConfig",
     "CompressionConfig",
     "Config",
     "HeartbeatConfig",
@@ -44,6 +47,7 @@ __all__ = [
     "ServerConfig",
     "SessionsConfig",
     "SocketIoConfig",
+    "StorageConfig",
     "TelemetryConfig",
     "Who",
     "authenticates",
@@ -75,6 +79,8 @@ class Config(BaseSettings):
     compression: CompressionConfig = Field(default_factory=CompressionConfig, description="Compression.")
     socketio: SocketIoConfig = Field(default_factory=SocketIoConfig, description="Socket.IO.")
     broker: BrokerConfig = Field(default_factory=BrokerConfig, description="Broker.")
+    storage: StorageConfig = Field(default_factory=StorageConfig, description="Storage.")
+    chat: ChatConfig = Field(default_factory=ChatConfig, description="Chat.")
     telemetry: TelemetryConfig = Field(default_factory=TelemetryConfig, description="Telemetry.")
     default: NamespaceConfig = Field(
         default_factory=NamespaceConfig, description="Options of channels in no configured namespace."

@@ -177,6 +177,26 @@ class LimitsConfig(Section):
         67_108_864,
         description="Bytes of events kept for the recovery of all Socket.IO connections; the oldest go first.",
     )
+    pending_writes: Count = Field(
+        10_000, description="Writes to the store that may wait at once; further ones are refused."
+    )
+    text_length: Count = Field(10_000, description="Code points of a message's text parts together, in NFC.")
+    text_bytes: Count = Field(40_000, description="The same in bytes of UTF-8.")
+    parts: Count = Field(20, description="Parts of a message.")
+    part_bytes: Count = Field(32_768, description="Bytes of a part that is not text, as JSON.")
+    mentions: Count = Field(50, description="Users that one message mentions by name.")
+    name_length: Count = Field(100, description="Code points of a user's or conversation's name.")
+    topic_length: Count = Field(1_000, description="Code points of a conversation's topic.")
+    custom_bytes: Count = Field(8_192, description="Bytes of the custom JSON of a user or conversation.")
+    members: Count = Field(
+        100_000, description="Members of one conversation; topics are open to any number of readers."
+    )
+    invitees: Count = Field(100, description="Members that one call may add or invite.")
+    reactions: Count = Field(50, description="Different reactions on one message.")
+    reaction_length: Count = Field(64, description="Code points of a reaction's name.")
+    page: Count = Field(200, description="Items in one page of a list.")
+    query_length: Count = Field(256, description="Code points of a search query.")
+    marks: Count = Field(100, description="Conversations that one call may mark as read or delivered.")
     call_timeout: Seconds = Field(30.0, description="Seconds that a handler may take.")
     reserved_descriptors: Count = Field(
         64,
@@ -296,6 +316,68 @@ class BrokerConfig(Section):
     )
     logs: Count = Field(100_000, description="Channel logs kept at once; the longest idle go first.")
     head_check: Seconds = Field(5.0, description="Seconds between checks that idle channels missed nothing.")
+
+
+class StorageConfig(Section):
+    """Where conversations are kept."""
+
+    url: SecretStr = Field(
+        SecretStr("sqlite:///hubbub.db"),
+        description="Database: `sqlite:///file` (three slashes for a path from here, four for one from the root) or "
+        "`postgresql://user:password@host/database`.",
+    )
+    batch: Count = Field(256, ge=1, description="Writes that one transaction takes at most.")
+    batch_delay: Seconds = Field(
+        0.0, le=0.1, description="Seconds that a transaction waits for further writes to join it."
+    )
+    timeout: Seconds = Field(5.0, gt=0, description="Seconds in which the database must have answered.")
+    readers: Count = Field(2, ge=1, description="Connections for reading.")
+    writers: Count = Field(
+        2, ge=1, description="Connections for writing (PostgreSQL; SQLite has one, which checkpoints too)."
+    )
+    reserve_bytes: Count = Field(
+        1_048_576,
+        description="Bytes of a file beside a SQLite database that is given up when the disk is full, so that the "
+        "database can still be tidied.",
+    )
+    notify: bool = Field(
+        True, description="Tell other nodes of writes by NOTIFY (PostgreSQL), until a broker does it."
+    )
+
+
+class ChatConfig(Section):
+    """Conversations, messages and what is with them."""
+
+    enabled: bool = Field(True, description="Serve conversations; without them no database is opened.")
+    live_conversations: Count = Field(
+        1_000, description="Conversations that one session follows live by itself, the most active first."
+    )
+    sync_conversations: Count = Field(100, description="Conversations in one answer of a sync.")
+    sync_messages: Count = Field(
+        20, description="Messages of each conversation in a sync; with more, the client pages."
+    )
+    sync_events: Count = Field(
+        200, description="Missed events of each conversation in a sync; with more, it is `too_far`."
+    )
+    inbox_size: Count = Field(1_000, ge=1, description="Events kept of each user's own log.")
+    receipts_interval: Seconds = Field(
+        0.2, description="Seconds between pushes of receipts of a conversation."
+    )
+    receipts_members: Count = Field(
+        100, description="Members above which receipts are pushed as counts and not by name."
+    )
+    typing_interval: Seconds = Field(1.0, description="Seconds between pushes that one user is typing.")
+    typing_ttl: Seconds = Field(
+        6.0, description="Seconds after which somebody who types no more is not shown."
+    )
+    typing_members: Count = Field(200, description="Members above which typing is not shown.")
+    edit_window: Seconds = Field(
+        0.0, description="Seconds in which one's own message can be edited; 0: always."
+    )
+    search_candidates: Count = Field(1_000, ge=1, description="Newest matches of a search that are ranked.")
+    presence_grace: Seconds = Field(
+        5.0, description="Seconds for which somebody whose last session ended is still shown as online."
+    )
 
 
 class TelemetryConfig(Section):
