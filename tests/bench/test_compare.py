@@ -72,10 +72,7 @@ def test_the_loop_in_c_does_what_is_measured(scenario: str) -> None:
 @pytest.mark.parametrize("name", ["hubbub-socketio", "python-socketio", "socketio"])
 @pytest.mark.parametrize("scenario", ["connect", "fanout", "echo", "poll", "poll-echo"])
 def test_whoever_speaks_socketio_does_what_is_measured(name: str, scenario: str) -> None:
-    if name == "python-socketio":
-        pytest.importorskip("socketio")
-    if name == "socketio" and not (shutil.which("node") and (NODE / "node_modules").is_dir()):
-        pytest.skip("needs node, and `npm ci` in bench/peers/node")
+    assert name != "socketio" or (NODE / "node_modules").is_dir(), "run `scripts/setup dev` first"
     assert not lost_by(SERVERS[name], scenario, ("polling",) if scenario.startswith("poll") else ())
 
 
