@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -25,12 +26,11 @@ CLOSING_TIMEOUT = 5.0
 SLOW_LOOK = 1.0
 
 
-class WebSocketLink(asyncio.Protocol):
+class WebSocketLink(asyncio.Protocol, ABC):
     """Frames wait in `_outbox` until the flush. While the peer reads too slowly they stay there, counted.
 
-    A subclass says what to do with a message (`_message`), when the peer's silence is one too many (`_idle_beat`),
-    what to say at the end (`_farewell`), whether the peer is still unknown (`anonymous`), and tells those behind it
-    that the link is down (`_detach`).
+    A subclass says what to do with a message, when the peer's silence is one too many, what to say at the end, whether
+    the peer is still unknown, and tells those behind it that the link is down.
     """
 
     __slots__ = (
@@ -99,26 +99,26 @@ class WebSocketLink(asyncio.Protocol):
     # --- what a subclass says -----------------------------------------------------------------------------
 
     @property
+    @abstractmethod
     def anonymous(self) -> bool:
         """Whether the peer has not yet said who it is; asked of a newcomer until the answer is no."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _message(self, data: bytes, binary: bool) -> None:
         """A whole message has come; text is valid UTF-8. Raises nothing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _idle_beat(self, transport: asyncio.Transport, now: float) -> float | None:
         """A beat of an open link whose peer is not slow. Returns when to beat again, None for never."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _farewell(self, reason: Disconnect, text: str) -> Sequence[bytes]:
         """The last frames to a peer that is sent away; the very last is a close frame."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _detach(self, reason: Disconnect | None, *, resumable: bool) -> None:
         """The link is down for those behind it: nothing more comes in, nothing more goes out. `reason` is ours; None
         if the peer or the network ended it. Called again when the socket is gone."""
-        raise NotImplementedError
 
     # --- in -----------------------------------------------------------------------------------------------
 

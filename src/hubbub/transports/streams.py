@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -58,12 +59,9 @@ def check_room(node: Node) -> None:
         raise HubbubError(ErrorCode.CONNECTION_LIMIT, retry_after=5.0)
 
 
-class OutboxConnection:
+class OutboxConnection(ABC):
     """The part of a `hubbub.hub.base.Connection` that does not depend on who reads: frames wait in `_outbox` until
-    a task takes and sends them.
-
-    Subclasses say how to `_wake` that task, what to do when the end has been told to the hub (`_finish`), and when
-    nothing more shall be sent (`_cut`).
+    a task takes and sends them, which subclasses wake and end.
     """
 
     resumable = True
@@ -220,14 +218,17 @@ class OutboxConnection:
             wanted = reason.resumable if reason is not None else resumable
             self._node.hub.detach(session, resumable=wanted and self.resumable)
 
+    @abstractmethod
     def _wake(self) -> None:
-        raise NotImplementedError
+        """There may be something to take."""
 
+    @abstractmethod
     def _finish(self) -> None:
-        raise NotImplementedError
+        """The end has been told to the hub: send what is left."""
 
+    @abstractmethod
     def _cut(self) -> None:
-        raise NotImplementedError
+        """Nothing more shall be sent."""
 
 
 class EventStream:
