@@ -285,14 +285,6 @@ def _socketio_faults(socketio: SocketIoConfig) -> Iterator[str]:
                 )
             elif rest.startswith(("session:", "socketio:")):
                 yield f"socketio.{setting}.{namespace}: {template!r} is in a namespace of the server's own."
-    if (
-        socketio.recovery_window
-        and socketio.recovery_window <= socketio.ping_interval + socketio.ping_timeout
-    ):
-        yield (
-            "socketio.recovery_window must be longer than socketio.ping_interval + socketio.ping_timeout, the time "
-            "until a dead connection is found; or 0, for no recovery."
-        )
 
 
 def _without_fields(template: str, room: bool) -> str | None:
