@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -43,6 +44,56 @@ async def test_what_is_held_is_written_in_its_order_and_nothing_is_held_after_th
     assert peer.texts() == []
 
 
+async def entering(*namespaces: str, **settings: Any) -> tuple[World, Peer, asyncio.Event]:
+    """A client that is being let into `namespaces`, and what opens them."""
+    world, gate = World(**settings), asyncio.Event()
+    for namespace in namespaces:
+        world.sio.on("connect", lambda socket: gate.wait(), namespace)
+    await world.start()
+    peer = world.peer()
+    for namespace in namespaces:
+        peer.connect(namespace)
+    await settle()
+    return world, peer, gate
+
+
+@pytest.mark.parametrize("namespaces", [("/",), ("/", "/a")])
+@pytest.mark.parametrize("above", [0, 1])
+async def test_what_is_held_at_and_above_queue_bytes(namespaces: tuple[str, ...], above: int) -> None:
+    world, peer, gate = await entering(*namespaces, limits={"queue_bytes": 1024})
+    clients = {each.client for each in world.sockets.by_id.values()}
+    (client,) = clients
+    while client.held < 700:
+        for namespace in namespaces:
+            await world.sio.emit("x", "y" * 100, namespace=namespace)
+    connection = next(iter(world.sockets.by_id.values()))
+    connection.write(b"z" * (1024 + above - client.held))
+    assert peer.link.counted == client.held == 1024 + above
+    assert not peer.link.aborted  # as long as others are being written to
+    world.clock.run_ready()
+    assert peer.link.aborted is bool(above)
+    assert world.metrics.rejected == ({"queue_bytes": 1} if above else {})
+    gate.set()
+    await settle()
+    assert peer.link.counted == client.held == 0
+    assert bool(peer.link.take()) is not bool(above)
+    assert len(world.sockets.by_id) == (0 if above else len(namespaces))
+
+
+async def test_what_is_held_for_one_who_leaves_or_is_refused_counts_no_more() -> None:
+    world, peer, _ = await entering("/")
+    connection = next(iter(world.sockets.by_id.values()))
+    await world.sio.emit("x")
+    assert peer.link.counted > 0
+    assert connection.session is not None
+    connection.session.disconnect(FORCED)
+    assert peer.link.counted == 0
+    await world.sio.emit("y")
+    connection.write(b"late")
+    assert peer.link.counted == 0
+    assert connection.held == []
+
+
 async def test_it_is_ready_to_be_written_to_as_its_link_is() -> None:
     _, peer, connection = await place()
     peer.link.writable = False
@@ -76,11 +127,13 @@ async def test_what_is_held_moves_with_it_each_packet_as_it_was_meant() -> None:
     connection.write(connection.framing([Payload(b'42["b"]')]))
     assert connection.held == [b'451-["a",{"_placeholder":true,"num":0}]\x1ebAQI=', b'42["b"]']
     peer.link.upgrade()
+    assert peer.link.counted == sum(map(len, connection.held))
     connection.write(connection.framing([Payload(b'42["c"]')]))
     assert peer.texts() == []
     connection.release()
     assert peer.texts() == ['51-["a",{"_placeholder":true,"num":0}]', b"\1\2", '2["b"]', '2["c"]']
     assert peer.link.strays == []
+    assert peer.link.counted == 0
     assert engineio.split(b"") == []
 
 

@@ -65,6 +65,7 @@ class FakeLink:
         self.paused = False
         self.closed: Disconnect | None = None
         self.aborted = False
+        self.counted = 0
         self.strays: list[bytes] = []
         self.late: list[bytes] = []
         self._written: list[bytes] = []
@@ -110,6 +111,9 @@ class FakeLink:
         if self.client is not None:
             self.aborted = True
             self.close(reason)
+
+    def count(self, change: int) -> None:
+        self.counted += change
 
     def pause(self) -> None:
         self.paused = True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hubbub.errors import BAD_COMMAND, FLOOD, SERVER_ERROR, ErrorCode, HubbubError, ProtocolError
+from hubbub.errors import BAD_COMMAND, FLOOD, SERVER_ERROR, SLOW, ErrorCode, HubbubError, ProtocolError
 from hubbub.model import Event
 from hubbub.protocols.base import Payload
 from hubbub.protocols.socketio import Invalid, Packet, PacketType, revive
@@ -27,7 +27,8 @@ EVENT, ACK, CONNECT, DISCONNECT = PacketType.EVENT, PacketType.ACK, PacketType.C
 
 class SocketIoClient:
     """`connections` are the namespaces it is in, by name, `entering` those that it has asked for and got no answer,
-    with what is being made for them. `offsets` tells whether its events carry one; `closed` says why the link is down.
+    with what is being made for them; `held` is how many bytes wait for those. `offsets` tells whether its events carry
+    one; `closed` says why the link is down.
     """
 
     __slots__ = (
@@ -40,6 +41,7 @@ class SocketIoClient:
         "closed",
         "connections",
         "entering",
+        "held",
         "link",
         "offsets",
     )
@@ -53,6 +55,7 @@ class SocketIoClient:
         self.link = link
         self.connections: dict[str, NamespaceConnection] = {}
         self.entering: dict[str, NamespaceConnection | None] = {}
+        self.held = 0
         self.admitted = False
         self.closed = ""
         self.offsets = sockets.wants_offsets(link.info)
@@ -180,6 +183,20 @@ class SocketIoClient:
         """The client is in the namespace from now on."""
         self.entering.pop(connection.namespace, None)
         self.connections[connection.namespace] = connection
+
+    def hold(self, change: int) -> None:
+        """More bytes (or less) wait for the client to be let in. Too many are one too many for the link, as those are
+        that it has not taken."""
+        limit = self._sockets.hub.config.limits.queue_bytes
+        before, self.held = self.held, self.held + change
+        self.link.count(change)
+        if before <= limit < self.held:
+            self._sockets.hub.clock.call_later(0, self._check_held)  # not now: `write` never calls back
+
+    def _check_held(self) -> None:
+        if self.held > self._sockets.hub.config.limits.queue_bytes:
+            self._sockets.hub.metrics.rejected["queue_bytes"] += 1
+            self.link.abort(SLOW)
 
     def refuse(self, namespace: str, error: HubbubError) -> None:
         """Answer a CONNECT with a numbered error."""

@@ -91,13 +91,26 @@ class NamespaceConnection:
     def hold(self) -> None:
         """Keep what is written until `release`: a client that has no answer to its CONNECT takes nothing else."""
         self.held = []
-        self.write = self.held.append
+        self.write = self._keep
+
+    def _keep(self, frame: bytes) -> None:
+        assert self.held is not None
+        self.held.append(frame)
+        self.client.hold(len(frame))
 
     def release(self) -> None:
-        held, self.held = self.held, None
+        held, self.held = self.held or [], None
+        self.client.hold(-sum(map(len, held)))
         self.write = self.client.link.write
-        for frame in held or ():
+        for frame in held:
             self.write(frame)
+
+    def drop_held(self) -> None:
+        """It will not be let in: what is held is for nobody, nor is what may yet be written."""
+        if self.held is not None:
+            self.client.hold(-sum(map(len, self.held)))
+            self.held.clear()
+            self.write = _lose
 
     def moved(self) -> None:
         """The link has another framing: be regrouped in all channels, so that nothing more comes in the old one."""
@@ -111,11 +124,13 @@ class NamespaceConnection:
         if self.held is None:
             self.write = link.write
         else:
+            before = sum(map(len, self.held))
             self.held[:] = [
                 link.framing([engineio.to_payload(packet)])
                 for frame in self.held
                 for packet in engineio.split(frame)
             ]
+            self.client.hold(sum(map(len, self.held)) - before)
 
     def send(self, kind: PacketType, data: bytes | None = None) -> None:
         self.write(self.framing(self.dialect.packet(kind, data)))
@@ -180,3 +195,7 @@ class NamespaceConnection:
         acks, self.acks = self.acks, None
         for answer, _ in (acks or {}).values():
             answer(None)
+
+
+def _lose(frame: bytes) -> None:
+    """Where frames go that nobody is to get."""

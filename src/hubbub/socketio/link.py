@@ -25,6 +25,9 @@ class Link(Protocol):
     def writable(self) -> bool:
         """Whether what is written now goes out at once: nothing waits, and a poll or a socket is there to take it."""
 
+    def count(self, change: int) -> None:
+        """Bytes that wait above the link for it: more, or less."""
+
     def close(self, reason: Disconnect) -> None:
         """Flush what waits, then end the connection in Engine.IO's orderly way. `Client.gone` follows."""
 

@@ -431,6 +431,7 @@ class Sockets:
         connection = self.by_id.pop(session.id, None)
         if connection is not None:
             connection.drop_acks()
+            connection.drop_held()
 
     def _without_headers(self, link: Link) -> ConnectionInfo:
         """They are for the Policy and the handlers of `connect` only; ten thousand copies would weigh."""

@@ -232,3 +232,12 @@ async def test_a_client_that_was_let_in_stays(transport: str) -> None:
         assert echo.clients[0].ends == []
         async with client:
             pass
+
+
+async def test_what_waits_above_a_link_is_counted_with_what_waits_in_it() -> None:
+    async with echo_server() as echo, await echo.websocket():
+        before = echo.server.app.node.queued_bytes
+        echo.clients[0].link.count(1_000)
+        assert echo.metrics.gauges["queue_bytes"]() == before + 1_000
+        echo.clients[0].link.count(-1_000)
+        assert echo.metrics.gauges["queue_bytes"]() == before

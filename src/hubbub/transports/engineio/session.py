@@ -280,6 +280,9 @@ class Session:
     def writable(self) -> bool:
         return self.client is not None and self.carrier.writable
 
+    def count(self, change: int) -> None:
+        self._engine.node.queued_bytes += change
+
     def pause(self) -> None:
         self.carrier.pause()
 
