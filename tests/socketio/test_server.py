@@ -12,7 +12,6 @@ from tests.socketio.world import Peer, World, settle
 from hubbub.config import NamespaceConfig
 from hubbub.errors import FORCED, ErrorCode, HubbubError
 from hubbub.hub import operations
-from hubbub.socketio.server import Namespace
 from hubbub.socketio.socket import Socket
 
 pytestmark = pytest.mark.anyio
@@ -80,89 +79,6 @@ async def test_what_cannot_be_registered() -> None:
         with pytest.raises(ValueError, match="not a namespace"):
             sio.on("x", print, namespace)
     sio.on("x", print, "/other")
-
-
-# --- class-based namespaces ---------------------------------------------------------------------------------------
-
-
-class Chat(Namespace):
-    def __init__(self, *names: Any, **options: Any) -> None:
-        super().__init__(*names, **options)
-        self.seen: list[str] = []
-
-    async def on_connect(self, socket: Socket) -> None:
-        self.seen.append("connect")
-
-    async def on_disconnect(self, socket: Socket, reason: str) -> None:
-        self.seen.append(reason)
-
-    async def on_say(self, socket: Socket, text: str) -> str:
-        await self.emit("said", text, skip_sid=socket)
-        return text.upper()
-
-    def on_two_words(self, socket: Socket) -> str:
-        return "plain"
-
-    def helper(self) -> None: ...
-
-
-async def test_methods_are_handlers() -> None:
-    world = World()
-    chat = Chat("/chat")
-    world.sio.register_namespace(chat)
-    assert chat.server is world.sio
-    await world.start()
-    peer, other = await world.entered("alice", "/chat"), await world.entered("bob", "/chat")
-    assert await peer.ask("say", "hello", namespace="/chat") == ["HELLO"]
-    assert other.events("/chat") == [["said", "hello"]]
-    assert peer.events("/chat") == []
-    assert await peer.ask("two_words", namespace="/chat") == ["plain"]
-    peer.send("1/chat,")
-    await settle()
-    assert chat.seen == ["connect", "connect", "client namespace disconnect"]
-    with pytest.raises(TypeError):
-        world.sio.register_namespace(Chat("/chat"))
-
-
-async def test_its_methods_are_the_server_s_in_its_namespace() -> None:
-    world = World()
-    chat = Chat("/chat")
-    world.sio.register_namespace(chat)
-    await world.start()
-    peer, other = await world.entered("alice", "/", "/chat"), await world.entered("bob", "/chat")
-    sid = peer.places["/chat"].sid
-    await chat.emit("x", 1, to=sid)
-    await chat.send("text")
-    assert peer.events("/chat") == [["x", 1], ["message", "text"]]
-    assert other.events("/chat") == [["message", "text"]]
-    calling = asyncio.create_task(chat.call("ask", 2, to=sid))
-    assert await peer.answered(3, namespace="/chat") == ["ask", 2]
-    assert await calling == 3
-    await chat.enter_room(sid, "r")
-    await chat.enter_room(sid, "s")
-    assert chat.rooms(sid) == {sid, "r", "s"}
-    assert world.sio.members("r") == []
-    await chat.leave_room(sid, "r")
-    await chat.close_room("s")
-    assert chat.rooms(sid) == {sid}
-    await chat.save_session(sid, {"a": 1})
-    assert await chat.get_session(sid) == {"a": 1}
-    await chat.disconnect(sid)
-    assert peer.events() == []
-    assert peer.place("/chat").disconnects == 1
-    assert peer.place().disconnects == 0
-
-
-async def test_a_namespace_of_a_pattern_has_no_name_to_emit_to() -> None:
-    world = World()
-    chat = Chat(re.compile("/chat-.*"))
-    world.sio.register_namespace(chat)
-    await world.start()
-    peer = await world.entered("alice", "/chat-1")
-    for refused in (chat.emit("x"), chat.send("x"), chat.call("x"), chat.close_room("x")):
-        with pytest.raises(TypeError, match="dynamic namespace"):
-            await refused
-    assert await peer.ask("two_words", namespace="/chat-1") == ["plain"]
 
 
 # --- asking clients -----------------------------------------------------------------------------------------------

@@ -385,8 +385,19 @@ class Namespace:
     async def send(self, data: Any, to: To = None, **options: Any) -> None:
         await self.server.emit("message", data, to, namespace=self._name, **options)
 
-    async def call(self, event: str, data: Any = None, to: Sid | None = None, timeout: float = 60.0) -> Any:
-        return await self.server.call(event, data, to, namespace=self._name, timeout=timeout)
+    async def call(
+        self,
+        event: str,
+        data: Any = None,
+        to: Sid | None = None,
+        sid: Sid | None = None,
+        *,
+        timeout: float = 60.0,
+    ) -> Any:
+        return await self.server.call(event, data, to, sid, self._name, timeout)
+
+    async def call_all(self, event: str, data: Any = None, to: To = None, **options: Any) -> Answers:
+        return await self.server.call_all(event, data, to, self._name, **options)
 
     async def enter_room(self, sid: Sid, room: str) -> None:
         await self.server.enter_room(sid, room)
@@ -400,14 +411,26 @@ class Namespace:
     def rooms(self, sid: Sid) -> frozenset[str]:
         return self.server.rooms(sid)
 
-    async def disconnect(self, sid: Sid) -> None:
-        await self.server.disconnect(sid)
+    def members(self, room: str | None = None) -> list[Socket]:
+        return self.server.members(room, self._name)
+
+    def socket(self, sid: Sid) -> Socket:
+        return self.server.socket(sid)
+
+    async def disconnect(self, sid: Sid, *, close: bool = False) -> None:
+        await self.server.disconnect(sid, close=close)
+
+    async def disconnect_all(self, to: To = None) -> int:
+        return await self.server.disconnect_all(to, self._name)
 
     async def get_session(self, sid: Sid) -> dict[str, Any]:
         return await self.server.get_session(sid)
 
     async def save_session(self, sid: Sid, session: dict[str, Any]) -> None:
         await self.server.save_session(sid, session)
+
+    def session(self, sid: Sid) -> contextlib.AbstractAsyncContextManager[dict[str, Any]]:
+        return self.server.session(sid)
 
 
 def _several(value: Any) -> Iterable[Any]:
