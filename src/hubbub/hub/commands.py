@@ -449,8 +449,10 @@ async def presence(session: Session, command: model.PresenceQuery) -> model.Resu
 # --- call, refresh, ping ----------------------------------------------------------------------------------
 
 
-async def call(session: Session, command: model.Call) -> model.Result:
+async def call(session: Session, command: model.Call) -> model.Result | None:
     hub = session.hub
+    if (own := hub.handlers.own.get(command.method)) is not None:
+        return await own(session, command)
     handler = hub.handlers.methods.get(command.method)
     if handler is None:
         raise HubbubError(

@@ -12,9 +12,10 @@ import msgspec
 from hubbub import jsondata
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub.session import Session
-from hubbub.model import OPERATIONS, Operation
+from hubbub.model import OPERATIONS, Call, Operation, Result
 
 Hook = Callable[..., Awaitable[Any]]
+Own = Callable[[Session, Call], Awaitable[Result | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ class Handlers:
     """All of an application's handlers; filled before the start."""
 
     methods: dict[str, Handler] = field(default_factory=dict)
+    own: dict[str, Own] = field(default_factory=dict)
+    """Methods that the server itself offers. They need no task, and may answer by themselves, later."""
     rules: list[Rule] = field(default_factory=list)
     connected: list[Hook] = field(default_factory=list)
     disconnected: list[Hook] = field(default_factory=list)
@@ -83,7 +86,7 @@ class Handlers:
         """Raises TypeError for a second handler of `method`, or one that is not `async` with one or two parameters."""
         if not inspect.iscoroutinefunction(function):
             raise TypeError(f"the handler of {method!r} must be `async def`")
-        if method in self.methods:
+        if method in self.methods or method in self.own:
             raise TypeError(f"there is a handler of {method!r} already")
         parameters = list(inspect.signature(function).parameters.values())
         if not 1 <= len(parameters) <= 2:

@@ -1,0 +1,193 @@
+"""The chat as one object: its operations for every protocol, and the way of what was written to the channels."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar, cast
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Raw
+
+from hubbub import jsondata, model
+from hubbub.chat.directory import OPERATIONS
+from hubbub.chat.ledger import Actor, Ledger, View
+from hubbub.chat.operations import PREFIX, Caller, Operation
+from hubbub.clock import Clock
+from hubbub.config import Config
+from hubbub.errors import ErrorCode, HubbubError
+from hubbub.hub.commands import check_name
+from hubbub.hub.hub import Hub
+from hubbub.hub.session import Session
+from hubbub.model import Envelope, Principal, Publication
+from hubbub.storage.base import Action, Logged, Store, Transaction, each
+from hubbub.storage.tables import keys
+
+T = TypeVar("T")
+IN_FLIGHT = 64
+"""Writes that one session may have under way before its next command waits."""
+
+
+class _Item(msgspec.Struct, frozen=True):
+    """One call of a write operation."""
+
+    actor: Actor
+    params: Any
+    key: str | None
+
+
+class Chat:
+    """Built by the composition root; `perform` is for the application's own code, REST and `call`."""
+
+    def __init__(self, hub: Hub, store: Store, config: Config, clock: Clock) -> None:
+        self.hub = hub
+        self.store = store
+        self.config = config
+        self.clock = clock
+        self.metrics = hub.metrics
+        self._actions: dict[str, Action[_Item, Any]] = {}
+        self._decoders: dict[str, msgspec.json.Decoder[Any]] = {}
+        self._in_flight: dict[Session, int] = {}
+        for operation in OPERATIONS.values():
+            self._decoders[operation.name] = msgspec.json.Decoder(operation.params)
+            if operation.kind == "write":
+                self._actions[operation.name] = each(operation.name, partial(self._write, operation))
+            hub.handlers.own[PREFIX + operation.name] = partial(self._called, operation)
+
+    # --- life ---------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        await self.store.start(self._committed, self._hinted)
+
+    async def stop(self) -> None:
+        await self.store.stop()
+
+    # --- doing --------------------------------------------------------------------------------------------
+
+    async def perform(self, operation: Operation[Any, T], caller: Caller, params: Any) -> T:
+        """Do it, and give its result. Raises what the operation refuses with."""
+        if operation.server and not caller.actor.server:
+            raise HubbubError(ErrorCode.PERMISSION_DENIED, f"{PREFIX}{operation.name} is for the server API")
+        if operation.kind == "read":
+            return await self.read(lambda view: cast(T, operation.function(view, caller.actor, params)))
+        if operation.kind == "write":
+            item = _Item(caller.actor, params, caller.key)
+            lane = operation.lane(params) if operation.lane is not None else ""
+            return cast(T, await self.store.write(self._actions[operation.name], item, lane))
+        return cast(T, await operation.function(self, caller, params))
+
+    async def read(self, query: Callable[[View], T]) -> T:
+        """Run `query` on a snapshot."""
+        now = self.clock.now()
+        return await self.store.read(lambda snapshot: query(View(snapshot, self.config, now)))
+
+    def decode(self, operation: Operation[Any, Any], raw: bytes) -> Any:
+        """The params in `raw`. Raises VALIDATION_FAILED, naming the field, INVALID_DATA and LIMIT_EXCEEDED."""
+        if raw == b"null":
+            raw = b"{}"
+        limits = self.config.limits
+        jsondata.check(raw, depth=limits.json_depth, keys=limits.json_keys, field="params")
+        try:
+            return self._decoders[operation.name].decode(raw)
+        except msgspec.ValidationError as error:
+            message, path = jsondata.invalid_field(error)
+            raise HubbubError(ErrorCode.VALIDATION_FAILED, message, field=path or "params") from None
+
+    def _write(self, operation: Operation[Any, Any], tx: Transaction, item: _Item) -> Any:
+        """A write operation in its transaction; with a key, what the same key gave before."""
+        ledger = Ledger(tx, self.config)
+        if item.key is None:
+            return operation.function(ledger, item.actor, item.params)
+        body = operation.name.encode() + b"\0" + msgspec.json.encode(item.params)
+        digest = hashlib.sha256(body).hexdigest()
+        query = sa.select(keys.c.digest, keys.c.result).where(
+            keys.c.scope == item.actor.user, keys.c.key == item.key
+        )
+        if (first := tx.execute(query).first()) is not None:
+            if first.digest != digest:
+                raise HubbubError(ErrorCode.IDEMPOTENCY_CONFLICT, field="key")
+            return msgspec.json.decode(first.result, type=operation.result)
+        result = operation.function(ledger, item.actor, item.params)
+        tx.execute(
+            keys.insert(),
+            {
+                "scope": item.actor.user,
+                "key": item.key,
+                "digest": digest,
+                "result": msgspec.json.encode(result).decode(),
+                "time": tx.now,
+            },
+        )
+        return result
+
+    # --- by `call` ----------------------------------------------------------------------------------------
+
+    async def _called(
+        self, operation: Operation[Any, Any], session: Session, command: model.Call
+    ) -> model.Result | None:
+        check_name(command.key, self.config.limits.key_length, "key")
+        params = self.decode(operation, bytes(command.params))
+        caller = Caller(await self.actor(session.principal), session, command.key)
+        if operation.kind == "begin" and self._may_pipeline(session):
+            future = operation.function(self, caller, params)
+            self._in_flight[session] = self._in_flight.get(session, 0) + 1
+            future.add_done_callback(partial(self._answer, session, session.asker, command.id))
+            return None
+        result = await self.perform(operation, caller, params)
+        return model.Result(command.id, Raw(msgspec.json.encode(result)))
+
+    def _may_pipeline(self, session: Session) -> bool:
+        """Replies of the native protocol have ids, so a session need not wait for one before its next command."""
+        return session.trail is None and self._in_flight.get(session, 0) < IN_FLIGHT
+
+    def _answer(self, session: Session, asker: Any, id: int, future: asyncio.Future[Any]) -> None:
+        left = self._in_flight[session] - 1
+        if left:
+            self._in_flight[session] = left
+        else:
+            del self._in_flight[session]
+        error = None if future.cancelled() else future.exception()
+        if session.connection is None or session.connection is not asker:
+            return
+        if future.cancelled() or error is not None:
+            session.refuse(id, error if isinstance(error, HubbubError) else HubbubError(ErrorCode.INTERNAL))
+        else:
+            session.reply(model.Result(id, Raw(msgspec.json.encode(future.result()))))
+
+    async def actor(self, principal: Principal) -> Actor:
+        """Who acts for a principal, known to the database from now on. Raises UNAUTHENTICATED for nobody."""
+        if principal.anonymous:
+            raise HubbubError(
+                ErrorCode.UNAUTHENTICATED, "conversations need a user: the session is anonymous"
+            )
+        return Actor(principal.user)
+
+    # --- what has become durable --------------------------------------------------------------------------
+
+    def _committed(self, logged: Sequence[Logged]) -> None:
+        for event in logged:
+            self.publish(event)
+
+    def publish(self, logged: Logged) -> None:
+        publication = Publication(
+            logged.channel,
+            logged.event,
+            Raw(logged.data),
+            f"{self.store.epoch}-{logged.offset}",
+            logged.sender,
+            logged.time,
+            self.store.epoch,
+            logged.offset,
+        )
+        envelope = Envelope(publication, None, self.clock.monotonic())
+        self.metrics.publications += 1
+        self.hub.spawn(self._carry(envelope))
+
+    async def _carry(self, envelope: Envelope) -> None:
+        await self.hub.broker.publish(envelope)
+
+    def _hinted(self, channel: str, offset: int) -> None:
+        """Another process has written: see what is new."""

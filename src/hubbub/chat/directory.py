@@ -1,0 +1,14 @@
+"""All operations of the chat, by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hubbub.chat.operations import Operation
+
+MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = ()
+
+OPERATIONS: dict[str, Operation[Any, Any]] = {
+    operation.name: operation for operations in MODULES for operation in operations
+}
+assert len(OPERATIONS) == sum(map(len, MODULES)), "two operations have one name"

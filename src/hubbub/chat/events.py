@@ -1,0 +1,271 @@
+"""The events of the logs, and what they do to a state. Pure.
+
+A conversation's log (channel `conversation:<id>`) is the same for all members; a user's inbox (`inbox:<user>`) is its
+own. An event carries what has become of the thing that it is about, whole, so that applying it is replacing it.
+`typing`, `receipts` and `presence` are signals: published, but in no log. The name of a publication's event is the
+struct's tag.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from hubbub.chat.model import (
+    Availability,
+    Conversation,
+    Member,
+    Message,
+    MyConversation,
+    MyMembership,
+    ReactionCount,
+)
+
+
+class Head(Struct, frozen=True, omit_defaults=True):
+    """What each event of a conversation's log begins with. `actor` is absent for what the server did itself."""
+
+    conversation: str
+    seq: int
+    time: float
+    actor: str | None = None
+
+
+# --- the conversation's log ---------------------------------------------------------------------------------------
+
+
+class ConversationCreated(Head, frozen=True, tag="conversation.created", kw_only=True):
+    """The first event of each log."""
+
+    created: Conversation
+    members: tuple[Member, ...] = ()
+
+
+class ConversationUpdated(Head, frozen=True, tag="conversation.updated", kw_only=True):
+    """Name, topic, permissions or the like have changed."""
+
+    updated: Conversation
+
+
+class MemberChanged(Head, frozen=True, tag="member.changed", kw_only=True):
+    """Somebody was invited, joined, left, was removed or has another role: see `member.state`, `member.role`. `members`
+    is how many have joined now."""
+
+    member: Member
+    members: int
+
+
+class MessageCreated(Head, frozen=True, tag="message.created", kw_only=True):
+    """A new message. For a reply in a thread, `replies` is how many the thread has now."""
+
+    message: Message
+    replies: int = 0
+
+
+class MessageUpdated(Head, frozen=True, tag="message.updated", kw_only=True):
+    """A message was edited."""
+
+    message: Message
+
+
+class MessageDeleted(Head, frozen=True, tag="message.deleted", kw_only=True):
+    """A message was deleted for everybody; `message` is what is left of it. Its text is gone from the log as well."""
+
+    message: Message
+
+
+class ReactionsChanged(Head, frozen=True, tag="reactions.changed", kw_only=True):
+    """Somebody (`actor`) has added or taken back `name`; `reactions` are all that the message has now."""
+
+    message: int
+    name: str
+    added: bool
+    reactions: tuple[ReactionCount, ...] = ()
+
+
+LogEvent: TypeAlias = (
+    ConversationCreated
+    | ConversationUpdated
+    | MemberChanged
+    | MessageCreated
+    | MessageUpdated
+    | MessageDeleted
+    | ReactionsChanged
+)
+
+
+# --- the inbox ----------------------------------------------------------------------------------------------------
+
+
+class InboxHead(Struct, frozen=True, omit_defaults=True):
+    """What each event of a user's inbox begins with."""
+
+    seq: int
+    time: float
+
+
+class ConversationAdded(InboxHead, frozen=True, tag="conversation.added", kw_only=True):
+    """The user was invited to a conversation or has joined it: sessions that are live follow it from now on."""
+
+    conversation: MyConversation
+
+
+class ConversationRemoved(InboxHead, frozen=True, tag="conversation.removed", kw_only=True):
+    """The user has left a conversation or was removed from it."""
+
+    conversation: str
+
+
+class MembershipUpdated(InboxHead, frozen=True, tag="membership.updated", kw_only=True):
+    """Read on another device, muted, archived: what the conversation is to the user now."""
+
+    conversation: str
+    membership: MyMembership
+
+
+class MessageHidden(InboxHead, frozen=True, tag="message.hidden", kw_only=True):
+    """The user has deleted a message for itself."""
+
+    conversation: str
+    message: int
+
+
+class ThreadUpdated(InboxHead, frozen=True, tag="thread.updated", kw_only=True):
+    """The user follows a thread, follows it no more, or has read in it."""
+
+    conversation: str
+    thread: int
+    following: bool
+    read: int
+
+
+class UserUpdated(InboxHead, frozen=True, tag="user.updated", kw_only=True):
+    """The user's own profile or settings have changed; `me.get` has them."""
+
+
+class BlocksChanged(InboxHead, frozen=True, tag="blocks.changed", kw_only=True):
+    """The user has blocked somebody, or not any more."""
+
+    user: str
+    blocked: bool
+
+
+InboxEvent: TypeAlias = (
+    ConversationAdded
+    | ConversationRemoved
+    | MembershipUpdated
+    | MessageHidden
+    | ThreadUpdated
+    | UserUpdated
+    | BlocksChanged
+)
+
+
+# --- signals ------------------------------------------------------------------------------------------------------
+
+
+class Typing(Struct, frozen=True, tag="typing", omit_defaults=True):
+    """Somebody types; after `ttl` seconds without another it does no more. `ttl` 0: it has stopped."""
+
+    conversation: str
+    user: str
+    ttl: float
+    thread: int | None = None
+
+
+class Receipt(Struct, frozen=True, omit_defaults=True):
+    """How far one member has got."""
+
+    user: str
+    read: int
+    delivered: int
+
+
+class Receipts(Struct, frozen=True, tag="receipts", omit_defaults=True):
+    """What has moved since the last one. In a large conversation there are no names, but of the newest message
+    (`message`) how many have read it, and to how many it was delivered."""
+
+    conversation: str
+    receipts: tuple[Receipt, ...] = ()
+    message: int | None = None
+    read: int | None = None
+    delivered: int | None = None
+
+
+class PresenceChanged(Struct, frozen=True, tag="presence", omit_defaults=True):
+    """On `status:<user>`: the user came, went away or went."""
+
+    user: str
+    availability: Availability
+    last_seen: float | None = None
+
+
+Signal: TypeAlias = Typing | Receipts | PresenceChanged
+
+decode_event = msgspec.json.Decoder(LogEvent).decode
+decode_inbox_event = msgspec.json.Decoder(InboxEvent).decode
+
+
+# --- what they do -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A conversation as somebody who has seen all its events knows it."""
+
+    conversation: Conversation
+    members: dict[str, Member] = field(default_factory=dict)
+    messages: dict[int, Message] = field(default_factory=dict)
+
+
+def apply(state: State | None, event: LogEvent | Receipts) -> State:
+    """The state after `event`. `apply(state, event) == a fresh read` for every action. None is before the first."""
+    if isinstance(event, ConversationCreated):
+        return State(event.created, {member.user: member for member in event.members})
+    assert state is not None, "a log begins with conversation.created"
+    conversation, members, messages = state.conversation, state.members, state.messages
+    if isinstance(event, Receipts):
+        moved = {each.user: each for each in event.receipts}
+        return State(
+            conversation,
+            {
+                user: replace(member, read=moved[user].read, delivered=moved[user].delivered)
+                if user in moved
+                else member
+                for user, member in members.items()
+            },
+            messages,
+        )
+    changes: dict[str, Any] = {"seq": event.seq}
+    match event:
+        case ConversationUpdated():
+            conversation = event.updated
+        case MemberChanged():
+            changes["members"] = event.members
+            members = members | {event.member.user: event.member}
+        case MessageCreated(message=message):
+            messages = messages | {message.seq: message}
+            if message.thread is not None and (root := messages.get(message.thread)) is not None:
+                messages[root.seq] = replace(root, replies=event.replies, last_reply=message.created)
+            if message.number is not None:
+                changes |= {
+                    "messages": message.number,
+                    "last_message": message.seq,
+                    "last_activity": message.created,
+                }
+                sender = members.get(message.sender or "")
+                if sender is not None:
+                    # Who sends has read up to there.
+                    members = members | {
+                        sender.user: replace(sender, read=message.seq, delivered=message.seq)
+                    }
+        case MessageUpdated(message=message) | MessageDeleted(message=message):
+            messages = messages | {message.seq: message}
+        case ReactionsChanged():
+            if (old := messages.get(event.message)) is not None:
+                messages = messages | {old.seq: replace(old, reactions=event.reactions)}
+    return State(replace(conversation, **changes), members, messages)

@@ -1,0 +1,194 @@
+"""What actions and queries work with: rows, permissions, and the logs that grow with every change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Struct
+
+from hubbub.chat import rules
+from hubbub.chat.events import InboxHead, LogEvent
+from hubbub.chat.model import Permission, Role
+from hubbub.chat.rows import CONVERSATION, MEMBER, ConversationRow, MemberRow
+from hubbub.config import Config
+from hubbub.errors import ErrorCode, HubbubError
+from hubbub.storage.base import Logged, Snapshot, Transaction
+from hubbub.storage.tables import blocks, conversations, events, inbox, members, users
+
+E = TypeVar("E", bound=LogEvent)
+N = TypeVar("N", bound=InboxHead)
+
+
+class Actor(Struct, frozen=True):
+    """Who acts. Without a `user` it is the server itself, which may do everything."""
+
+    user: str = ""
+
+    @property
+    def server(self) -> bool:
+        return not self.user
+
+
+SERVER = Actor()
+
+
+class View:
+    """Reading, for queries and actions alike. `now` is the time that answers depend on."""
+
+    def __init__(self, source: Snapshot | Transaction, config: Config, now: float) -> None:
+        self.source = source
+        self.config = config
+        self.now = now
+
+    def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
+        return self.source.connection.execute(statement, parameters)
+
+    @property
+    def dialect(self) -> str:
+        return self.source.dialect
+
+    def find(self, id: str, *, lock: bool = False) -> ConversationRow | None:
+        """The conversation, or None. With `lock` no other transaction changes it or appends to its log before ours has
+        ended."""
+        query = sa.select(*CONVERSATION).where(conversations.c.id == id)
+        if lock:
+            query = query.with_for_update()
+        row = self.execute(query).first()
+        return None if row is None else ConversationRow(*list(row))
+
+    def member(self, conversation: str, user: str) -> MemberRow | None:
+        query = sa.select(*MEMBER).where(members.c.conversation == conversation, members.c.user == user)
+        row = self.execute(query).first()
+        return None if row is None else MemberRow(*list(row))
+
+    def access(
+        self,
+        actor: Actor,
+        id: str,
+        permission: Permission = "read",
+        *,
+        lock: bool = False,
+        invited: bool = False,
+        field: str = "conversation",
+    ) -> tuple[ConversationRow, MemberRow | None]:
+        """The conversation and the actor's membership, if the actor has `permission` there.
+
+        Raises NOT_FOUND, in the same words for what is not there and for what the actor may not know of, and
+        PERMISSION_DENIED for a member (or a guest of a topic) without the permission. The member row is None for the
+        server and for guests. `invited`: whoever is invited may, too.
+        """
+        found = self.find(id, lock=lock)
+        member = None
+        if found is not None and not actor.server:
+            member = self.member(id, actor.user)
+            inside = member is not None and (member.joined or member.state == "invited")
+            if not inside and not rules.visible_to_guests(found.kind, found.overrides):
+                found = None
+        if found is None:
+            raise HubbubError(ErrorCode.NOT_FOUND, "there is no such conversation", field=field)
+        if actor.server:
+            return found, None
+        role: Role | None = member.role if member is not None and member.joined else None
+        if member is not None and member.state == "invited" and invited:
+            return found, member
+        if not rules.allowed(found.kind, permission, role, found.overrides):
+            needed = rules.needed(found.kind, permission, found.overrides)
+            raise HubbubError(
+                ErrorCode.PERMISSION_DENIED,
+                f"permission denied: {permission} asks for {needed}",
+                field=field,
+            )
+        return found, member if role is not None else None
+
+    def blocked(self, one: str, other: str) -> bool:
+        """Whether either has blocked the other."""
+        query = sa.select(blocks.c.blocker).where(
+            sa.or_(
+                sa.and_(blocks.c.blocker == one, blocks.c.blocked == other),
+                sa.and_(blocks.c.blocker == other, blocks.c.blocked == one),
+            )
+        )
+        return self.execute(query.limit(1)).first() is not None
+
+    def missing_users(self, ids: Iterable[str]) -> list[str]:
+        """Those of `ids` that are no users."""
+        wanted = list(dict.fromkeys(ids))
+        known = set(self.execute(sa.select(users.c.id).where(users.c.id.in_(wanted))).scalars())
+        return [id for id in wanted if id not in known]
+
+
+class Ledger(View):
+    """Writing: one action's part of a transaction."""
+
+    source: Transaction
+
+    def __init__(self, tx: Transaction, config: Config) -> None:
+        super().__init__(tx, config, tx.now)
+        self.tx = tx
+
+    def append(
+        self, row: ConversationRow, event: type[E], actor: Actor, *, about: int | None = None, **fields: Any
+    ) -> E:
+        """Write an event into the conversation's log, with the next `seq`, and have it published after the commit.
+
+        `row` must have been read with `lock`; its `head` moves on. `about` is the message that it is about; for a
+        message's own creation it is the seq itself, and a callable field gets that seq (`message=lambda seq: ...`).
+        """
+        seq = row.head = row.head + 1
+        given = {name: value(seq) if callable(value) else value for name, value in fields.items()}
+        made = event(conversation=row.id, seq=seq, time=self.now, actor=actor.user or None, **given)
+        tag = str(type(made).__struct_config__.tag)
+        data = msgspec.json.encode(made)
+        self.execute(
+            events.insert(),
+            {
+                "conversation": row.id,
+                "seq": seq,
+                "type": tag,
+                "message": about,
+                "actor": actor.user or None,
+                "time": self.now,
+                "data": data.decode(),
+            },
+        )
+        self.execute(
+            conversations.update().where(conversations.c.id == row.id).values(head=seq, changed=self.tx.stamp)
+        )
+        self.tx.outbox.append(Logged(channel_of(row.id), seq, tag, data, actor.user or None, self.now))
+        return made
+
+    def tell(self, user: str, event: type[N], **fields: Any) -> N:
+        """Write an event into a user's inbox, and have it published after the commit."""
+        seq = self.execute(
+            users.update()
+            .where(users.c.id == user)
+            .values(head=users.c.head + 1, changed=self.tx.stamp)
+            .returning(users.c.head)
+        ).scalar_one()
+        made = event(seq=seq, time=self.now, **fields)
+        tag = str(type(made).__struct_config__.tag)
+        data = msgspec.json.encode(made)
+        self.execute(
+            inbox.insert(),
+            {"user": user, "seq": seq, "type": tag, "time": self.now, "data": data.decode()},
+        )
+        size = self.config.chat.inbox_size
+        if seq % 16 == 0:
+            self.execute(inbox.delete().where(inbox.c.user == user, inbox.c.seq <= seq - size))
+        self.tx.outbox.append(Logged(inbox_of(user), seq, tag, data, None, self.now))
+        return made
+
+
+def channel_of(conversation: str) -> str:
+    return f"conversation:{conversation}"
+
+
+def inbox_of(user: str) -> str:
+    return f"inbox:{user}"
+
+
+def status_of(user: str) -> str:
+    return f"status:{user}"

@@ -1,0 +1,177 @@
+"""What the chat domain speaks in: users, conversations, members, messages. The wire's types too, REST and `call` alike.
+
+Pure. Times are Unix seconds. A message is named by its conversation and its `seq`, which is its place in the
+conversation's log. Nothing here depends on who looks, but for what is named `My...`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from hubbub.model import Kind as UserKind
+
+ConversationKind = Literal["direct", "group", "broadcast", "topic"]
+Role = Literal["owner", "admin", "moderator", "member", "reader"]
+Rank = Literal["owner", "admin", "moderator", "member", "reader", "guest", "nobody"]
+"""The least role that a permission asks for: `guest` is whoever may see the conversation, `nobody` not even owners."""
+Permission = Literal[
+    "read",
+    "send",
+    "reply",
+    "react",
+    "edit_own",
+    "delete_own",
+    "delete_any",
+    "mention_all",
+    "invite",
+    "remove",
+    "update",
+    "manage",
+    "join",
+]
+Visibility = Literal["all", "joined"]
+MemberState = Literal["invited", "joined", "left"]
+LastSeenFor = Literal["everyone", "contacts", "nobody"]
+Everyone = Literal["all", "here"]
+Availability = Literal["online", "away", "offline"]
+
+UserId = Annotated[str, Meta(min_length=1, max_length=128)]
+ConversationId = Annotated[str, Meta(min_length=1, max_length=64)]
+Seq = Annotated[int, Meta(ge=0, le=2**53)]
+FOREVER = 9e15
+"""`muted_until` of what is muted for good; still exact as a JavaScript number."""
+
+
+class User(Struct, frozen=True, omit_defaults=True):
+    """A person, agent or service. `last_seen` is absent where its privacy setting does not show it."""
+
+    id: str
+    kind: UserKind = "person"
+    name: str = ""
+    avatar: str | None = None
+    custom: Raw | UnsetType = UNSET
+    last_seen: float | None = None
+    created: float = 0.0
+    updated: float = 0.0
+
+
+class Conversation(Struct, frozen=True, omit_defaults=True):
+    """A conversation as all of its members see it. `seq` is the head of its log, `messages` the number of messages in
+    its main timeline so far, `members` of those who have joined. `permissions` holds what differs from its kind's."""
+
+    id: str
+    kind: ConversationKind
+    name: str | None = None
+    topic: str | None = None
+    avatar: str | None = None
+    custom: Raw | UnsetType = UNSET
+    history: Visibility = "all"
+    permissions: dict[Permission, Rank] = {}
+    closed: bool = False
+    seq: int = 0
+    messages: int = 0
+    members: int = 0
+    last_message: int | None = None
+    last_activity: float = 0.0
+    created: float = 0.0
+    created_by: str | None = None
+
+
+class Member(Struct, frozen=True, omit_defaults=True):
+    """Somebody in a conversation. `since` is when the state began; `read` and `delivered` are cursors (a `seq`)."""
+
+    user: str
+    role: Role = "member"
+    state: MemberState = "joined"
+    since: float = 0.0
+    invited_by: str | None = None
+    read: int = 0
+    delivered: int = 0
+
+
+class ReactionCount(Struct, frozen=True):
+    """One kind of reaction on a message: how many, and the first users who gave it (`messages.reactions` has all)."""
+
+    name: str
+    count: int
+    users: tuple[str, ...]
+
+
+class Mentions(Struct, frozen=True, omit_defaults=True):
+    """Whom a message mentions: users, and everybody (`all`) or who was online (`here`)."""
+
+    users: tuple[str, ...] = ()
+    everyone: Everyone | None = None
+
+
+class Message(Struct, frozen=True, omit_defaults=True):
+    """A message as it stands now. A deleted one is a tombstone: no parts, `deleted` set.
+
+    `number` counts the messages of the main timeline; replies in a thread have `thread` (the root's seq) and are
+    counted by `thread_number`; system messages (`kind`) have neither. `replies` and `last_reply` are a root's.
+    `version` is 1 and grows with each edit. Parts are JSON objects with a `type`.
+    """
+
+    conversation: str
+    seq: int
+    sender: str | None
+    created: float
+    parts: tuple[Raw, ...] = ()
+    kind: Literal["user", "system"] = "user"
+    number: int | None = None
+    thread: int | None = None
+    thread_number: int | None = None
+    reply_to: int | None = None
+    mentions: Mentions | None = None
+    version: int = 1
+    edited: float | None = None
+    deleted: float | None = None
+    reactions: tuple[ReactionCount, ...] = ()
+    replies: int = 0
+    last_reply: float | None = None
+
+
+class MyMembership(Struct, frozen=True, omit_defaults=True):
+    """What a conversation is to one user. Counts are of the main timeline; `role` is absent for one who is no member.
+
+    `visible` is the seq after which the user may read (0: everything).
+    """
+
+    role: Role | None = None
+    state: MemberState | None = None
+    invited_by: str | None = None
+    read: int = 0
+    delivered: int = 0
+    unread: int = 0
+    mentions: int = 0
+    muted_until: float | None = None
+    archived: bool = False
+    visible: int = 0
+
+
+class MyConversation(Struct, frozen=True, omit_defaults=True):
+    """A conversation for one user: with its membership, its newest message, and the other one of a direct one."""
+
+    conversation: Conversation
+    membership: MyMembership
+    peer: str | None = None
+    last_message: Message | None = None
+
+
+class MyThread(Struct, frozen=True, omit_defaults=True):
+    """A thread that a user follows (or looks at): its root, and what is unread in it."""
+
+    root: Message
+    following: bool = False
+    read: int = 0
+    unread: int = 0
+
+
+class Presence(Struct, frozen=True, omit_defaults=True):
+    """Whether a user is there, from all of its sessions. `last_seen` as the user's privacy setting allows."""
+
+    user: str
+    availability: Availability
+    last_seen: float | None = None
