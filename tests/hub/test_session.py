@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from tests.hub.world import World
 
 from hubbub.errors import FORCED, ErrorCode, ProtocolError
+from hubbub.hub.session import is_id, new_id
 
 pytestmark = pytest.mark.anyio
 
@@ -19,6 +22,16 @@ async def test_state_is_the_application_s_and_lives_as_long_as_the_session() -> 
     await back.ask(type="connect", resume={"session": alice.session, "secret": alice.secret})
     assert session.connected
     assert session.state == {"cart": [1]}
+
+
+def test_an_id_is_known_for_one_whosesoever_it_is() -> None:
+    ids = {new_id() for _ in range(1_000)}
+    assert len(ids) == 1_000
+    assert all(is_id(id) and re.fullmatch("[A-Za-z0-9_-]{20}", id) for id in ids)
+    id = new_id()
+    spoilt = [id[:place] + ("a" if id[place] != "a" else "b") + id[place + 1 :] for place in range(20)]
+    others = ["", "lobby", "n" * 20, "é" * 20, "\ud800" * 20, id[:-1], f"{id}a", f" {id}", id.swapcase()]
+    assert not any(is_id(other) for other in (*spoilt, *others))
 
 
 async def test_a_broken_protocol_is_answered_and_ends_the_connection() -> None:

@@ -24,7 +24,7 @@ from hubbub.hub.limits import Rate
 from hubbub.hub.live import Live
 from hubbub.hub.presence import Attendance
 from hubbub.hub.recovery import fit
-from hubbub.hub.session import Execute, Session
+from hubbub.hub.session import Execute, Session, new_id
 from hubbub.model import Envelope, Position, Principal, Publication, Retention
 from hubbub.presence.base import PresenceStore
 from hubbub.telemetry.logging import get_logger
@@ -179,7 +179,7 @@ class Hub:
                     f"limits.connections_per_user = {self.config.limits.connections_per_user} sessions of this user",
                 )
             self.end(away[0], None)
-        session.id = secrets.token_urlsafe(12)
+        session.id = new_id()
         session.secret = secrets.token_urlsafe(18)
         self.identify(session, principal)
         self.sessions[session.id] = session

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -415,3 +418,19 @@ NAMES: dict[type, str] = {
 Work = Callable[[], Coroutine[Any, Any, None]]
 Item = Command | Event | Invalid | Work
 Execute = Callable[[Session, Any], Awaitable[Reply | Acknowledged | None]]
+
+
+def new_id() -> str:
+    """Twenty characters of base64url: twelve at random, and eight from which `is_id` knows them."""
+    id = secrets.token_urlsafe(9)
+    return id + _mark(id)
+
+
+def is_id(text: str) -> bool:
+    """Whether this is the id of a session, perhaps one that has ended or was another server's."""
+    return len(text) == 20 and text.isascii() and text[12:] == _mark(text[:12])
+
+
+def _mark(id: str) -> str:
+    digest = blake2b(id.encode(), digest_size=6, person=b"hubbub.session")
+    return base64.urlsafe_b64encode(digest.digest()).decode()
