@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.socketio.world import PYTHON, Peer, World, settle
+from tests.socketio.world import PLAIN, PYTHON, Peer, World, settle
 
 from hubbub.errors import ErrorCode, HubbubError
 
@@ -168,16 +168,27 @@ async def test_rooms_and_sids_reach_each_socket_once(
     assert heard(peers) == counts
 
 
-async def test_a_name_that_is_no_sid_of_this_namespace_is_a_room() -> None:
-    world = World()
-    world.sio.on("x", lambda socket: None, "/other")
+@pytest.mark.parametrize("rooms", [{}, {"/*": "orders:{room}"}], ids=["private", "mapped"])
+async def test_a_sid_that_is_not_here_is_nobody_and_no_room(rooms: dict[str, str]) -> None:
+    world = World(socketio={"rooms": rooms}, namespaces={"orders": PLAIN})
+    for namespace in ("/", "/other"):
+        world.sio.on("x", lambda socket: None, namespace)
     await world.start()
-    peer = await world.entered("alice", "/", "/other")
-    other = await world.entered("bob", "/other")
-    await world.sio.enter_room(other.places["/other"].sid, peer.sid)
-    await world.sio.emit("x", to=peer.sid, namespace="/other")
-    assert peer.events() == peer.events("/other") == []
-    assert other.events("/other") == [["x"]]
+    elsewhere = await world.entered("alice", "/")
+    gone = await world.entered("bob", "/other")
+    stranger = await world.entered("eve", "/other")
+    gone_sid = gone.place("/other").sid
+    gone.drop(resumable=False)
+    for sid in (elsewhere.sid, gone_sid):
+        eve = await world.connected("eve", f"orders:{sid}")
+        await world.sio.enter_room(stranger.place("/other").sid, sid)
+        for to in (sid, [sid], [sid, "lobby"]):
+            for volatile in (False, True):
+                await world.sio.emit("x", to=to, namespace="/other", volatile=volatile)
+        assert await world.sio.call_all("x", to=sid, namespace="/other") == ((), 0)
+        assert await world.sio.disconnect_all(sid, "/other") == 0
+        assert eve.texts() == []
+    assert elsewhere.events() == stranger.events("/other") == []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar, overload
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub import eager
 from hubbub.hub.hub import Hub
-from hubbub.hub.session import Session
+from hubbub.hub.session import Session, is_id
 from hubbub.protocols.socketio import Parser
 from hubbub.socketio.connection import Answer, NamespaceConnection
 from hubbub.socketio.emitting import Emitter
@@ -311,7 +311,8 @@ class SocketIo:
         return connection
 
     def _targets(self, to: To, namespace: str) -> tuple[list[NamespaceConnection], list[str]]:
-        """Sockets and channels that are meant, each once; a name that is nobody's sid is a room."""
+        """Sockets and channels that are meant, each once. A sid that is not in `namespace`, or no more, is nobody; any
+        other name is a room."""
         if to is None:
             return [], [self.sockets.names.everyone(namespace)]
         sockets: list[NamespaceConnection] = []
@@ -320,7 +321,7 @@ class SocketIo:
             connection = self._find(each, namespace)
             if connection is not None:
                 sockets.append(connection)
-            elif isinstance(each, str):
+            elif isinstance(each, str) and not is_id(each):
                 channels.append(self.sockets.names.room(namespace, each))
         return list(dict.fromkeys(sockets)), list(dict.fromkeys(channels))
 
