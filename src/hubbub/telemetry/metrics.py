@@ -65,6 +65,11 @@ TABLE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "loop_lag_max_seconds": ("gauge", "How late the event loop was at the most, since the last scrape.", ()),
     "handler_errors": ("counter", "Exceptions out of handlers and hooks.", ()),
     "http_requests": ("counter", "HTTP requests, by status class.", ("status",)),
+    "writes": ("counter", "Writes that the database took.", ()),
+    "writes_pending": ("gauge", "Writes that wait for the database.", ()),
+    "commits": ("counter", "Transactions that wrote; `writes` by these is the size of a group.", ()),
+    "commit_seconds": ("histogram", "From the begin of a transaction to its being on disk.", ()),
+    "store_errors": ("counter", "Writes and reads that the database failed, by reason.", ("reason",)),
 }
 
 
@@ -91,6 +96,10 @@ class Metrics(Collector):
         self.recoveries: Counter[str] = Counter()
         self.gaps: Counter[str] = Counter()
         self.http_requests: Counter[str] = Counter()
+        self.writes = 0
+        self.commits = 0
+        self.commit_seconds = Histogram()
+        self.store_errors: Counter[str] = Counter()
         self.loop_lag_seconds = 0.0
         self.loop_lag_max_seconds = 0.0
         self.handler_errors = 0
