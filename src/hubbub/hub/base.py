@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from hubbub.errors import Disconnect
+from hubbub.model import Envelope, History, Operation, Position, Principal
 from hubbub.protocols.base import Codec, Framing
 
 if TYPE_CHECKING:
@@ -36,3 +37,24 @@ class Connection(Protocol):
         """Take no more commands from the peer until `resume`."""
 
     def resume(self) -> None: ...
+
+
+class ChannelOwner(Protocol):
+    """A part of the server to which the channels of a namespace belong (`Hub.owners`): it keeps their logs, decides who
+    may enter, and sees what passes. The broker only carries what it publishes there, with the offsets it has given."""
+
+    @property
+    def lossless(self) -> bool:
+        """True where nothing can be in a log that was not published on this node; if not, heads are checked."""
+
+    async def authorize(self, principal: Principal, operation: Operation, channel: str) -> None:
+        """Raises HubbubError to refuse."""
+
+    async def history(
+        self, channel: str, *, since: Position | None, limit: int, reverse: bool, reader: str | None
+    ) -> History:
+        """As the broker's, but for the part of the log that the user `reader` may not see; None is this node, which
+        sees all."""
+
+    def passed(self, envelope: Envelope) -> None:
+        """`envelope` has just been written to all of this node's sessions in its channel. Never raises."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Container
 
 from hubbub.config import NamespaceConfig
-from hubbub.hub.base import Connection
+from hubbub.hub.base import ChannelOwner, Connection
 from hubbub.hub.journal import Journal
 from hubbub.model import Envelope, Position, Publication, Retention
 from hubbub.protocols.base import Encoding, Framing
@@ -37,6 +37,7 @@ class Channel:
         "metrics",
         "name",
         "options",
+        "owner",
         "position",
         "retention",
         "size",
@@ -57,6 +58,7 @@ class Channel:
         self.name = name
         self.options = options
         self.retention = retention
+        self.owner: ChannelOwner | None = None  # to which part of the server it belongs
         self.groups: dict[GroupKey, Members] = {}
         self.size = 0
         self.kept = 0  # detached sessions for which this node goes on listening

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import NamedTuple
 
 from hubbub import __version__, model
 from hubbub.auth.channels import check_channel, matches
 from hubbub.errors import AUTH_FAILED, ErrorCode, HubbubError
 from hubbub.hub import eager
 from hubbub.hub.channel import Channel
-from hubbub.hub.journal import Trail
-from hubbub.hub.recovery import Recovery, fit, merge
+from hubbub.hub.entering import (
+    Entry,
+    begin,
+    check_free,
+    enter,
+    hide,
+    join,
+    joined,
+    leave,
+    subscribe_by_server,
+    subscribed_of,
+)
 from hubbub.hub.session import Execute, Session
-from hubbub.model import Envelope, History, Operation, Position, Publication, Subscribed
+from hubbub.model import Envelope, Operation, Publication, Subscribed
 from hubbub.telemetry.logging import get_logger
 
 log = get_logger("hubbub.session")
-
-READS = 5
-"""How often the log is read for one subscription before it is given up because the broker contradicts itself."""
 
 # --- connect ----------------------------------------------------------------------------------------------
 
@@ -108,7 +114,7 @@ async def _resume(fresh: Session, command: model.Connect, proof: model.Resume) -
     """Give the connection its old session back, with everything its channels have published since."""
     hub = fresh.hub
     session = hub.resume(proof.session, proof.secret)
-    entries: dict[str, _Entry] = {}
+    entries: dict[str, Entry] = {}
     try:
         # Others may subscribe or unsubscribe this session while we read the logs, and a log may move on unheard,
         # so look again after each round.
@@ -120,7 +126,15 @@ async def _resume(fresh: Session, command: model.Connect, proof: model.Resume) -
             for name in missing:
                 if (stale := entries.pop(name, None)) is not None:
                     hub.release(stale.channel, stale.buffer)
-                entries[name] = await _begin(session, name, proof.positions.get(name))
+                try:
+                    entries[name] = await begin(session, name, proof.positions.get(name))
+                except HubbubError:
+                    if hub.owner(name) is None:
+                        raise
+                    await leave(session, name)  # it may be there no more
+                    session.push(
+                        model.ServerUnsubscribed(name, int(ErrorCode.PERMISSION_DENIED), "no access")
+                    )
         connection = fresh.connection
         if connection is None or session.closed:
             raise HubbubError(ErrorCode.SESSION_GONE)
@@ -131,8 +145,8 @@ async def _resume(fresh: Session, command: model.Connect, proof: model.Resume) -
         for name in names:
             entry = entries[name]
             recovery = entry.finish()
-            subscribed.append(_subscribed(0, entry, recovery))
-            _enter(session, entry, recovery)
+            subscribed.append(subscribed_of(0, entry, recovery))
+            enter(session, entry, recovery)
             channels.append(entry.channel)
         reply = _connected(session, command.id, resumed=True, subscriptions=tuple(subscribed))
         hub.metrics.resumes["recovered" if reply.recovered else "incomplete"] += 1
@@ -150,235 +164,52 @@ async def _resume(fresh: Session, command: model.Connect, proof: model.Resume) -
 # --- subscribe --------------------------------------------------------------------------------------------
 
 
-class _Entry(NamedTuple):
-    """A subscription being made: what was read of the log, and what has been published since that began."""
-
-    channel: Channel
-    buffer: list[Publication]
-    since: Position | None
-    history: History | None
-
-    def finish(self) -> Recovery | None:
-        return None if self.history is None else merge(self.since, self.history, self.buffer)
-
-    @property
-    def level(self) -> bool:
-        """Whether what the subscriber is told now ends where the live stream goes on: nothing twice, no hole."""
-        recovery = self.finish()
-        return recovery is None or (recovery.joined and self.channel.position in (None, recovery.position))
-
-
-async def _begin(session: Session, name: str, since: Position | None) -> _Entry:
-    """Start buffering, then read the log. The caller releases the channel and buffer, whatever happens."""
-    hub = session.hub
-    buffer: list[Publication] = []
-    channel = await hub.hold(name, buffer)
-    if not channel.retention.size:
-        return _Entry(channel, buffer, since, None)
-    limit = hub.config.limits.history if since is not None else 0
-    try:
-        for _ in range(READS):
-            history = await hub.broker.history(name, channel.retention, since=since, limit=limit)
-            history = fit(history, hub.config.limits.history_bytes)
-            await hub.live.catch_up(channel, history.position)
-            entry = _Entry(channel, buffer, since, history)
-            if entry.level:
-                return entry
-        raise HubbubError(ErrorCode.INTERNAL, f"{name}: the log and the live stream disagree; try again")
-    except BaseException:
-        hub.release(channel, buffer)
-        raise
-
-
-def _enter(session: Session, entry: _Entry, recovery: Recovery | None) -> None:
-    connection, channel = session.connection, entry.channel
-    assert connection is not None
-    if recovery is not None and channel.position is None:
-        channel.position = recovery.position
-    channel.enter(connection.codec.encoding(channel.name), connection, session.id)
-    session.subscriptions[channel.name] = channel
-    if session.trail is not None:
-        _follow(session.trail, channel)
-
-
-def _enter_away(session: Session, entry: _Entry) -> None:
-    """The client has gone meanwhile: it finds itself in the channel when it comes back."""
-    channel = entry.channel
-    session.away = (*session.away, channel.name)
-    if session.trail is not None:
-        channel.flush()
-        channel.kept += 1
-        _follow(session.trail, channel)
-
-
-def _follow(trail: Trail, channel: Channel) -> None:
-    """From here on the journal has what the session must get."""
-    channel.journal = trail.journal
-    trail.has_joined(channel.name)
-
-
-def _subscribed(id: int, entry: _Entry, recovery: Recovery | None) -> Subscribed:
-    if recovery is None:
-        return Subscribed(id, entry.channel.name)
-    if entry.since is not None:
-        entry.channel.metrics.recoveries["recovered" if recovery.recovered else "lost"] += 1
-    return Subscribed(
-        id,
-        entry.channel.name,
-        position=recovery.position,
-        recoverable=True,
-        recovered=recovery.recovered,
-        publications=recovery.publications,
-    )
-
-
 async def subscribe(session: Session, command: model.Subscribe) -> None:
     hub, name = session.hub, command.channel
     check_channel(name, hub.config.limits.channel_length)
     session.subscribe_tat = hub.take(session.subscribe_tat, hub.subscribe_rate, "subscribe_rate")
-    _check_free(session, name)
-    _join(session, name)
+    check_free(session, name)
+    join(session, name)
     try:
         await authorize(session, "subscribe", name, command.token)
-        entry = await _begin(session, name, command.since)
+        entry = await begin(session, name, command.since)
         try:
             if not session.asked:
                 return  # gone meanwhile; the client does not know of this subscription, so it is not kept
             if name not in (session.joining or ()):
                 raise HubbubError(ErrorCode.PERMISSION_DENIED, "unsubscribed by the server", field="channel")
             if not command.presence:
-                _hide(session, name)
+                hide(session, name)
             recovery = entry.finish()
-            session.reply(_subscribed(command.id, entry, recovery))
-            _enter(session, entry, recovery)
+            session.reply(subscribed_of(command.id, entry, recovery))
+            enter(session, entry, recovery)
         finally:
             hub.release(entry.channel, entry.buffer)
     finally:
-        _joined(session, name)
+        joined(session, name)
     await hub.attendance.settle(session, entry.channel)
-
-
-def _join(session: Session, name: str) -> None:
-    """`name` is on its way into the session's channels, until `_joined`; `_leave` takes it back."""
-    if session.joining is None:
-        session.joining = set()
-    session.joining.add(name)
-
-
-def _joined(session: Session, name: str) -> None:
-    if session.joining is not None:
-        session.joining.discard(name)
-        if not session.joining:
-            session.joining = None
-
-
-def _hide(session: Session, name: str) -> None:
-    if session.hidden is None:
-        session.hidden = set()
-    session.hidden.add(name)
-
-
-def _check_free(session: Session, name: str) -> None:
-    joining = session.joining or ()
-    if name in session.subscriptions or name in joining:
-        raise HubbubError(ErrorCode.ALREADY_SUBSCRIBED, f"already subscribed to {name}", field="channel")
-    limit = session.hub.config.limits.subscriptions
-    if len(session.subscriptions) + len(session.away) + len(joining) >= limit:
-        session.hub.metrics.rejected["subscriptions"] += 1
-        raise HubbubError(
-            ErrorCode.LIMIT_EXCEEDED, f"limits.subscriptions = {limit} channels", field="channel"
-        )
 
 
 async def unsubscribe(session: Session, command: model.Unsubscribe) -> model.Result:
-    if not await _leave(session, command.channel):
+    if not await leave(session, command.channel):
         raise HubbubError(ErrorCode.NOT_SUBSCRIBED, f"not subscribed to {command.channel}", field="channel")
     return model.Result(command.id, model.Empty())
-
-
-async def _leave(session: Session, name: str) -> bool:
-    hub = session.hub
-    if session.closed:
-        return False
-    channel = session.subscriptions.pop(name, None)
-    if channel is None:
-        if name not in session.away:
-            joining = name in (session.joining or ())
-            _joined(session, name)
-            return joining
-        session.away = tuple(other for other in session.away if other != name)
-        channel = hub.channel(name)
-        if session.trail is not None:
-            hub.forsake(name)
-    elif session.connection is not None:
-        channel.leave(session.connection.codec.encoding(name), session.connection)
-        hub.release(channel)
-    if session.trail is not None:
-        session.trail.has_left(name)
-    if session.hidden is not None:
-        session.hidden.discard(name)
-    await hub.attendance.settle(session, channel)
-    return True
-
-
-async def subscribe_by_server(session: Session, name: str, *, checked: bool = True) -> None:
-    """Put a session into a channel without asking it; a session that is in it already stays there. Names not to be
-    `checked` are those of the server's own channels, which no client can say."""
-    hub = session.hub
-    if checked:
-        check_channel(name, hub.config.limits.channel_length)
-    if (
-        session.closed
-        or name in session.subscriptions
-        or name in session.away
-        or name in (session.joining or ())
-    ):
-        return
-    _check_free(session, name)
-    if session.connection is None and session.trail is None:
-        session.away = (*session.away, name)
-        await hub.attendance.settle(session, hub.channel(name))
-        return
-    _join(session, name)
-    try:
-        entry = await _begin(session, name, None)
-        try:
-            if session.closed or name not in (session.joining or ()):
-                return
-            if session.connection is None:
-                _enter_away(session, entry)
-            else:
-                recovery = entry.finish()
-                position = recovery.position if recovery else None
-                session.push(
-                    model.ServerSubscribed(name, position=position, recoverable=recovery is not None)
-                )
-                _enter(session, entry, recovery)
-        finally:
-            hub.release(entry.channel, entry.buffer)
-    finally:
-        _joined(session, name)
-    await hub.attendance.settle(session, entry.channel)
-
-
-async def unsubscribe_by_server(session: Session, name: str) -> bool:
-    if not await _leave(session, name):
-        return False
-    code = ErrorCode.PERMISSION_DENIED
-    session.push(model.ServerUnsubscribed(name, int(code), "unsubscribed by the server"))
-    return True
 
 
 # --- publish, history, presence ---------------------------------------------------------------------------
 
 
 async def authorize(session: Session, operation: Operation, channel: str, token: str | None = None) -> None:
-    """The application's rules first, in the order in which they were registered; then the policy."""
+    """The owner of the channel, if it has one; else the application's rules in the order in which they were registered,
+    and then the policy."""
     hub = session.hub
     if channel.startswith("session:"):
         raise HubbubError(
             ErrorCode.PERMISSION_DENIED, "session: is the server's own namespace", field="channel"
         )
+    if (owner := hub.owner(channel)) is not None:
+        await owner.authorize(session.principal, operation, channel)
+        return
     for rule in hub.handlers.rules:
         if rule.operation == operation and matches(rule.pattern, channel):
             timeout = hub.config.limits.call_timeout
@@ -410,7 +241,7 @@ async def publish(session: Session, command: model.Publish) -> model.Published:
     if command.conflation_key is not None:
         check_name(command.conflation_key, limit, "conflation_key")
     session.publish_tat = hub.take(session.publish_tat, hub.publish_rate, "publish_rate")
-    if hub.handlers.rules or name.startswith("session:"):
+    if hub.handlers.rules or name.startswith(hub.guarded):
         await authorize(session, "publish", name)
     else:  # the same, one call less
         await hub.policy.authorize(session.principal, "publish", name)
@@ -435,7 +266,10 @@ async def history(session: Session, command: model.HistoryQuery) -> model.Result
     check_channel(name, hub.config.limits.channel_length)
     if name not in session.subscriptions:
         await authorize(session, "history", name)
-    return model.Result(command.id, await hub.history(name, command.since, command.limit, command.reverse))
+    return model.Result(
+        command.id,
+        await hub.history(name, command.since, command.limit, command.reverse, reader=session.user),
+    )
 
 
 async def presence(session: Session, command: model.PresenceQuery) -> model.Result:

@@ -14,8 +14,8 @@ from hubbub.broker.base import Broker
 from hubbub.clock import Clock, Timer
 from hubbub.config import Config, NamespaceConfig
 from hubbub.errors import EXPIRED, REPLACED, Disconnect, ErrorCode, HubbubError
-from hubbub.hub import commands, eager
-from hubbub.hub.base import Connection
+from hubbub.hub import commands, eager, entering
+from hubbub.hub.base import ChannelOwner, Connection
 from hubbub.hub.channel import Channel
 from hubbub.hub.handlers import Handlers, Hook
 from hubbub.hub.idempotency import Results
@@ -33,6 +33,10 @@ from hubbub.telemetry.metrics import Metrics
 log = get_logger("hubbub.hub")
 
 SWEEP = 1.0
+UNLIMITED = Retention(2**62, float("inf"))
+"""Of logs that are kept elsewhere."""
+PLAIN = NamespaceConfig()
+"""Options of channels that have an owner: no presence, no conflation; the rest is the owner's."""
 
 
 class Hub:
@@ -68,6 +72,12 @@ class Hub:
         self.draining = False
         self.listeners: dict[str, Callable[[Envelope], object]] = {}
         """Channels that this process itself listens to from the start, and what hears them."""
+        self.owners: dict[str, ChannelOwner] = {}
+        """Namespaces whose channels belong to a part of the server, and to which; set before the start."""
+        self.owned: tuple[str, ...] = ()
+        """The prefixes of their channels."""
+        self.guarded: tuple[str, ...] = ("session:",)
+        """The prefixes of channels to which no client publishes as to others."""
         self.ended: list[Callable[[Session], object]] = []
         """Told at once of each session that has ended for good."""
         self.commands: dict[type, Execute] = dict(commands.TABLE)
@@ -141,7 +151,7 @@ class Hub:
             if session.expires is not None and session.expires + grace <= wall:
                 self.end(session, EXPIRED)
         self.spawn(self._sweep_presence())
-        if not self.broker.lossless:
+        if not self.broker.lossless or not all(owner.lossless for owner in self.owners.values()):
             self.spawn(self.live.check_heads())
 
     def _away(self, session: Session, now: float) -> float:
@@ -307,10 +317,22 @@ class Hub:
         """The channel as it stands here; made, but not yet entered, if it is new."""
         channel = self.channels.get(name)
         if channel is None:
-            options = self.config.namespace(name)
+            owner = self.owner(name)
+            options = self.config.namespace(name) if owner is None else PLAIN
             retention, schedule = self.retention(name), self.clock.call_later
             channel = Channel(name, options, retention, self.metrics, schedule, self._deliver)
+            channel.owner = owner
         return channel
+
+    def own(self, namespace: str, owner: ChannelOwner) -> None:
+        """From now on the channels `<namespace>:...` are the owner's; to be called before the start."""
+        self.owners[namespace] = owner
+        self.owned = (*self.owned, f"{namespace}:")
+        self.guarded = (*self.guarded, f"{namespace}:")
+        self._retentions[namespace] = UNLIMITED
+
+    def owner(self, name: str) -> ChannelOwner | None:
+        return self.owners[name.partition(":")[0]] if name.startswith(self.owned) else None
 
     def retention(self, name: str) -> Retention:
         """How much of the channel's log is kept, as its namespace says."""
@@ -389,17 +411,22 @@ class Hub:
             await self.attendance.settle(session, self.channel(name))
 
     async def server_subscribe(self, session: Session, channel: str) -> None:
-        await commands.subscribe_by_server(session, channel)
+        await entering.subscribe_by_server(session, channel)
 
-    async def enter(self, session: Session, channel: str) -> None:
-        """Put a session into a channel that may be one of the server's own."""
-        await commands.subscribe_by_server(session, channel, checked=False)
+    async def enter(self, session: Session, channel: str, since: Position | None = None) -> None:
+        """Put a session into a channel that may be one of the server's own; `since`: push what came after that."""
+        await entering.subscribe_by_server(session, channel, checked=False, since=since)
 
     async def server_unsubscribe(self, session: Session, channel: str) -> bool:
-        return await commands.unsubscribe_by_server(session, channel)
+        return await entering.unsubscribe_by_server(session, channel)
 
     async def history(
-        self, name: str, since: Position | None = None, limit: int = 100, reverse: bool = False
+        self,
+        name: str,
+        since: Position | None = None,
+        limit: int = 100,
+        reverse: bool = False,
+        reader: str | None = None,
     ) -> model.History:
         """Raises NOT_AVAILABLE where the namespace keeps no log, LIMIT_EXCEEDED above `limits.history`."""
         retention = self.retention(name)
@@ -413,12 +440,28 @@ class Hub:
                 f"limit is 0 to limits.history = {self.config.limits.history}",
                 field="limit",
             )
-        found = await self.broker.history(name, retention, since=since, limit=limit, reverse=reverse)
+        found = await self.read_log(name, since, limit, reverse=reverse, reader=reader)
         return fit(found, self.config.limits.history_bytes)
+
+    async def read_log(
+        self,
+        name: str,
+        since: Position | None,
+        limit: int,
+        *,
+        reverse: bool = False,
+        reader: str | None = None,
+    ) -> model.History:
+        """A channel's log, wherever it is kept, as far as the user `reader` may see it; None: all of it."""
+        if (owner := self.owner(name)) is not None:
+            return await owner.history(name, since=since, limit=limit, reverse=reverse, reader=reader)
+        return await self.broker.history(
+            name, self.retention(name), since=since, limit=limit, reverse=reverse
+        )
 
     async def who(self, name: str) -> model.Presence:
         """Raises NOT_AVAILABLE where the namespace keeps no presence."""
-        options = self.config.namespace(name)
+        options = self.config.namespace(name) if self.owner(name) is None else PLAIN
         if options.presence == "off":
             raise HubbubError(
                 ErrorCode.NOT_AVAILABLE, f"{name}: the namespace keeps no presence", field="channel"

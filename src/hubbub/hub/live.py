@@ -50,6 +50,8 @@ class Live:
             channel.broadcast(envelope, self._passed_over(channel, envelope.unless))
         else:
             channel.broadcast(envelope)
+        if channel.owner is not None:
+            channel.owner.passed(envelope)
 
     def _passed_over(self, channel: Channel, names: tuple[str, ...]) -> set[str]:
         """The journaled sessions in `channel` that do not get what is published there `unless` ..."""
@@ -107,9 +109,7 @@ class Live:
         waiting: list[Envelope] = []
         try:
             try:
-                history = await self._hub.broker.history(
-                    channel.name, channel.retention, since=since, limit=HEAL_LIMIT
-                )
+                history = await self._hub.read_log(channel.name, since, HEAL_LIMIT)
             finally:
                 waiting, channel.healing = channel.healing or [], None
             heard = [envelope.push for envelope in waiting if isinstance(envelope.push, Publication)]
@@ -151,13 +151,16 @@ class Live:
 
     async def check_heads(self) -> None:
         """Compare idle channels with their logs, so that a lost last message is found."""
+        lossless = self._hub.broker.lossless
         idle_since = self._hub.clock.monotonic() - self._hub.config.broker.head_check
         for channel in list(self._hub.channels.values()):
             if channel.position is None or channel.healing is not None or channel.touched > idle_since:
                 continue
+            if channel.owner.lossless if channel.owner is not None else lossless:
+                continue
             channel.touched = self._hub.clock.monotonic()
             try:
-                head = (await self._hub.broker.history(channel.name, channel.retention, limit=0)).position
+                head = (await self._hub.read_log(channel.name, None, 0)).position
                 await self.catch_up(channel, head)
             except Exception as error:
                 log.error("head check failed", channel=channel.name, exc_info=error)

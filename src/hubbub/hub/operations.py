@@ -68,6 +68,12 @@ async def publish(
     check_name(event, limits.key_length, "event")
     check_name(key, limits.key_length, "key")
     check_name(conflation_key, limits.key_length, "conflation_key")
+    if hub.owner(channel) is not None:
+        raise HubbubError(
+            ErrorCode.PERMISSION_DENIED,
+            f"{channel}: what is in it comes from the chat alone",
+            field="channel",
+        )
     raw = encode(data)
     if len(raw) > limits.message_bytes:
         hub.metrics.rejected["message_bytes"] += 1
@@ -204,7 +210,7 @@ async def channel_info(hub: Hub, name: str) -> ChannelInfo:
     channel = hub.channel(name)
     position = None
     if channel.retention.size:
-        position = (await hub.broker.history(name, channel.retention, limit=0)).position
+        position = (await hub.read_log(name, None, 0)).position
     who = await hub.who(name) if channel.options.presence != "off" else None
     return ChannelInfo(name, channel.size, position, who)
 
