@@ -136,7 +136,7 @@ def test_three_hundred_thousand_keys_are_refused() -> None:
     assert verdict(raw) == ErrorCode.LIMIT_EXCEEDED
 
 
-class Item(msgspec.Struct):
+class Item(msgspec.Struct, forbid_unknown_fields=True):
     price: int
 
 
@@ -159,3 +159,19 @@ def test_the_field_of_a_validation_error_is_a_dotted_path(raw: bytes, field: str
     message, path = jsondata.invalid_field(failure.value)
     assert path == field
     assert "$" not in message
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        (b'{"items":[{"price":"x"}]}', "items[0].price"),
+        (b'{"items":[{}]}', "items[0].price"),
+        (b'{"items":[{"price":1,"cost":2}]}', "items[0].cost"),
+        (b"{}", "items"),
+        (b"5", None),
+    ],
+)
+def test_a_missing_or_unknown_field_is_itself_what_is_wrong(raw: bytes, field: str | None) -> None:
+    with pytest.raises(msgspec.ValidationError) as failure:
+        msgspec.json.decode(raw, type=Order)
+    assert jsondata.wrong_field(failure.value)[1] == field

@@ -18,6 +18,7 @@ LARGEST_DIGITS = 309
 """Decimal digits of the largest double; an integer that has as many may be beyond it."""
 _LONG_NUMBER = re.compile(rb"(?<!\d)\d{%d}" % LARGEST_DIGITS)
 _NESTING = (dict, list)
+_NAMED = re.compile(r"(?:unknown|required) field `(.*)`", re.DOTALL)
 
 
 def check(raw: bytes, *, depth: int, keys: int, field: str = "data") -> Any:
@@ -118,3 +119,11 @@ def invalid_field(error: msgspec.ValidationError) -> tuple[str, str | None]:
     """Message and dotted field path of a msgspec validation error (`Expected int - at $.items[0].price`)."""
     message, at, path = str(error).partition(" - at `$")
     return message, path.rstrip("`").lstrip(".") or None if at else None
+
+
+def wrong_field(error: msgspec.ValidationError) -> tuple[str, str | None]:
+    """The same, where a field that is missing or unknown is itself what is wrong."""
+    message, path = invalid_field(error)
+    if named := _NAMED.search(message):
+        path = f"{path}.{named[1]}" if path else named[1]
+    return message, path

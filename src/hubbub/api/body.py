@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterator
 from functools import lru_cache
 from typing import Any
@@ -19,7 +18,6 @@ from hubbub.api.context import context_of
 from hubbub.config import LimitsConfig
 from hubbub.errors import ErrorCode, HubbubError
 
-_NAMED = re.compile(r"(?:unknown|required) field `(.*)`", re.DOTALL)
 _ENVELOPE_DEPTH = 4
 _ENVELOPE_KEYS = 8
 
@@ -39,9 +37,7 @@ def decode(raw: bytes, target: Any, limits: LimitsConfig) -> Any:
         value = _decoder(target).decode(raw)
     except msgspec.ValidationError as error:
         _well_formed(raw, limits)
-        message, path = jsondata.invalid_field(error)
-        if named := _NAMED.search(message):
-            path = f"{path}.{named[1]}" if path else named[1]
+        message, path = jsondata.wrong_field(error)
         raise HubbubError(
             ErrorCode.VALIDATION_FAILED, f"{path or 'body'}: {message}", field=path or "body"
         ) from None

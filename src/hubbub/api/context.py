@@ -13,17 +13,20 @@ from litestar.params import SkipValidation
 from hubbub.auth.api_keys import ApiKeys
 from hubbub.auth.revocation import Revocations
 from hubbub.auth.tickets import Tickets
+from hubbub.chat.chat import Chat
 from hubbub.hub.hub import Hub
 
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
-    """One server's parts, as far as its API needs them. `revocations` is None with a Policy that keeps none."""
+    """One server's parts, as far as its API needs them. `revocations` is None with a Policy that keeps none, `chat` where
+    `chat.enabled` is off."""
 
     hub: Hub
     api_keys: ApiKeys
     tickets: Tickets
     revocations: Revocations | None = None
+    chat: Chat | None = None
 
 
 Context = NamedDependency[SkipValidation[ApiContext]]

@@ -93,7 +93,7 @@ class Chat:
         try:
             return self._decoders[operation.name].decode(raw)
         except msgspec.ValidationError as error:
-            message, path = jsondata.invalid_field(error)
+            message, path = jsondata.wrong_field(error)
             raise HubbubError(ErrorCode.VALIDATION_FAILED, message, field=path or "params") from None
 
     def _write(self, operation: Operation[Any, Any], tx: Transaction, item: _Item) -> Any:
