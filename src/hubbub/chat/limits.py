@@ -1,0 +1,31 @@
+"""Refusing what is over a limit of `config.limits`. Pure."""
+
+from __future__ import annotations
+
+from hubbub.config.sections import LimitsConfig
+from hubbub.errors import ErrorCode, HubbubError
+
+TOO_LARGE = frozenset({"text_length", "text_bytes", "part_bytes", "custom_bytes"})
+"""Limits of one thing's size; the others are of how many there are."""
+
+
+class LimitError(HubbubError):
+    """A refusal by `limits.<limit>`. A transaction cannot count, for it may be run again; who answers does, by the
+    name."""
+
+    def __init__(self, limit: str, value: int, field: str) -> None:
+        code = ErrorCode.MESSAGE_TOO_LARGE if limit in TOO_LARGE else ErrorCode.LIMIT_EXCEEDED
+        super().__init__(code, f"{field}: more than limits.{limit} = {value}", field=field)
+        self.limit = limit
+
+
+def exceeded(name: str, value: int, field: str) -> LimitError:
+    """The refusal of what is over `limits.<name>`, which is `value`: LIMIT_EXCEEDED or MESSAGE_TOO_LARGE."""
+    return LimitError(name, value, field)
+
+
+def check(limits: LimitsConfig, name: str, size: int, field: str) -> None:
+    """Raises LIMIT_EXCEEDED or MESSAGE_TOO_LARGE if `size` is more than `limits.<name>`."""
+    allowed: int = getattr(limits, name)
+    if size > allowed:
+        raise exceeded(name, allowed, field)

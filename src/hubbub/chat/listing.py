@@ -1,0 +1,144 @@
+"""What conversations are to users: memberships, counters and newest messages of many at once, in a query each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import sqlalchemy as sa
+
+from hubbub.chat import rules
+from hubbub.chat.ledger import View
+from hubbub.chat.model import Message, MyConversation, MyMembership
+from hubbub.chat.rows import MEMBER, MESSAGE, ConversationRow, MemberRow, message_of
+from hubbub.storage.tables import hidden, members, mentions, messages
+
+EVERYBODY = "*"
+
+tombstones = (
+    sa.select(sa.func.count())
+    .select_from(messages)
+    .where(
+        messages.c.conversation == members.c.conversation,
+        messages.c.number > members.c.read_number,
+        messages.c.number.is_not(None),
+        messages.c.deleted.is_not(None),
+    )
+    .correlate(members)
+    .scalar_subquery()
+)
+"""Messages after a member's read cursor that nobody can read any more."""
+
+_mentions = (
+    sa.select(sa.func.count(mentions.c.seq.distinct()))
+    .where(
+        mentions.c.conversation == members.c.conversation,
+        mentions.c.user.in_((members.c.user, EVERYBODY)),
+        mentions.c.seq > members.c.read,
+        mentions.c.number.is_not(None),
+    )
+    .correlate(members)
+    .scalar_subquery()
+)
+
+
+def my_conversations(view: View, user: str, rows: Sequence[ConversationRow]) -> list[MyConversation]:
+    """`rows` as they are to `user`, in the same order."""
+    ids = [row.id for row in rows]
+    found = _memberships(view, sa.and_(members.c.user == user, members.c.conversation.in_(ids)))
+    newest = _newest(view, rows)
+    unseen = _unseen(view, {user}, newest)
+    return [_mine(row, user, found.get((row.id, user)), newest.get(row.id), unseen) for row in rows]
+
+
+def for_users(view: View, row: ConversationRow, users: Iterable[str]) -> dict[str, MyConversation]:
+    """One conversation as it is to each of `users`."""
+    wanted = list(dict.fromkeys(users))
+    found = _memberships(view, sa.and_(members.c.conversation == row.id, members.c.user.in_(wanted)))
+    newest = _newest(view, [row])
+    unseen = _unseen(view, wanted, newest)
+    return {user: _mine(row, user, found.get((row.id, user)), newest.get(row.id), unseen) for user in wanted}
+
+
+def my_membership(view: View, user: str, row: ConversationRow) -> MyMembership:
+    """What one conversation is to one user."""
+    return my_memberships(view, user, [row])[row.id]
+
+
+def my_memberships(view: View, user: str, rows: Sequence[ConversationRow]) -> dict[str, MyMembership]:
+    """What conversations are to one user, by their ids."""
+    ids = [row.id for row in rows]
+    found = _memberships(view, sa.and_(members.c.user == user, members.c.conversation.in_(ids)))
+    return {row.id: _membership(row, found.get((row.id, user))) for row in rows}
+
+
+Counted = tuple[MemberRow, int, int]
+"""A membership, the tombstones after its read cursor, and the mentions."""
+
+
+def _memberships(view: View, which: sa.ColumnElement[bool]) -> dict[tuple[str, str], Counted]:
+    counted = {}
+    for row in view.execute(sa.select(*MEMBER, tombstones, _mentions).where(which)):
+        *columns, gone, mentioned = tuple(row)
+        member = MemberRow(*columns)
+        counted[member.conversation, member.user] = (member, gone, mentioned)
+    return counted
+
+
+def _newest(view: View, rows: Sequence[ConversationRow]) -> dict[str, Message]:
+    pairs = [(row.id, row.last_message) for row in rows if row.last_message is not None]
+    if not pairs:
+        return {}
+    query = sa.select(*MESSAGE).where(sa.tuple_(messages.c.conversation, messages.c.seq).in_(pairs))
+    found = (message_of(row) for row in view.execute(query))
+    return {message.conversation: message for message in found}
+
+
+def _unseen(view: View, users: Iterable[str], newest: Mapping[str, Message]) -> frozenset[tuple[str, str]]:
+    """Conversation and user, where the user has deleted the newest message for itself."""
+    if not newest:
+        return frozenset()
+    pairs = [(message.conversation, message.seq) for message in newest.values()]
+    query = sa.select(hidden.c.conversation, hidden.c.user).where(
+        hidden.c.user.in_(list(users)), sa.tuple_(hidden.c.conversation, hidden.c.seq).in_(pairs)
+    )
+    return frozenset((row.conversation, row.user) for row in view.execute(query))
+
+
+def _mine(
+    row: ConversationRow,
+    user: str,
+    counted: Counted | None,
+    newest: Message | None,
+    unseen: frozenset[tuple[str, str]],
+) -> MyConversation:
+    membership = _membership(row, counted)
+    role = membership.role if membership.state == "joined" else None
+    if newest is not None and (
+        newest.seq <= membership.visible
+        or (row.id, user) in unseen
+        or not rules.allowed(row.kind, "read", role, row.overrides)
+    ):
+        newest = None
+    return MyConversation(row.public(), membership, row.peer_of(user), newest)
+
+
+def _membership(row: ConversationRow, counted: Counted | None) -> MyMembership:
+    if counted is None:
+        return MyMembership()
+    member, gone, mentioned = counted
+    if member.state == "left":
+        return MyMembership(state="left")
+    if member.state == "invited":
+        return MyMembership(member.role, "invited", member.invited_by)
+    return MyMembership(
+        member.role,
+        member.state,
+        member.invited_by,
+        member.read,
+        member.delivered,
+        max(row.messages - member.read_number - gone, 0),
+        mentioned,
+        member.muted_until,
+        bool(member.archived),
+        member.visible,
+    )

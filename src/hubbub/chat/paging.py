@@ -1,0 +1,50 @@
+"""Pages of lists, and the cursors between them. Pure.
+
+A cursor says where the page before ended by what it was ordered by, not by counting, so that nothing is shown twice or
+left out because other things came or went. It is opaque to clients.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from hubbub.chat import limits
+from hubbub.config import Config
+from hubbub.errors import ErrorCode, HubbubError
+
+T = TypeVar("T")
+PAGE = 50
+"""Items of a page for which no `limit` was asked."""
+LONGEST = 1_024
+
+PageLimit = Annotated[int, Meta(ge=1, description="At most so many; not above `limits.page`.")]
+After = Annotated[str, Meta(max_length=LONGEST, description="`next` of the page before.")]
+
+
+def page_size(config: Config, asked: int | None, field: str = "limit") -> int:
+    """How many items a page has. Raises LIMIT_EXCEEDED above `limits.page`."""
+    if asked is None:
+        return min(PAGE, config.limits.page)
+    limits.check(config.limits, "page", asked, field)
+    return asked
+
+
+def cursor(*values: Any) -> str:
+    """A cursor that says `values`."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(values)).rstrip(b"=").decode()
+
+
+def read_cursor(value: str, type: type[T], field: str = "cursor") -> T:
+    """What a cursor says, as the tuple `type`. Raises VALIDATION_FAILED for one that is none of this list."""
+    try:
+        raw = base64.b64decode(value.encode() + b"=" * (-len(value) % 4), b"-_", validate=True)
+        return msgspec.json.decode(raw, type=type)
+    except (ValueError, binascii.Error, msgspec.MsgspecError):
+        raise HubbubError(
+            ErrorCode.VALIDATION_FAILED, f"{field}: not a cursor of this list", field=field
+        ) from None
