@@ -6,6 +6,9 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 from blockbuster import BlockBuster
+from tests.services import empty_postgres_url, postgres_server, postgres_url
+
+__all__ = ["empty_postgres_url", "postgres_server", "postgres_url"]
 
 # No verdict hangs on the clock: a property does not fail because the machine is busy.
 hypothesis.settings.register_profile("hubbub", deadline=None)
@@ -21,6 +24,9 @@ def anyio_backend() -> str:
 def no_blocking_calls() -> Iterator[None]:
     """A blocking call (file, socket, sleep, lock) that hubbub makes on the event loop raises an error."""
     detector = BlockBuster("hubbub")
+    for function in detector.functions.values():
+        # A new connection looks for keys in ~/.postgresql, before it does what takes much longer.
+        function.can_block_in("asyncpg/connect_utils.py", "_parse_connect_dsn_and_args")
     detector.activate()
     yield
     detector.deactivate()
@@ -28,6 +34,8 @@ def no_blocking_calls() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_settings_of_the_shell() -> None:
-    """Settings in the environment of whoever runs the tests do not reach them."""
+    """Settings in the environment of whoever runs the tests do not reach them. Conversations are off, so that a
+    server opens no database; tests of them turn them on."""
     for name in [name for name in os.environ if name.startswith("HUBBUB_") and "TEST" not in name]:
         del os.environ[name]
+    os.environ["HUBBUB_CHAT__ENABLED"] = "false"

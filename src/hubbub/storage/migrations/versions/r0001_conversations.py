@@ -1,0 +1,307 @@
+"""Users, conversations, messages, their logs and what is searched: the tables of the first release with a chat.
+
+As in every revision, the tables are written out: `tables.py` goes on, this stays.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic.operations import Operations
+from sqlalchemy.dialects import postgresql
+
+from hubbub.storage.epoch import new_epoch
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+Key = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+Time: sa.Double[float] = sa.Double()
+Json = sa.Text()
+
+TABLES = (
+    "meta",
+    "users",
+    "blocks",
+    "conversations",
+    "members",
+    "messages",
+    "versions",
+    "reactions",
+    "mentions",
+    "hidden",
+    "followers",
+    "events",
+    "inbox",
+    "keys",
+)
+
+
+def upgrade(op: Operations) -> None:
+    meta = op.create_table("meta", key("name"), text("value"), primary("meta", "name"))
+    people(op)
+    conversations(op)
+    messages(op)
+    beside_messages(op)
+    logs(op)
+    search(op)
+    op.bulk_insert(meta, [{"name": "epoch", "value": new_epoch()}])
+
+
+def downgrade(op: Operations) -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("DROP TABLE message_search")
+    for table in reversed(TABLES):
+        op.drop_table(table)
+    # The extensions stay: they may have been there before, and others may use them.
+
+
+def people(op: Operations) -> None:
+    op.create_table(
+        "users",
+        key("id"),
+        text("kind"),
+        text("name"),
+        sa.Column("avatar", sa.Text),
+        sa.Column("custom", Json),
+        text("show_last_seen"),
+        sa.Column("last_seen", Time),
+        number("head"),
+        time("created"),
+        time("updated"),
+        number("changed"),
+        primary("users", "id"),
+    )
+    op.create_table(
+        "blocks", key("blocker"), key("blocked"), time("created"), primary("blocks", "blocker", "blocked")
+    )
+    op.create_index("ix_blocks_blocked", "blocks", ["blocked"])
+
+
+def conversations(op: Operations) -> None:
+    op.create_table(
+        "conversations",
+        key("id"),
+        text("kind"),
+        sa.Column("pair", Key),
+        sa.Column("name", sa.Text),
+        sa.Column("topic", sa.Text),
+        sa.Column("avatar", sa.Text),
+        sa.Column("custom", Json),
+        text("history"),
+        sa.Column("permissions", Json, nullable=False),
+        flag("closed"),
+        number("head"),
+        number("messages"),
+        number("members"),
+        sa.Column("last_message", Number),
+        time("last_activity"),
+        time("created"),
+        sa.Column("created_by", Key),
+        number("changed"),
+        primary("conversations", "id"),
+        sa.UniqueConstraint("pair", name="uq_conversations_pair"),
+    )
+    partial(op, "ix_conversations_topics", "conversations", ["kind", "last_activity"], "kind = 'topic'")
+    op.create_table(
+        "members",
+        key("conversation"),
+        key("user"),
+        text("role"),
+        text("state"),
+        sa.Column("invited_by", Key),
+        time("since"),
+        number("visible"),
+        number("read"),
+        number("read_number"),
+        number("delivered"),
+        number("delivered_number"),
+        sa.Column("muted_until", Time),
+        flag("archived"),
+        number("changed"),
+        primary("members", "conversation", "user"),
+    )
+    op.create_index("ix_members_user_state", "members", ["user", "state"])
+    op.create_index("ix_members_conversation_state_read", "members", ["conversation", "state", "read"])
+
+
+def messages(op: Operations) -> None:
+    op.create_table(
+        "messages",
+        sa.Column("id", Number, sa.Identity(always=False), nullable=False),
+        key("conversation"),
+        number("seq"),
+        sa.Column("number", Number),
+        sa.Column("thread", Number),
+        sa.Column("thread_number", Number),
+        text("kind"),
+        sa.Column("sender", Key),
+        sa.Column("parts", Json, nullable=False),
+        sa.Column("mentions", Json),
+        sa.Column("reply_to", Number),
+        sa.Column("key", Key),
+        sa.Column("digest", sa.Text),
+        time("created"),
+        number("version"),
+        sa.Column("edited", Time),
+        sa.Column("deleted", Time),
+        sa.Column("reactions", Json),
+        number("replies"),
+        sa.Column("last_reply", Time),
+        primary("messages", "id"),
+    )
+    op.create_index("uq_messages_conversation_seq", "messages", ["conversation", "seq"], unique=True)
+    partial(op, "ix_messages_thread", "messages", ["conversation", "thread", "seq"], "thread IS NOT NULL")
+    op.create_index("ix_messages_time", "messages", ["conversation", "created"])
+    partial(
+        op, "uq_messages_key", "messages", ["conversation", "sender", "key"], "key IS NOT NULL", unique=True
+    )
+    partial(
+        op,
+        "ix_messages_tombstones",
+        "messages",
+        ["conversation", "number"],
+        "deleted IS NOT NULL AND number IS NOT NULL",
+    )
+
+
+def beside_messages(op: Operations) -> None:
+    op.create_table(
+        "versions",
+        key("conversation"),
+        number("seq"),
+        number("version"),
+        sa.Column("parts", Json, nullable=False),
+        time("time"),
+        sa.Column("editor", Key),
+        primary("versions", "conversation", "seq", "version"),
+    )
+    op.create_table(
+        "reactions",
+        key("conversation"),
+        number("message"),
+        key("name"),
+        key("user"),
+        time("time"),
+        primary("reactions", "conversation", "message", "name", "user"),
+    )
+    op.create_table(
+        "mentions",
+        key("conversation"),
+        key("user"),
+        number("seq"),
+        sa.Column("number", Number),
+        primary("mentions", "conversation", "user", "seq"),
+    )
+    op.create_table(
+        "hidden",
+        key("conversation"),
+        key("user"),
+        number("seq"),
+        primary("hidden", "conversation", "user", "seq"),
+    )
+    op.create_table(
+        "followers",
+        key("conversation"),
+        number("thread"),
+        key("user"),
+        flag("following"),
+        number("read"),
+        number("read_number"),
+        number("changed"),
+        primary("followers", "conversation", "thread", "user"),
+    )
+    op.create_index("ix_followers_user_following", "followers", ["user", "following"])
+
+
+def logs(op: Operations) -> None:
+    op.create_table(
+        "events",
+        key("conversation"),
+        number("seq"),
+        text("type"),
+        sa.Column("message", Number),
+        sa.Column("actor", Key),
+        time("time"),
+        sa.Column("data", Json, nullable=False),
+        primary("events", "conversation", "seq"),
+    )
+    partial(op, "ix_events_message", "events", ["conversation", "message"], "message IS NOT NULL")
+    op.create_table(
+        "inbox",
+        key("user"),
+        number("seq"),
+        text("type"),
+        time("time"),
+        sa.Column("data", Json, nullable=False),
+        primary("inbox", "user", "seq"),
+    )
+    op.create_table(
+        "keys",
+        key("scope"),
+        key("key"),
+        text("digest"),
+        sa.Column("result", Json, nullable=False),
+        time("time"),
+        primary("keys", "scope", "key"),
+    )
+
+
+def search(op: Operations) -> None:
+    """What the application fills: it knows how to cut CJK, and a generated column cannot ask it."""
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(
+            "CREATE VIRTUAL TABLE message_search"
+            " USING fts5(scope, text, tokenize = 'unicode61 remove_diacritics 2')"
+        )
+        return
+    op.add_column("messages", sa.Column("search", postgresql.TSVECTOR))
+    # Without fastupdate: its pending list is merged by whichever write fills it, and a send that waits for that is
+    # answered late; searches would have to read the list, too.
+    op.create_index(
+        "ix_messages_search",
+        "messages",
+        ["search"],
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+        postgresql_where=sa.text("search IS NOT NULL"),
+    )
+
+
+def partial(
+    op: Operations, name: str, table: str, columns: list[str], where: str, *, unique: bool = False
+) -> None:
+    op.create_index(
+        name,
+        table,
+        columns,
+        unique=unique,
+        sqlite_where=sa.text(where),
+        postgresql_where=sa.text(where),
+    )
+
+
+def primary(table: str, *columns: str) -> sa.PrimaryKeyConstraint:
+    return sa.PrimaryKeyConstraint(*columns, name=f"pk_{table}")
+
+
+def key(name: str) -> sa.Column[str]:
+    return sa.Column(name, Key, nullable=False)
+
+
+def text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False)
+
+
+def number(name: str) -> sa.Column[int]:
+    return sa.Column(name, Number, nullable=False)
+
+
+def time(name: str) -> sa.Column[float]:
+    return sa.Column(name, Time, nullable=False)
+
+
+def flag(name: str) -> sa.Column[bool]:
+    return sa.Column(name, sa.Boolean, nullable=False)
