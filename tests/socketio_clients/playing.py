@@ -46,14 +46,15 @@ class Stage:
         self.options = options
         self.faults = faults
 
-    async def play(self, file: str, transport: str, **options: Any) -> Results:
-        """Play a file's scenarios, or one (`file:name`), with the JavaScript client; what each returned.
+    async def play(self, files: str, transport: str, **options: Any) -> Results:
+        """Play the scenarios of files (`one,two`), or single ones (`file:name`), with the JavaScript client; what each
+        returned.
 
         Raises AssertionError if one fails.
         """
         __tracebackhide__ = True
         told = json.dumps({**self.options, "transport": transport, **options})
-        return await self.run(node(), str(HERE / "run.js"), self.url, file, told)
+        return await self.run(node(), str(HERE / "run.js"), self.url, files, told)
 
     async def run(self, *command: str) -> Results:
         """Run a program that plays scenarios. Raises AssertionError if one fails, or if there is none."""

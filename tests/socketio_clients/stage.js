@@ -66,6 +66,7 @@ export class Stage {
       transports: TRANSPORTS[this.transport],
       forceNew: true,
       reconnectionDelay: 50,
+      reconnectionDelayMax: 200,
       randomizationFactor: 0,
       ...(this.options.path && { path: this.options.path }),
       ...(this.options.parser === "msgpack" && { parser: msgpack }),

@@ -42,10 +42,8 @@ async def test_with_the_msgpack_parser(file: str, transport: str) -> None:
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_recovery(transport: str) -> None:
     async with stage(**RECOVERY) as it:
-        await it.play("recovery", transport)
-        await it.play("order:from_the_first_moment", transport)
-        if not REFERENCE:
-            await it.play("better", transport)
+        better = "" if REFERENCE else ",better"
+        await it.play(f"recovery,order:from_the_first_moment{better}", transport)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -71,8 +69,6 @@ async def test_on_another_path() -> None:
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_mounted_under_uvicorn(transport: str) -> None:
     async with stage(mounted=True) as it:
-        for file in ("connecting", "binary", "order", "closing", "reconnecting"):
-            await it.play(file, transport)
+        await it.play("connecting,binary,order,closing,reconnecting", transport)
     async with stage(mounted=True, **RECOVERY) as it:
-        for file in ("recovery", "better"):
-            await it.play(file, transport)
+        await it.play("recovery,better", transport)
