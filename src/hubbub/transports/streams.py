@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from hubbub.protocols.base import Codec, Framing
 from hubbub.transports import framing as wire
 from hubbub.transports.http import TRANSPORT, Exchange, Scope, header_values
 from hubbub.transports.node import Node, jittered
+from hubbub.transports.outbox import Outbox
 
 if TYPE_CHECKING:
     from hubbub.hub.session import Session
@@ -59,9 +60,9 @@ def check_room(node: Node) -> None:
         raise HubbubError(ErrorCode.CONNECTION_LIMIT, retry_after=5.0)
 
 
-class OutboxConnection(ABC):
-    """The part of a `hubbub.hub.base.Connection` that does not depend on who reads: frames wait in `_outbox` until
-    a task takes and sends them, which subclasses wake and end.
+class OutboxConnection(Outbox[deque[bytes]]):
+    """The part of a `hubbub.hub.base.Connection` that does not depend on who reads: frames wait until a task takes and
+    sends them, which subclasses wake and end.
     """
 
     resumable = True
@@ -77,7 +78,7 @@ class OutboxConnection(ABC):
         registry: set[OutboxConnection],
     ) -> None:
         check_room(node)
-        self._node = node
+        super().__init__(node, deque())
         self._admitted: str | None = None
         if TRANSPORT not in (scope.get("extensions") or {}):  # our own server has counted the socket
             if not node.admission.enter(info.address):
@@ -90,10 +91,7 @@ class OutboxConnection(ABC):
         self.session: Session | None = None
         self.ended: Disconnect | None = None
         self._open = True
-        self._outbox: deque[bytes] = deque()
-        self._queued = 0  # bytes of it
         self._allowance = 0.0  # bytes beyond the limit: one recovery may be larger
-        self._dirty = False
         self._paused: asyncio.Future[None] | None = None
         self._registry = registry
         registry.add(self)
@@ -112,17 +110,6 @@ class OutboxConnection(ABC):
     def write(self, frame: bytes) -> None:
         if self._open and frame:  # a reply that goes another way leaves an empty one
             self._append(frame)
-
-    def _append(self, frame: bytes) -> None:
-        self._outbox.append(frame)
-        self._count(len(frame))
-        if not self._dirty:
-            self._dirty = True
-            self._node.dirty(self)
-
-    def _count(self, change: int) -> None:
-        self._queued += change
-        self._node.queued_bytes += change
 
     @property
     def writable(self) -> bool:
@@ -150,10 +137,6 @@ class OutboxConnection(ABC):
             size += len(taken[-1])
         self._count(-size)
         return b"".join(taken)
-
-    def clear(self) -> None:
-        self._outbox.clear()
-        self._count(-self._queued)
 
     # --- in -----------------------------------------------------------------------------------------------
 

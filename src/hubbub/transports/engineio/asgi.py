@@ -18,6 +18,7 @@ from hubbub.transports.engineio.requests import Refused, parse_query
 from hubbub.transports.engineio.session import PROTOCOL, Session, owner, why
 from hubbub.transports.http import TRANSPORT, Message, Receive, Scope, Send, header_values
 from hubbub.transports.node import Node
+from hubbub.transports.outbox import Outbox
 from hubbub.transports.streams import check_room, connection_info
 
 if TYPE_CHECKING:
@@ -27,22 +28,19 @@ NORMAL = 1000
 """What a close frame says where it cannot say nothing, as the reference's does."""
 
 
-class AsgiSocket:
+class AsgiSocket(Outbox[deque[bytes]]):
     """One WebSocket, as the carrier of a session or in an attempt to become that: the task of `run` reads, a second
     one writes. `write` takes what `engineio.poll` makes, since ASGI must be told which message is text."""
 
     transport = "websocket"
 
     def __init__(self, node: Node, receive: Receive, send: Send) -> None:
+        super().__init__(node, deque())
         self.framing: Framing = engineio.poll
-        self._node = node
         self._receive = receive
         self._send = send
         self._session: Session | None = None
         self._attempt: Attempt | None = None
-        self._outbox: deque[bytes] = deque()
-        self._queued = 0
-        self._dirty = False
         self._code: int | None = None  # with which to close, once all that waits is written
         self._cut = False
         self._more = asyncio.Event()
@@ -73,7 +71,7 @@ class AsgiSocket:
             await asyncio.wait([writer], timeout=CLOSING_TIMEOUT)
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
-            self._clear()
+            self.clear()
 
     # --- in -----------------------------------------------------------------------------------------------
 
@@ -120,17 +118,8 @@ class AsgiSocket:
     # --- out ----------------------------------------------------------------------------------------------
 
     def write(self, frame: bytes) -> None:
-        if self._code is not None:
-            return
-        self._outbox.append(frame)
-        self._count(len(frame))
-        if not self._dirty:
-            self._dirty = True
-            self._node.dirty(self)
-
-    def _count(self, change: int) -> None:
-        self._queued += change
-        self._node.queued_bytes += change
+        if self._code is None:
+            self._append(frame)
 
     @property
     def writable(self) -> bool:
@@ -165,11 +154,7 @@ class AsgiSocket:
             if not self._cut:
                 await self._send({"type": "websocket.close", "code": self._code})
         except (OSError, RuntimeError):
-            self._clear()  # the host's server has seen the end before us
-
-    def _clear(self) -> None:
-        self._outbox.clear()
-        self._count(-self._queued)
+            self.clear()  # the host's server has seen the end before us
 
     # --- deadlines ----------------------------------------------------------------------------------------
 
@@ -226,7 +211,7 @@ class AsgiSocket:
 
     def abort(self, reason: Disconnect) -> None:
         if self._code is None:
-            self._clear()
+            self.clear()
             self._cut = True
             self.close(reason)
 

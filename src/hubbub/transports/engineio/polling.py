@@ -19,6 +19,7 @@ from hubbub.transports.engineio.requests import (
     TOO_LARGE,
 )
 from hubbub.transports.node import Node
+from hubbub.transports.outbox import Outbox
 
 if TYPE_CHECKING:
     from hubbub.transports.engineio.session import Session
@@ -30,19 +31,15 @@ LINGER = 30.0
 """Seconds for which a session that was closed waits for the poll that is told so."""
 
 
-class Polling:
+class Polling(Outbox[list[bytes]]):
     """The carrier; `write` takes what `engineio.poll` makes."""
 
     __slots__ = (
         "_body",
         "_closing",
-        "_dirty",
         "_due",
         "_get",
-        "_node",
-        "_outbox",
         "_post",
-        "_queued",
         "_session",
         "heard",
         "taking",
@@ -50,11 +47,8 @@ class Polling:
     transport = "polling"
 
     def __init__(self, node: Node, session: Session) -> None:
-        self._node = node
+        super().__init__(node, [])
         self._session: Session | None = session
-        self._outbox: list[bytes] = []
-        self._queued = 0  # bytes of it
-        self._dirty = False
         self._get: Request | None = None
         self._post: Request | None = None
         self._body: bytes | None = None  # of a POST that came while nothing is taken
@@ -67,15 +61,7 @@ class Polling:
     # --- out ----------------------------------------------------------------------------------------------
 
     def write(self, frame: bytes) -> None:
-        self._outbox.append(frame)
-        self._count(len(frame))
-        if not self._dirty:
-            self._dirty = True
-            self._node.dirty(self)
-
-    def _count(self, change: int) -> None:
-        self._queued += change
-        self._node.queued_bytes += change
+        self._append(frame)
 
     @property
     def writable(self) -> bool:
@@ -294,7 +280,8 @@ class Polling:
         """Nothing is carried any more; a poll that waits gets `last`."""
         if self._get is not None:
             self._answer(last)
-        self._clear()
+        self._stop_post()
+        self.clear()
         session, self._session = self._session, None
         if session is not None:
             session.forget()
@@ -307,14 +294,10 @@ class Polling:
             body, self._body = self._body, b""
             self._read(body)  # though nothing should be taken just now: it came before the upgrade
         packets = [packet for frame in self._outbox for packet in engineio.split(frame)]
-        self._clear()
+        self._stop_post()
+        self.clear()
         self._session = None
         return packets
-
-    def _clear(self) -> None:
-        self._stop_post()
-        self._outbox.clear()
-        self._count(-self._queued)
 
     def _stop_post(self) -> None:
         """A POST that has been read is answered, and any other cut off."""
