@@ -72,7 +72,12 @@ def test_the_loop_in_c_does_what_is_measured() -> None:
 
 @pytest.mark.parametrize("name", ["hubbub-socketio", "python-socketio", "socketio"])
 @pytest.mark.parametrize("polling", [False, True], ids=["websocket", "polling"])
-def test_whoever_speaks_socketio_does_what_is_measured(name: str, polling: bool) -> None:
+def test_whoever_speaks_socketio_does_what_is_measured(
+    name: str, polling: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "bench.servers.STOP_SECONDS", 0.5
+    )  # python-socketio waits for polls of those who are gone
     assert name != "socketio" or (NODE / "node_modules").is_dir(), "run `scripts/setup dev` first"
     with started(SERVERS[name], CORE, ("polling",) if polling else ()) as target:
         for scenario in ("poll", "poll-echo") if polling else ("connect", "fanout", "echo"):

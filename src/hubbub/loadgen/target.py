@@ -73,7 +73,8 @@ def free_port() -> int:
 
 
 def settings(secret: str) -> dict[str, str]:
-    """The environment that opens a Hubbub to load: limits that meet one noisy client are out of its way."""
+    """The environment that opens a Hubbub to load: limits that meet one noisy client are out of its way, and at its end
+    nobody is waited for."""
     return {
         "HUBBUB_AUTH__HMAC_SECRET": secret,
         "HUBBUB_LIMITS__CONNECTIONS": "19500",
@@ -85,6 +86,7 @@ def settings(secret: str) -> dict[str, str]:
         "HUBBUB_LIMITS__SUBSCRIBE_RATE": "0",
         f"HUBBUB_NAMESPACES__{CHANNELS.upper()}__SUBSCRIBE": "authenticated",
         f"HUBBUB_NAMESPACES__{CHANNELS.upper()}__PUBLISH": "authenticated",
+        "HUBBUB_SERVER__DRAIN_WINDOW": "0",
         "HUBBUB_TELEMETRY__LOG_LEVEL": "warning",
     }
 
