@@ -136,7 +136,14 @@ class MemoryBroker:
         if key is not None:
             self._keys.add(key, digest, accepted, now)
         if push is not envelope.push:
-            envelope = Envelope(push, envelope.exclude, envelope.accepted, envelope.unless, envelope.volatile)
+            envelope = Envelope(
+                push,
+                envelope.exclude,
+                envelope.accepted,
+                envelope.unless,
+                envelope.volatile,
+                envelope.hidden,
+            )
         self._deliver(envelope)
         return accepted
 

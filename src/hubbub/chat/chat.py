@@ -13,16 +13,21 @@ import sqlalchemy as sa
 from msgspec import Raw
 
 from hubbub import jsondata, model
+from hubbub.chat.arrivals import Arrivals
+from hubbub.chat.channels import Channels, publication_of
 from hubbub.chat.directory import OPERATIONS
 from hubbub.chat.ledger import Actor, Ledger, View
+from hubbub.chat.limits import LimitError
 from hubbub.chat.operations import PREFIX, Caller, Operation
+from hubbub.chat.presence import Presences
+from hubbub.chat.signals import Moved, Typists
 from hubbub.clock import Clock
 from hubbub.config import Config
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub.commands import check_name
 from hubbub.hub.hub import Hub
 from hubbub.hub.session import Session
-from hubbub.model import Envelope, Principal, Publication
+from hubbub.model import Envelope, Position, Principal
 from hubbub.storage.base import Action, Logged, Store, Transaction, each
 from hubbub.storage.tables import keys
 
@@ -51,6 +56,11 @@ class Chat:
         self._actions: dict[str, Action[_Item, Any]] = {}
         self._decoders: dict[str, msgspec.json.Decoder[Any]] = {}
         self._in_flight: dict[Session, int] = {}
+        self.channels = Channels(self)
+        self.presence = Presences(self)
+        self.arrivals = Arrivals(self)
+        self.typists = Typists(config.chat.typing_interval)
+        self._moved = Moved(self)
         for operation in OPERATIONS.values():
             self._decoders[operation.name] = msgspec.json.Decoder(operation.params)
             if operation.kind == "write":
@@ -63,6 +73,7 @@ class Chat:
         await self.store.start(self._committed, self._hinted)
 
     async def stop(self) -> None:
+        self.presence.stop()
         await self.store.stop()
 
     # --- doing --------------------------------------------------------------------------------------------
@@ -71,6 +82,13 @@ class Chat:
         """Do it, and give its result. Raises what the operation refuses with."""
         if operation.server and not caller.actor.server:
             raise HubbubError(ErrorCode.PERMISSION_DENIED, f"{PREFIX}{operation.name} is for the server API")
+        try:
+            return await self._perform(operation, caller, params)
+        except LimitError as error:
+            self.metrics.rejected[error.limit] += 1
+            raise
+
+    async def _perform(self, operation: Operation[Any, T], caller: Caller, params: Any) -> T:
         if operation.kind == "read":
             return await self.read(lambda view: cast(T, operation.function(view, caller.actor, params)))
         if operation.kind == "write":
@@ -132,12 +150,19 @@ class Chat:
         params = self.decode(operation, bytes(command.params))
         caller = Caller(await self.actor(session.principal), session, command.key)
         if operation.kind == "begin" and self._may_pipeline(session):
-            future = operation.function(self, caller, params)
+            future = self._begin(operation, caller, params)
             self._in_flight[session] = self._in_flight.get(session, 0) + 1
             future.add_done_callback(partial(self._answer, session, session.asker, command.id))
             return None
         result = await self.perform(operation, caller, params)
         return model.Result(command.id, Raw(msgspec.json.encode(result)))
+
+    def _begin(self, operation: Operation[Any, Any], caller: Caller, params: Any) -> asyncio.Future[Any]:
+        try:
+            return cast("asyncio.Future[Any]", operation.function(self, caller, params))
+        except LimitError as error:
+            self.metrics.rejected[error.limit] += 1
+            raise
 
     def _may_pipeline(self, session: Session) -> bool:
         """Replies of the native protocol have ids, so a session need not wait for one before its next command."""
@@ -158,36 +183,51 @@ class Chat:
             session.reply(model.Result(id, Raw(msgspec.json.encode(future.result()))))
 
     async def actor(self, principal: Principal) -> Actor:
-        """Who acts for a principal, known to the database from now on. Raises UNAUTHENTICATED for nobody."""
+        """Who acts for a principal; a user from now on. Raises UNAUTHENTICATED for nobody."""
         if principal.anonymous:
             raise HubbubError(
                 ErrorCode.UNAUTHENTICATED, "conversations need a user: the session is anonymous"
             )
+        await self.arrivals.welcome(principal)
         return Actor(principal.user)
 
-    # --- what has become durable --------------------------------------------------------------------------
+    # --- what goes out ------------------------------------------------------------------------------------
 
     def _committed(self, logged: Sequence[Logged]) -> None:
         for event in logged:
-            self.publish(event)
+            self._publish(event)
 
-    def publish(self, logged: Logged) -> None:
-        publication = Publication(
+    def _publish(self, logged: Logged) -> None:
+        publication = publication_of(
             logged.channel,
-            logged.event,
-            Raw(logged.data),
-            f"{self.store.epoch}-{logged.offset}",
-            logged.sender,
-            logged.time,
             self.store.epoch,
             logged.offset,
+            logged.event,
+            logged.data,
+            logged.sender,
+            logged.time,
         )
         envelope = Envelope(publication, None, self.clock.monotonic())
+        if logged.channel not in self.hub.channels:
+            self.channels.passed(envelope)  # nobody is in it, but sessions that are away may be
+        self.signal(envelope)
+
+    def signal(self, envelope: Envelope) -> None:
+        """Give an envelope to the broker."""
         self.metrics.publications += 1
         self.hub.spawn(self._carry(envelope))
+
+    def receipts_moved(self, conversation: str, user: str, read: int, delivered: int) -> None:
+        """A member's cursors have moved, durably: tell the others soon."""
+        self._moved.add(conversation, user, read, delivered)
 
     async def _carry(self, envelope: Envelope) -> None:
         await self.hub.broker.publish(envelope)
 
     def _hinted(self, channel: str, offset: int) -> None:
-        """Another process has written: see what is new."""
+        """Another process has written: bring those who follow it up to there. Without a channel anything may have been
+        missed, and the logs' heads are looked at."""
+        if not channel:
+            self.hub.spawn(self.hub.live.check_heads(at_once=True))
+        elif (live := self.hub.channels.get(channel)) is not None and live.position is not None:
+            self.hub.spawn(self.hub.live.catch_up(live, Position(self.store.epoch, offset)))

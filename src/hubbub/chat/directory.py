@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from hubbub.chat import presence, signals
 from hubbub.chat.operations import Operation
 
-MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = ()
+MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = (
+    presence.OPERATIONS,
+    signals.OPERATIONS,
+)
 
 OPERATIONS: dict[str, Operation[Any, Any]] = {
     operation.name: operation for operations in MODULES for operation in operations

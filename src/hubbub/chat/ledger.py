@@ -43,7 +43,7 @@ class View:
         self.config = config
         self.now = now
 
-    def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
+    def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[*tuple[Any, ...]]:
         return self.source.connection.execute(statement, parameters)
 
     @property
@@ -57,12 +57,12 @@ class View:
         if lock:
             query = query.with_for_update()
         row = self.execute(query).first()
-        return None if row is None else ConversationRow(*list(row))
+        return None if row is None else ConversationRow(*row)
 
     def member(self, conversation: str, user: str) -> MemberRow | None:
         query = sa.select(*MEMBER).where(members.c.conversation == conversation, members.c.user == user)
         row = self.execute(query).first()
-        return None if row is None else MemberRow(*list(row))
+        return None if row is None else MemberRow(*row)
 
     def access(
         self,
@@ -130,7 +130,7 @@ class Ledger(View):
         self.tx = tx
 
     def append(
-        self, row: ConversationRow, event: type[E], actor: Actor, *, about: int | None = None, **fields: Any
+        self, row: ConversationRow, event: type[E], actor: Actor, /, *, about: int | None = None, **fields: Any
     ) -> E:
         """Write an event into the conversation's log, with the next `seq`, and have it published after the commit.
 
@@ -160,7 +160,7 @@ class Ledger(View):
         self.tx.outbox.append(Logged(channel_of(row.id), seq, tag, data, actor.user or None, self.now))
         return made
 
-    def tell(self, user: str, event: type[N], **fields: Any) -> N:
+    def tell(self, user: str, event: type[N], /, **fields: Any) -> N:
         """Write an event into a user's inbox, and have it published after the commit."""
         seq = self.execute(
             users.update()

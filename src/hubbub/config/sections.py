@@ -196,6 +196,7 @@ class LimitsConfig(Section):
     reaction_length: Count = Field(64, description="Code points of a reaction's name.")
     page: Count = Field(200, description="Items in one page of a list.")
     query_length: Count = Field(256, description="Code points of a search query.")
+    presence_follows: Count = Field(500, description="Users whose presence one session may follow.")
     marks: Count = Field(100, description="Conversations that one call may mark as read or delivered.")
     call_timeout: Seconds = Field(30.0, description="Seconds that a handler may take.")
     reserved_descriptors: Count = Field(

@@ -100,11 +100,13 @@ class Channel:
         """Whether somebody is in it whose connection may resume by the journal."""
         return any(encoding.journaled for encoding, _ in self.groups)
 
-    def broadcast(self, envelope: Envelope, passed_over: Container[str] = ()) -> None:
+    def broadcast(
+        self, envelope: Envelope, passed_over: Container[str] = (), hidden: Container[str] = ()
+    ) -> None:
         """Encode and frame once for each group, then write. The hot loop of the whole server.
 
         Of journaled sessions those in `passed_over` do not get it, nor, if it is volatile, those to whom it could not
-        be written at once.
+        be written at once. Sessions in `hidden` do not get it at all.
         """
         push, exclude, metrics = envelope.push, envelope.exclude, self.metrics
         sequence = 0
@@ -116,11 +118,15 @@ class Channel:
             if not payloads:
                 continue
             frame = framing(payloads)
-            recipients: Collection[Connection] = members
+            recipients: Collection[Connection]
+            if hidden:
+                members = {each: id for each, id in members.items() if id not in hidden}
             if choosy and encoding.journaled:
                 recipients = self._chosen(members, envelope, passed_over)
             elif exclude is not None:
                 recipients = [each for each, session in members.items() if session != exclude]
+            else:
+                recipients = members
             count = len(recipients)
             metrics.encodes += 1
             metrics.deliveries += count

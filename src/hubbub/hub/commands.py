@@ -63,6 +63,7 @@ async def welcome(session: Session, principal: model.Principal, id: int = 0) -> 
             session.refuse(id, refusal)
             hub.end(session, AUTH_FAILED)
             return
+    hub.noticed(session)
     session.reply(_connected(session, id))
     session.release()
     names, session.away = session.away, ()
@@ -157,6 +158,7 @@ async def _resume(fresh: Session, command: model.Connect, proof: model.Resume) -
             hub.release(entry.channel, entry.buffer)
     if session.absent:
         session.absent = False
+        hub.noticed(session)
         for channel in channels:
             await hub.attendance.settle(session, channel)
 

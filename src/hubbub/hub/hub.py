@@ -80,6 +80,8 @@ class Hub:
         """The prefixes of channels to which no client publishes as to others."""
         self.ended: list[Callable[[Session], object]] = []
         """Told at once of each session that has ended for good."""
+        self.appearances: list[Callable[[Session], object]] = []
+        """Told of each session that is there now, or (its client being away for long enough) no more."""
         self.commands: dict[type, Execute] = dict(commands.TABLE)
         limits = config.limits
         socketio = config.socketio
@@ -143,6 +145,7 @@ class Hub:
                 self.end(session, None)
             elif not session.absent and self._away(session, now) >= self.config.sessions.presence_grace:
                 session.absent = True
+                self.noticed(session)
                 self.spawn(self._settle(session, session.away))
         self.journal.trim()
         wall = self.clock.now()
@@ -211,6 +214,11 @@ class Hub:
             self.metrics.resumes["gone"] += 1
             raise HubbubError(ErrorCode.SESSION_GONE)
         return session
+
+    def noticed(self, session: Session) -> None:
+        """To be called when a session has been let in, and whenever its `absent` has changed after that."""
+        for appeared in self.appearances:
+            appeared(session)
 
     def attach(self, session: Session, connection: Connection, info: ConnectionInfo) -> None:
         """Move a session to a new connection; the old one, if it still stands, is ended."""

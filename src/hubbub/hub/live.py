@@ -46,7 +46,12 @@ class Live:
 
     def broadcast(self, channel: Channel, envelope: Envelope) -> None:
         """Write to those on this node for whom it is."""
-        if envelope.unless:
+        if envelope.hidden:
+            users = self._hub.users
+            channel.broadcast(
+                envelope, hidden={each.id for user in envelope.hidden for each in users.get(user, ())}
+            )
+        elif envelope.unless:
             channel.broadcast(envelope, self._passed_over(channel, envelope.unless))
         else:
             channel.broadcast(envelope)
@@ -149,12 +154,16 @@ class Live:
             channel.healing = []
             await self._heal(channel)
 
-    async def check_heads(self) -> None:
-        """Compare idle channels with their logs, so that a lost last message is found."""
+    async def check_heads(self, *, at_once: bool = False) -> None:
+        """Compare idle channels with their logs, so that a lost last message is found; `at_once`: all channels."""
         lossless = self._hub.broker.lossless
         idle_since = self._hub.clock.monotonic() - self._hub.config.broker.head_check
         for channel in list(self._hub.channels.values()):
-            if channel.position is None or channel.healing is not None or channel.touched > idle_since:
+            if (
+                channel.position is None
+                or channel.healing is not None
+                or (channel.touched > idle_since and not at_once)
+            ):
                 continue
             if channel.owner.lossless if channel.owner is not None else lossless:
                 continue

@@ -171,6 +171,7 @@ class Sockets:
         if session.trail is not None:
             session.trail.begin()
         session.absent = False
+        hub.noticed(session)
         for channel in list(session.subscriptions.values()):
             await hub.attendance.settle(session, channel)
 
@@ -288,6 +289,7 @@ class Sockets:
         """The client is back; its events wait until the handlers of `connect` know."""
         if session.absent and not session.closed:
             session.absent = False
+            self.hub.noticed(session)
             for channel in list(session.subscriptions.values()):
                 await self.hub.attendance.settle(session, channel)
         try:

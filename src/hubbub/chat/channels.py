@@ -1,0 +1,302 @@
+"""The chat's channels: whose logs are the store's, who may enter them, and which sessions follow what by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Raw, Struct
+
+from hubbub.chat.ledger import Actor, View, channel_of, inbox_of, status_of
+from hubbub.chat.model import MemberState
+from hubbub.errors import ErrorCode, HubbubError
+from hubbub.hub.session import Session
+from hubbub.model import Envelope, History, Operation, Position, Principal, Publication
+from hubbub.storage.tables import conversations, events, inbox, members, users
+from hubbub.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    from hubbub.chat.chat import Chat
+
+log = get_logger("hubbub.chat")
+
+CONVERSATION = "conversation"
+INBOX = "inbox"
+STATUS = "status"
+NAMESPACES = (CONVERSATION, INBOX, STATUS)
+NOT_THERE = "there is no such channel"
+
+
+class _Member(Struct):
+    user: str
+    state: MemberState = "joined"
+
+
+class _Changed(Struct):
+    """What of `member.changed` matters here."""
+
+    member: _Member
+
+
+class _Named(Struct):
+    id: str
+    seq: int = 0
+
+
+class _Membership(Struct):
+    state: MemberState | None = None
+
+
+class _Mine(Struct):
+    conversation: _Named
+    membership: _Membership
+
+
+class _Added(Struct):
+    """What of `conversation.added` matters here."""
+
+    conversation: _Mine
+
+
+class _Blocks(Struct):
+    user: str
+    blocked: bool
+
+
+_changed = msgspec.json.Decoder(_Changed).decode
+_added = msgspec.json.Decoder(_Added).decode
+_blocks = msgspec.json.Decoder(_Blocks).decode
+
+
+class Channels:
+    """The owner (`hubbub.hub.base.ChannelOwner`) of `conversation:`, `inbox:` and `status:`."""
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+        self._hub = chat.hub
+        self.following: dict[str, set[Session]] = {}
+        """Sessions that follow their user's conversations by themselves, by user."""
+        for namespace in NAMESPACES:
+            self._hub.own(namespace, self)
+        self._hub.ended.append(self._ended)
+
+    @property
+    def lossless(self) -> bool:
+        return self._chat.store.lossless
+
+    # --- who may enter ------------------------------------------------------------------------------------
+
+    async def authorize(self, principal: Principal, operation: Operation, channel: str) -> None:
+        """Members may follow and read a conversation, users their own inbox, and the presence of those with whom they
+        share a conversation. Nobody publishes: the chat does. Raises NOT_FOUND and PERMISSION_DENIED."""
+        kind, _, id = channel.partition(":")
+        if operation == "publish":
+            raise HubbubError(
+                ErrorCode.PERMISSION_DENIED,
+                f"permission denied: what is in {kind}: channels comes by methods, as chat.messages.send",
+                field="channel",
+            )
+        actor = await self._chat.actor(principal)
+        if kind == INBOX:
+            if id != actor.user:
+                raise HubbubError(
+                    ErrorCode.PERMISSION_DENIED, "permission denied: it is another user's", field="channel"
+                )
+        elif kind == STATUS:
+            if id not in await self._chat.presence.visible(actor, [id]):
+                raise HubbubError(ErrorCode.NOT_FOUND, NOT_THERE, field="channel")
+        else:
+            await self._chat.read(lambda view: view.access(actor, id, "read", field="channel"))
+
+    # --- logs ---------------------------------------------------------------------------------------------
+
+    async def history(
+        self, channel: str, *, since: Position | None, limit: int, reverse: bool, reader: str | None
+    ) -> History:
+        """As `hubbub.hub.base.ChannelOwner` says; `reader` sees nothing from before what it may see, and that counts as
+        complete. Raises NOT_FOUND for a reader who is no member."""
+        kind, _, id = channel.partition(":")
+        epoch = self._chat.store.epoch
+        if kind == STATUS:
+            return History(Position(epoch, 0), complete=since is None)
+        if kind == CONVERSATION:
+            return await self._chat.read(
+                lambda view: _conversation_log(view, id, epoch, since, limit, reverse, reader)
+            )
+        return await self._chat.read(lambda view: _inbox_log(view, id, epoch, since, limit, reverse))
+
+    # --- following ----------------------------------------------------------------------------------------
+
+    def follow(self, session: Session) -> None:
+        """From now on the session enters its user's conversations when the user does."""
+        self.following.setdefault(session.user, set()).add(session)
+
+    def _ended(self, session: Session) -> None:
+        sessions = self.following.get(session.user)
+        if sessions is not None:
+            sessions.discard(session)
+            if not sessions:
+                del self.following[session.user]
+
+    def passed(self, envelope: Envelope) -> None:
+        """What goes through a channel of ours changes who is in it."""
+        push = envelope.push
+        if type(push) is not Publication:
+            return
+        try:
+            match push.event:
+                case "member.changed":
+                    member = _changed(push.data).member
+                    if member.state == "left":
+                        self._take_out(member.user, push.channel)
+                    else:
+                        self._look_again(push.channel, self._hub.users.get(member.user, ()))
+                case "conversation.updated":
+                    self._look_again(push.channel)
+                case "conversation.added":
+                    self._put_in(push.channel.partition(":")[2], _added(push.data).conversation)
+                case "blocks.changed":
+                    changed = _blocks(push.data)
+                    if changed.blocked:
+                        self._take_out(changed.user, status_of(push.channel.partition(":")[2]))
+                        self._take_out(push.channel.partition(":")[2], status_of(changed.user))
+        except Exception as error:  # a fan-out must go on
+            log.error(
+                "an event could not be followed", channel=push.channel, event_type=push.event, exc_info=error
+            )
+
+    def _put_in(self, user: str, mine: _Mine) -> None:
+        if mine.membership.state != "joined":
+            return
+        since = Position(self._chat.store.epoch, mine.conversation.seq)
+        for session in tuple(self.following.get(user, ())):
+            self._hub.spawn(self._hub.enter(session, channel_of(mine.conversation.id), since))
+
+    def _take_out(self, user: str, channel: str) -> None:
+        for session in self._hub.users.get(user, ()):
+            if (
+                channel in session.subscriptions
+                or channel in session.away
+                or channel in (session.joining or ())
+            ):
+                self._hub.spawn(self._unsubscribe(session, channel))
+
+    async def _unsubscribe(self, session: Session, channel: str) -> None:
+        await self._hub.server_unsubscribe(session, channel)
+
+    def _look_again(self, channel: str, sessions: Iterable[Session] | None = None) -> None:
+        """Permissions may have changed: whoever may read no more is taken out."""
+        if sessions is None:
+            live = self._hub.channels.get(channel)
+            if live is None:
+                return
+            ids = {id for group in live.groups.values() for id in group.values()}
+            sessions = [session for id in ids if (session := self._hub.sessions.get(id)) is not None]
+        present = {session.user for session in sessions if channel in session.subscriptions}
+        if present:
+            self._hub.spawn(self._check(channel, sorted(present)))
+
+    async def _check(self, channel: str, present: list[str]) -> None:
+        def refused(view: View) -> list[str]:
+            found = []
+            for user in present:
+                try:
+                    view.access(Actor(user), channel.partition(":")[2], "read")
+                except HubbubError:
+                    found.append(user)
+            return found
+
+        for user in await self._chat.read(refused):
+            self._take_out(user, channel)
+
+
+def _log_page(
+    view: View,
+    table: sa.Table,
+    owner: sa.ColumnElement[bool],
+    after: int,
+    limit: int,
+    reverse: bool,
+    before: int | None,
+) -> list[Any]:
+    query = sa.select(table.c.seq, table.c.type, table.c.data, table.c.time)
+    if table is events:
+        query = query.add_columns(events.c.actor)
+    query = query.where(owner, table.c.seq > after)
+    if before is not None:
+        query = query.where(table.c.seq < before)
+    query = query.order_by(table.c.seq.desc() if reverse else table.c.seq).limit(limit + 1)
+    return list(view.execute(query))
+
+
+def _conversation_log(
+    view: View, id: str, epoch: str, since: Position | None, limit: int, reverse: bool, reader: str | None
+) -> History:
+    floor = 0
+    if reader is not None:
+        row, member = view.access(Actor(reader), id, "read", field="channel")
+        floor, head = (member.visible if member is not None else 0), row.head
+    else:
+        found = view.find(id)
+        head = found.head if found is not None else 0
+    position = Position(epoch, head)
+    if since is not None and since.epoch != epoch:
+        return History(position, complete=False)
+    if not limit:
+        return History(position, complete=True)
+    after = max(floor, since.offset if since is not None and not reverse else 0)
+    before = since.offset if since is not None and reverse else None
+    rows = _log_page(view, events, events.c.conversation == id, after, limit, reverse, before)
+    publications = tuple(
+        publication_of(channel_of(id), epoch, seq, kind, data.encode(), actor, time)
+        for seq, kind, data, time, actor in rows[:limit]
+    )
+    beyond = since is not None and since.offset > head  # of a life that this database does not know
+    return History(position, publications, not beyond, len(rows) > limit)
+
+
+def _inbox_log(
+    view: View, user: str, epoch: str, since: Position | None, limit: int, reverse: bool
+) -> History:
+    head = view.execute(sa.select(users.c.head).where(users.c.id == user)).scalar() or 0
+    position = Position(epoch, head)
+    if since is not None and since.epoch != epoch:
+        return History(position, complete=False)
+    if not limit:
+        return History(position)
+    after = since.offset if since is not None and not reverse else 0
+    before = since.offset if since is not None and reverse else None
+    rows = _log_page(view, inbox, inbox.c.user == user, after, limit, reverse, before)
+    publications = tuple(
+        publication_of(inbox_of(user), epoch, seq, kind, data.encode(), None, time)
+        for seq, kind, data, time in rows[:limit]
+    )
+    oldest = view.execute(sa.select(sa.func.min(inbox.c.seq)).where(inbox.c.user == user)).scalar()
+    kept = since is None or since.offset == head or (oldest is not None and since.offset >= oldest - 1)
+    return History(
+        position, publications, kept and (since is None or since.offset <= head), len(rows) > limit
+    )
+
+
+def publication_of(
+    channel: str, epoch: str, seq: int, event: str, data: bytes, sender: str | None, time: float
+) -> Publication:
+    """An event of a log as it is pushed; live and from the log it is the same."""
+    return Publication(channel, event, Raw(data), f"{epoch}-{seq}", sender, time, epoch, seq)
+
+
+def heads(view: View, user: str) -> dict[str, int]:
+    """The channels of a user's conversations, the most active first, and where their logs stand; its inbox too."""
+    limit = view.config.chat.live_conversations
+    query = (
+        sa.select(conversations.c.id, conversations.c.head)
+        .select_from(members.join(conversations, conversations.c.id == members.c.conversation))
+        .where(members.c.user == user, members.c.state == "joined")
+        .order_by(conversations.c.last_activity.desc(), conversations.c.id)
+        .limit(limit)
+    )
+    found = {channel_of(id): head for id, head in view.execute(query)}
+    found[inbox_of(user)] = view.execute(sa.select(users.c.head).where(users.c.id == user)).scalar() or 0
+    return found

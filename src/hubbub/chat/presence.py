@@ -1,0 +1,246 @@
+"""Who is there: online, away or offline, from all of a user's sessions, on whatever protocol.
+
+It goes out on `status:<user>`, to those who follow it and may: contacts who are not blocked. When the last session of a
+user is gone, `chat.presence_grace` seconds pass before the user is, so that a reload is not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from hubbub.chat.contacts import contacts_among, last_seen_of
+from hubbub.chat.events import PresenceChanged
+from hubbub.chat.ledger import Actor, View, status_of
+from hubbub.chat.limits import exceeded
+from hubbub.chat.model import Availability, Presence, UserId
+from hubbub.chat.operations import Caller, Nothing, Operation, run
+from hubbub.clock import Timer
+from hubbub.errors import ErrorCode, HubbubError
+from hubbub.hub.session import Session
+from hubbub.model import Envelope, Publication
+from hubbub.storage.base import Transaction, each
+from hubbub.storage.tables import users
+from hubbub.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    from hubbub.chat.chat import Chat
+
+log = get_logger("hubbub.chat")
+
+
+class _Seen(Struct, frozen=True):
+    user: str
+    time: float
+
+
+def _note(tx: Transaction, seen: _Seen) -> None:
+    tx.execute(users.update().where(users.c.id == seen.user).values(last_seen=seen.time))
+
+
+NOTE = each("last_seen", _note)
+
+
+class Presences:
+    """What this node knows of its users."""
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+        self._hub = chat.hub
+        self._known: dict[str, Availability] = {}  # as it was last told; offline ones are left out
+        self._away: set[Session] = set()
+        self._leaving: dict[str, Timer] = {}
+        self._hub.appearances.append(self._changed)
+        self._hub.ended.append(self._ended)
+
+    def of(self, user: str) -> Availability:
+        """As others see it now."""
+        return self._known.get(user, "offline")
+
+    def online(self, among: Iterable[str]) -> set[str]:
+        """Those who are there, away or not."""
+        return {user for user in among if user in self._known}
+
+    def set_away(self, sessions: Iterable[Session], away: bool) -> None:
+        for session in sessions:
+            if away:
+                self._away.add(session)
+            else:
+                self._away.discard(session)
+            self._changed(session)
+
+    async def visible(self, actor: Actor, ids: Iterable[str]) -> set[str]:
+        """Those of `ids` whose presence the actor may see."""
+        wanted = list(ids)
+        return await self._chat.read(lambda view: contacts_among(view, actor, wanted))
+
+    def stop(self) -> None:
+        for timer in self._leaving.values():
+            timer.cancel()
+        self._leaving.clear()
+
+    # --- what changes it ----------------------------------------------------------------------------------
+
+    def _ended(self, session: Session) -> None:
+        self._away.discard(session)
+        self._changed(session)
+
+    def _changed(self, session: Session) -> None:
+        user = session.user
+        if not user:
+            return
+        now = self._now(user)
+        if now == self.of(user):
+            self._stay(user)
+        elif now == "offline":
+            if user not in self._leaving:
+                grace = self._chat.config.chat.presence_grace
+                self._leaving[user] = self._chat.clock.call_later(grace, lambda: self._gone(user))
+        else:
+            self._stay(user)
+            self._known[user] = now
+            self._tell(PresenceChanged(user, now))
+
+    def _now(self, user: str) -> Availability:
+        there = [each for each in self._hub.users.get(user, ()) if not each.absent and not each.closed]
+        if not there:
+            return "offline"
+        return "away" if all(each in self._away for each in there) else "online"
+
+    def _stay(self, user: str) -> None:
+        if (timer := self._leaving.pop(user, None)) is not None:
+            timer.cancel()
+
+    def _gone(self, user: str) -> None:
+        del self._leaving[user]
+        self._known.pop(user, None)
+        self._hub.spawn(self._leave(user, self._chat.clock.now()))
+
+    async def _leave(self, user: str, time: float) -> None:
+        """When it was is kept first, and told to those who may know: the channel is for contacts."""
+        try:
+            await self._chat.store.write(NOTE, _Seen(user, time))
+            shown = await self._chat.read(lambda view: _shown(view, user))
+        except HubbubError as error:
+            log.warning("last seen could not be kept", error=error.message)
+            shown = False
+        if user not in self._known:
+            self._tell(PresenceChanged(user, "offline", time if shown else None))
+
+    def _tell(self, event: PresenceChanged) -> None:
+        publication = Publication(
+            status_of(event.user),
+            "presence",
+            Raw(msgspec.json.encode(event)),
+            sender=event.user,
+            time=self._chat.clock.now(),
+        )
+        self._chat.signal(Envelope(publication))
+
+
+def _shown(view: View, user: str) -> bool:
+    """Whether contacts may know when `user` was last seen."""
+    setting = view.execute(
+        users.select().with_only_columns(users.c.show_last_seen).where(users.c.id == user)
+    ).scalar()
+    return setting in ("everyone", "contacts")
+
+
+# --- operations -------------------------------------------------------------------------------------------------
+
+
+class PresenceQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose presence is asked for."""
+
+    users: Annotated[tuple[UserId, ...], Meta(examples=[["ada", "bob"]])]
+
+
+class PresenceList(Struct, frozen=True):
+    """Who is there, in the order of the question. Those who may not be known are offline."""
+
+    users: tuple[Presence, ...]
+
+
+class SetPresence(Struct, frozen=True, forbid_unknown_fields=True):
+    """`away`: the user is not at the device; false: it is back."""
+
+    away: bool
+
+
+async def _presences(chat: Chat, actor: Actor, ids: tuple[str, ...]) -> tuple[PresenceList, set[str]]:
+    limit = chat.config.limits.page
+    if len(ids) > limit:
+        raise exceeded("page", limit, "users")
+
+    def look(view: View) -> tuple[set[str], dict[str, float]]:
+        contacts = contacts_among(view, actor, ids)
+        return contacts, last_seen_of(view, actor, ids, contacts)
+
+    contacts, seen = await chat.read(look)
+    presences = []
+    for id in ids:
+        availability = chat.presence.of(id) if id in contacts else "offline"
+        presences.append(Presence(id, availability, seen.get(id) if availability == "offline" else None))
+    return PresenceList(tuple(presences)), contacts
+
+
+@run("presence.query", "POST", "/presence/query")
+async def query(chat: Chat, caller: Caller, params: PresenceQuery) -> PresenceList:
+    """Ask who is there.
+
+    Known are those with whom one shares a direct or group conversation, unless one has blocked the other; everybody
+    else is offline. At most `limits.page` users at once.
+    """
+    return (await _presences(chat, caller.actor, params.users))[0]
+
+
+@run("presence.follow", "POST", "/presence/follow")
+async def follow(chat: Chat, caller: Caller, params: PresenceQuery) -> PresenceList:
+    """Ask who is there, and be told from now on.
+
+    The session enters the channels `status:<user>` of those it may know. By REST there is no session to tell: it is
+    refused with NOT_AVAILABLE. At most `limits.presence_follows` users of one session.
+    """
+    session = caller.session
+    if session is None:
+        raise HubbubError(ErrorCode.NOT_AVAILABLE, "only a session can follow: use `call`, or subscribe")
+    limit = chat.config.limits.presence_follows
+    followed = {name for name in (*session.subscriptions, *session.away) if name.startswith("status:")}
+    if len(followed | {status_of(id) for id in params.users}) > limit:
+        raise exceeded("presence_follows", limit, "users")
+    contacts = await chat.presence.visible(caller.actor, params.users)
+    for id in params.users:
+        if id in contacts:
+            await chat.hub.enter(session, status_of(id))
+    return (await _presences(chat, caller.actor, params.users))[0]
+
+
+@run("presence.unfollow", "POST", "/presence/unfollow")
+async def unfollow(chat: Chat, caller: Caller, params: PresenceQuery) -> Nothing:
+    """Be told no more of these users' presence."""
+    if caller.session is None:
+        raise HubbubError(ErrorCode.NOT_AVAILABLE, "only a session can follow: use `call`, or unsubscribe")
+    for id in params.users:
+        await chat.hub.server_unsubscribe(caller.session, status_of(id))
+    return Nothing()
+
+
+@run("presence.set", "PUT", "/me/presence")
+async def set_presence(chat: Chat, caller: Caller, params: SetPresence) -> Presence:
+    """Say that one is away, or back.
+
+    By `call` it is the device that calls; a user is away when all of its devices are. By REST it is all of the user's
+    sessions on this node.
+    """
+    user = caller.actor.user
+    if not user:
+        raise HubbubError(ErrorCode.NOT_AVAILABLE, "the server itself is neither here nor away")
+    sessions = (caller.session,) if caller.session is not None else chat.hub.users.get(user, ())
+    chat.presence.set_away(sessions, params.away)
+    return Presence(user, chat.presence.of(user))
+
+
+OPERATIONS: tuple[Operation[Any, Any], ...] = (query, follow, unfollow, set_presence)
