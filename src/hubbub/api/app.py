@@ -11,12 +11,14 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 
-from hubbub.api import access, channels, connections, pages, publishing
+from hubbub.api import access, channels, chat, connections, pages, publishing
 from hubbub.api.body import StrictBody
+from hubbub.api.chat_callers import Callers
 from hubbub.api.context import ApiContext, provided
 from hubbub.api.errors import handle
 from hubbub.api.paths import route_path
 from hubbub.api.security import require_api_key
+from hubbub.chat.directory import OPERATIONS
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -25,7 +27,8 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def routers() -> tuple[Router, ...]:
-    """All routes of the API that the OpenAPI document describes, in groups by who may call them."""
+    """The routes of the API that are written by hand, in groups by who may call them. Those of the chat are made from
+    its operations."""
     guarded = (*publishing.ROUTES, *channels.ROUTES, *connections.ROUTES, *access.ROUTES)
     return (
         Router(
@@ -42,23 +45,25 @@ def routers() -> tuple[Router, ...]:
 
 
 @lru_cache(maxsize=4)
-def _routes(body_bytes: int) -> Litestar:
+def _routes(body_bytes: int, with_chat: bool) -> Litestar:
     """The routes, which hold nothing of any server: each request brings its context along."""
     described = routers()
+    operations = tuple(OPERATIONS.values()) if with_chat else ()
     return Litestar(
-        route_handlers=[*described, *pages.ROUTES],
+        route_handlers=[*described, Router("/v1", route_handlers=chat.routes(operations)), *pages.ROUTES],
         dependencies={"api": Provide(provided, sync_to_thread=False)},
         exception_handlers={Exception: handle},
         request_max_body_size=body_bytes,
         openapi_config=None,
         logging_config=None,
-        state=State({"routers": described}, deep_copy=False),
+        state=State({"routers": described, "operations": operations}, deep_copy=False),
     )
 
 
 def build_api(context: ApiContext) -> AsgiApp:
     """The application for every path that no transport has taken."""
-    routes = _routes(context.hub.config.limits.body_bytes)
+    routes = _routes(context.hub.config.limits.body_bytes, context.chat is not None)
+    callers = None if context.chat is None else Callers(context, context.chat)
     requests = context.hub.metrics.http_requests
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,7 +71,7 @@ def build_api(context: ApiContext) -> AsgiApp:
         root = scope.get("root_path", "").rstrip("/")
         inner = {
             **scope,
-            "state": {"context": context, "request_id": request_id, "mounted": root},
+            "state": {"context": context, "callers": callers, "request_id": request_id, "mounted": root},
             "root_path": "",
             "path": _path(scope, root),
         }

@@ -19,8 +19,8 @@ from hubbub.hub.hub import Hub
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
-    """One server's parts, as far as its API needs them. `revocations` is None with a Policy that keeps none, `chat` where
-    `chat.enabled` is off."""
+    """One server's parts, as far as its API needs them. `revocations` is None with a Policy that keeps none, `chat`
+    where `chat.enabled` is off."""
 
     hub: Hub
     api_keys: ApiKeys
