@@ -1,0 +1,61 @@
+"""Mentions: whom a message names. What is kept of them is a row for each user that is meant, and one for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+from msgspec import Struct
+
+from hubbub.chat import limits
+from hubbub.chat.listing import EVERYBODY
+from hubbub.chat.model import Everyone, Mentions, UserId
+from hubbub.config.sections import LimitsConfig
+from hubbub.errors import ErrorCode, HubbubError
+from hubbub.storage import bulk
+from hubbub.storage.base import Transaction
+from hubbub.storage.tables import mentions
+
+Here = Callable[[Collection[str]], Collection[str]]
+"""Those of some users who are online now. It is called in the thread of the store's writer."""
+Row = tuple[str, str, int, int | None]
+"""Of `mentions`: conversation, user, seq, number."""
+COLUMNS = ("conversation", "user", "seq", "number")
+FIELD = "mentions.users"
+
+
+class MentionWhom(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Whom a message is to mention: members, and everybody (`all`) or those of them who are online (`here`)."""
+
+    users: tuple[UserId, ...] = ()
+    everyone: Everyone | None = None
+
+
+def check(given: MentionWhom | None, allowed: LimitsConfig) -> Mentions | None:
+    """The mentions that a client gives, without repetition; None if nobody is mentioned. Raises LIMIT_EXCEEDED."""
+    if given is None or not (given.users or given.everyone):
+        return None
+    limits.check(allowed, "mentions", len(given.users), FIELD)
+    for user in given.users:
+        if "\0" in user:  # PostgreSQL takes no such text
+            raise not_a_member(given.users, user)
+    return Mentions(tuple(dict.fromkeys(given.users)), given.everyone)
+
+
+def not_a_member(given: Sequence[str], user: str) -> HubbubError:
+    """The refusal to mention `user`, in the same words whether there is such a user or not."""
+    field = f"{FIELD}[{given.index(user)}]"
+    return HubbubError(ErrorCode.VALIDATION_FAILED, f"{field}: not a member of the conversation", field=field)
+
+
+def rows(
+    conversation: str, seq: int, number: int | None, given: Mentions, here: Collection[str] = ()
+) -> list[Row]:
+    """The rows of one message; `here` are those who were online, for a message that mentions them."""
+    users = dict.fromkeys((*given.users, *here))
+    if given.everyone == "all":
+        users[EVERYBODY] = None
+    return [(conversation, user, seq, number) for user in users]
+
+
+def insert(tx: Transaction, found: Sequence[Row]) -> None:
+    bulk.insert(tx, mentions, COLUMNS, found)
