@@ -107,26 +107,36 @@ def _execute(
 @lru_cache(1024)
 def _sqlite(statement: Statement, count: int) -> str:
     kind, table, keys, columns, _ = statement
-    width = len(columns) if not keys else len(keys) + (len(columns) if kind == "set" else 0)
-    values = ", ".join(["(" + ", ".join("?" * width) + ")"] * count)
+    width = len(_given(statement))
+    values = "VALUES " + ", ".join(["(" + ", ".join("?" * width) + ")"] * count)
     if not keys:
-        return f"INSERT INTO {_name(table.name)} ({_names(columns)}) VALUES {values}{_conflict(statement)}"
-    given = f"WITH given ({_names(keys + columns if kind == 'set' else keys)}) AS (VALUES {values})"
-    return f"{given} {_on_given(statement, 'given', 'CROSS JOIN')}"
+        return f"INSERT INTO {_name(table.name)} ({_names(columns)}) {values}{_conflict(statement)}"
+    if kind == "delete":
+        # Of `IN (VALUES ...)` by itself SQLite makes a scan.
+        return f"DELETE FROM {_name(table.name)} WHERE ({_names(keys)}) IN (SELECT * FROM ({values}))"
+    # CROSS JOIN has SQLite look up the rows by the keys, in this order.
+    return _where_given(statement, f"({values}) AS given", "CROSS JOIN")
 
 
 @lru_cache(1024)
 def _postgresql(statement: Statement) -> str:
     kind, table, keys, columns, _ = statement
-    named = columns if not keys else keys + columns if kind == "set" else keys
-    arrays = ", ".join(f"${n}::{_type(table.c[name].type)}[]" for n, name in enumerate(named, 1))
+    given = _given(statement)
+    arrays = ", ".join(f"${n}::{_type(table.c[name].type)}[]" for n, name in enumerate(given, 1))
     if not keys:
         identity = " RETURNING id" if kind == "identify" else ""
         return (
             f"INSERT INTO {_name(table.name)} ({_names(columns)}) SELECT * FROM unnest({arrays})"
             f"{_conflict(statement)}{identity}"
         )
-    return _on_given(statement, f"unnest({arrays}) AS given ({_names(named)})", "JOIN")
+    marks = ", ".join(f"column{n}" for n in range(1, len(given) + 1))
+    return _where_given(statement, f"unnest({arrays}) AS given ({marks})", ",")
+
+
+def _given(statement: Statement) -> Names:
+    """The columns whose values a row has."""
+    kind, _, keys, columns, _ = statement
+    return columns if not keys else keys + columns if kind == "set" else keys
 
 
 def _conflict(statement: Statement) -> str:
@@ -140,22 +150,18 @@ def _conflict(statement: Statement) -> str:
     return ""
 
 
-def _on_given(statement: Statement, given: str, join: str) -> str:
-    """What is done where the keys are given. CROSS JOIN has SQLite look up the rows by the keys, in this order."""
+def _where_given(statement: Statement, given: str, join: str) -> str:
+    """What is done where the keys are given, as `column1` and so on."""
     kind, table, keys, columns, _ = statement
     target = _name(table.name)
-    equal = " AND ".join(f"{target}.{_name(key)} = given.{_name(key)}" for key in keys)
+    equal = " AND ".join(f"{target}.{_name(key)} = given.column{n}" for n, key in enumerate(keys, 1))
     if kind == "set":
-        news = ", ".join(f"{_name(name)} = given.{_name(name)}" for name in columns)
+        news = ", ".join(f"{_name(name)} = given.column{n}" for n, name in enumerate(columns, len(keys) + 1))
         return f"UPDATE {target} SET {news} FROM {given} WHERE {equal}"
     if kind == "delete":
-        if given == "given":
-            mine = ", ".join(f"{target}.{_name(key)}" for key in keys)
-            return f"DELETE FROM {target} WHERE ({mine}) IN (SELECT {_names(keys)} FROM given)"
         return f"DELETE FROM {target} USING {given} WHERE {equal}"
     wanted = ", ".join(f"{target}.{_name(name)}" for name in columns)
-    on = "WHERE" if join == "CROSS JOIN" else "ON"
-    return f"SELECT {wanted} FROM {given} {join} {target} {on} {equal}"
+    return f"SELECT {wanted} FROM {given} {join} {target} WHERE {equal}"
 
 
 def _name(name: str) -> str:

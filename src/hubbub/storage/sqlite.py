@@ -375,7 +375,7 @@ class SqliteStore:
             return reader.read(query, deadline)
         except (sa.exc.DBAPIError, sqlite3.Error) as error:
             reason = reason_of(error)
-            if reason is None:
+            if reason is None or reason == "read-only":  # a query that writes is wrong
                 raise
             if reader is not None and reason not in ("timeout", "busy"):
                 self._open_readers.remove(reader)
