@@ -23,6 +23,7 @@ from hubbub.auth.policy import TokenPolicy
 from hubbub.auth.tickets import Tickets
 from hubbub.broker.base import Broker
 from hubbub.broker.memory import MemoryBroker
+from hubbub.chat.chat import Chat
 from hubbub.clock import Clock, SystemClock
 from hubbub.config import Config
 from hubbub.errors import ConfigError, HubbubError
@@ -39,6 +40,8 @@ from hubbub.protocols.socketio import Limits as SocketIoLimits
 from hubbub.protocols.socketio_msgpack import MessagePackParser
 from hubbub.socketio.handlers import NamespaceName
 from hubbub.socketio.server import SocketIo
+from hubbub.storage.base import Store
+from hubbub.storage.sqlite import SqliteStore
 from hubbub.telemetry.health import PATHS as HEALTH_PATHS
 from hubbub.telemetry.health import Health
 from hubbub.telemetry.logging import get_logger
@@ -71,6 +74,12 @@ BROKERS: dict[str, Callable[[Config, Clock], Broker]] = {
 PRESENCE: dict[str, Callable[[Config, Clock], PresenceStore]] = {
     "memory": lambda config, clock: MemoryPresence(clock),
 }
+STORES: dict[str, Callable[[Config, Clock, Metrics], Store]] = {
+    "sqlite": lambda config, clock, metrics: SqliteStore(
+        config.storage, clock, metrics, pending_writes=config.limits.pending_writes
+    ),
+    "postgresql": lambda config, clock, metrics: _postgres(config, clock, metrics),
+}
 PROTOCOLS: dict[str, Callable[[Config], ProtocolEntry]] = {
     "native-json": lambda config: _native("native-json", "hubbub.v1.json", False, JsonCodec, config),
     "native-msgpack": lambda config: _native(
@@ -81,6 +90,13 @@ PARSERS: dict[str, Callable[[Config], Parser]] = {
     "json": lambda config: JsonParser(_socketio_limits(config)),
     "msgpack": lambda config: MessagePackParser(_socketio_limits(config)),
 }
+
+
+def _postgres(config: Config, clock: Clock, metrics: Metrics) -> Store:
+    # Its driver is an extra, and takes a while to import.
+    from hubbub.storage.postgres import PostgresStore
+
+    return PostgresStore(config.storage, clock, metrics, pending_writes=config.limits.pending_writes)
 
 
 def _socketio_limits(config: Config) -> SocketIoLimits:
@@ -139,6 +155,12 @@ class Hubbub:
             self.handlers,
             self.metrics,
         )
+        self.chat: Chat | None = None
+        """Conversations, where `chat.enabled` is on: its operations, for the application's own code too."""
+        if self.config.chat.enabled:
+            scheme = self.config.storage.url.get_secret_value().partition(":")[0].partition("+")[0]
+            store = _registered(STORES, scheme, "storage.url")(self.config, self.clock, self.metrics)
+            self.chat = Chat(self.hub, store, self.config, self.clock)
         self.socketio = SocketIo(self.hub, PARSERS[self.config.socketio.parser](self.config))
         """The Socket.IO server: its handlers, events and rooms."""
         protocols = {name: make(self.config) for name, make in PROTOCOLS.items()}
@@ -262,7 +284,7 @@ class Hubbub:
         from hubbub.api.context import ApiContext
 
         revocations = self.tokens.revocations if self._reads_tokens else None
-        return build_api(ApiContext(self.hub, self.api_keys, self.tickets, revocations))
+        return build_api(ApiContext(self.hub, self.api_keys, self.tickets, revocations, self.chat))
 
     @property
     def started(self) -> bool:
@@ -274,6 +296,13 @@ class Hubbub:
             return
         await self.keys.start()
         await self.hub.start()
+        if self.chat is not None:
+            try:
+                await self.chat.start()
+            except BaseException:
+                await self.hub.stop()
+                await self.keys.stop()
+                raise
         self._started = True
         self.node.start()
 
@@ -284,6 +313,8 @@ class Hubbub:
         if self._asgi is not None:
             await self._asgi.close()
         self.node.stop()
+        if self.chat is not None:
+            await self.chat.stop()
         await self.hub.stop()
         await self.keys.stop()
 

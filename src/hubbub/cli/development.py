@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ DRAIN_WINDOW = 1.0
 
 def develop(config: Config) -> tuple[Config, DevelopmentKeys, bool]:
     """`config` for development, the keys that open it, and whether they are kept for the next start."""
+    from pydantic import SecretStr
+
     from hubbub import config as settings
     from hubbub.auth.api_keys import hash_key
 
@@ -37,6 +40,10 @@ def develop(config: Config) -> tuple[Config, DevelopmentKeys, bool]:
         changes["broker"] = config.broker.model_copy(update={"snapshot": DIRECTORY / "channels.json"})
     if "log_level" not in config.telemetry.model_fields_set:
         changes["telemetry"] = config.telemetry.model_copy(update={"log_level": "warning"})
+    if "url" not in config.storage.model_fields_set:
+        directory = DIRECTORY if kept else Path(tempfile.mkdtemp(prefix="hubbub-"))
+        url = SecretStr(f"sqlite:///{directory / 'hubbub.db'}")
+        changes["storage"] = config.storage.model_copy(update={"url": url})
     return config.model_copy(update=changes), keys, kept
 
 
@@ -91,7 +98,7 @@ class Banner:
             ),
         ]
         kept = (
-            f"Keys and logs are kept in {DIRECTORY}/: tokens and history outlive a restart."
+            f"Keys, logs and conversations are kept in {DIRECTORY}/ and outlive a restart."
             if self._kept
             else f"{FILE} cannot be written: the next start makes new keys."
         )
