@@ -158,8 +158,8 @@ messages = sa.Table(
         postgresql_where=sa.text("deleted IS NOT NULL AND number IS NOT NULL"),
     ),
 )
-"""Full-text search lies beside it: the FTS5 table `message_search` (rowid = id) on SQLite, the column `search` with a
-GIN index on PostgreSQL. Both are made by the migrations."""
+"""Full-text search lies beside it, in `message_search`: an FTS5 table on SQLite, one with a tsvector and a GIN index
+on PostgreSQL. `chat/search_index.py` fills both."""
 
 versions = sa.Table(
     "versions",
