@@ -95,7 +95,7 @@ def test_on_a_terminal_only_tokens_are_longer_than_a_line(monkeypatch: pytest.Mo
 
 
 def test_it_says_when_keys_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "tokens and history outlive a restart" in banner(load())
+    assert "conversations are kept in .hubbub/ and outlive a restart" in banner(load())
 
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError

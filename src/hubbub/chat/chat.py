@@ -195,9 +195,9 @@ class Chat:
 
     def _committed(self, logged: Sequence[Logged]) -> None:
         for event in logged:
-            self._publish(event)
+            self.publish(event)
 
-    def _publish(self, logged: Logged) -> None:
+    def publish(self, logged: Logged) -> None:
         publication = publication_of(
             logged.channel,
             self.store.epoch,
