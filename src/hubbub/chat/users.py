@@ -1,0 +1,296 @@
+"""Users: what the application says of them, what they say of themselves, and what others see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from hubbub.chat import limits, profile, text
+from hubbub.chat.events import UserUpdated
+from hubbub.chat.ledger import Actor, Ledger, View
+from hubbub.chat.listing import tombstones
+from hubbub.chat.model import LastSeenFor, User, UserId
+from hubbub.chat.operations import NoParams, read, write
+from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
+from hubbub.chat.rows import USER, user_of
+from hubbub.errors import ErrorCode, HubbubError
+from hubbub.model import Kind
+from hubbub.storage import bulk
+from hubbub.storage.tables import blocks, conversations, members, users
+
+COLUMNS = (
+    "id",
+    "kind",
+    "name",
+    "avatar",
+    "custom",
+    "show_last_seen",
+    "head",
+    "created",
+    "updated",
+    "changed",
+)
+CONTACTS = ("direct", "group")
+"""Kinds of conversation whose members are contacts of each other. Anybody may be in the others."""
+
+
+class UpsertUser(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is not given stays as it is. null takes an avatar or custom JSON away."""
+
+    user: Annotated[UserId, Meta(examples=["ada"])]
+    kind: Kind | UnsetType = UNSET
+    name: Annotated[str, Meta(examples=["Ada Lovelace"])] | UnsetType = UNSET
+    avatar: profile.Avatar | UnsetType | None = UNSET
+    custom: Raw | UnsetType = UNSET
+    show_last_seen: LastSeenFor | UnsetType = UNSET
+
+
+class UpdateMe(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is not given stays as it is. null takes an avatar or custom JSON away."""
+
+    name: Annotated[str, Meta(examples=["Ada"])] | UnsetType = UNSET
+    avatar: profile.Avatar | UnsetType | None = UNSET
+    custom: Raw | UnsetType = UNSET
+    show_last_seen: LastSeenFor | UnsetType = UNSET
+
+
+class ByUser(Struct, frozen=True, forbid_unknown_fields=True):
+    """Of one user."""
+
+    user: Annotated[UserId, Meta(examples=["ada"])]
+
+
+class QueryUsers(Struct, frozen=True, forbid_unknown_fields=True):
+    """Either `ids`, or a `prefix` of the id or of a word of the name."""
+
+    ids: tuple[UserId, ...] | None = None
+    prefix: Annotated[str, Meta(examples=["lov"])] | None = None
+    limit: PageLimit | None = None
+    cursor: After | None = None
+
+
+class UserPage(Struct, frozen=True, omit_defaults=True):
+    """Users, in the order of their ids. `next` is absent on the last page."""
+
+    users: tuple[User, ...]
+    next: str | None = None
+
+
+class Me(Struct, frozen=True):
+    """The user that asks, its settings, and its counters over all conversations that are neither muted nor archived:
+    messages unread, and conversations with such."""
+
+    user: User
+    show_last_seen: LastSeenFor
+    unread: int
+    unread_conversations: int
+    invitations: int
+
+
+@write("users.upsert", "PUT", "/users/{user}", server=True)
+def upsert(ledger: Ledger, actor: Actor, params: UpsertUser) -> User:
+    """Make a user, or change it.
+
+    Users who come with a token are there by then; this is to name them beforehand, or to keep their profiles in step
+    with the application's. Raises VALIDATION_FAILED, LIMIT_EXCEEDED (`limits.name_length`) and MESSAGE_TOO_LARGE
+    (`limits.custom_bytes`).
+    """
+    profile.check_id(params.user)
+    made = make(ledger, params.user, kind=params.kind or "person")
+    return _change(ledger, params.user, params, kind=params.kind, told=not made)
+
+
+@write("me.update", "PATCH", "/me")
+def update_me(ledger: Ledger, actor: Actor, params: UpdateMe) -> Me:
+    """Change one's own profile and settings.
+
+    `show_last_seen` says who sees when one was last there: `everyone`, `contacts` (who shares a direct conversation or a
+    group) or `nobody`. Other devices learn of it by `user.updated`. Raises as `users.upsert`.
+    """
+    user = myself(actor)
+    _change(ledger, user, params)
+    return _me(ledger, user)
+
+
+@read("me.get", "GET", "/me")
+def get_me(view: View, actor: Actor, params: NoParams) -> Me:
+    """The user that asks, with its settings and its total of unread messages."""
+    return _me(view, myself(actor))
+
+
+@read("users.get", "GET", "/users/{user}")
+def get(view: View, actor: Actor, params: ByUser) -> User:
+    """A user's profile.
+
+    `last_seen` is absent where the user does not show it to who asks, or one has blocked the other. Raises NOT_FOUND.
+    """
+    found = find_users(view, actor, [params.user])
+    if not found:
+        raise no_such_user()
+    return found[0]
+
+
+@read("users.query", "POST", "/users/query")
+def query(view: View, actor: Actor, params: QueryUsers) -> UserPage:
+    """Users by their ids, or by what an id or a word of a name begins with.
+
+    Ids that are nobody's are left out. Raises VALIDATION_FAILED, and LIMIT_EXCEEDED (`limits.page`,
+    `limits.query_length`).
+    """
+    size = page_size(view.config, params.limit)
+    if (params.ids is None) == (params.prefix is None):
+        raise HubbubError(ErrorCode.VALIDATION_FAILED, "give either ids or prefix", field="ids")
+    if params.ids is not None:
+        limits.check(view.config.limits, "page", len(params.ids), "ids")
+        return UserPage(tuple(find_users(view, actor, params.ids)))
+    wanted = sa.select(users.c.id).where(_begins_with(view, params.prefix or "")).order_by(users.c.id)
+    if params.cursor is not None:
+        wanted = wanted.where(users.c.id > read_cursor(params.cursor, tuple[str])[0])
+    ids = list(view.execute(wanted.limit(size + 1)).scalars())
+    page = find_users(view, actor, ids[:size])
+    return UserPage(tuple(page), cursor(ids[size - 1]) if len(ids) > size else None)
+
+
+OPERATIONS = (upsert, get, query, get_me, update_me)
+
+
+def myself(actor: Actor) -> str:
+    """Who acts, where only a user can. Raises BAD_REQUEST for the server itself."""
+    if actor.server:
+        raise HubbubError(ErrorCode.BAD_REQUEST, "this is of one user: say for whom the server acts")
+    return actor.user
+
+
+def no_such_user(field: str = "user") -> HubbubError:
+    return HubbubError(ErrorCode.NOT_FOUND, "there is no such user", field=field)
+
+
+def make(
+    ledger: Ledger, id: str, *, kind: Kind = "person", name: str = "", avatar: str | None = None
+) -> bool:
+    """Make a user unless it is there; whether it was made. Name and avatar have been checked."""
+    row = (id, kind, name, avatar, None, "everyone", 0, ledger.now, ledger.now, ledger.tx.stamp)
+    return bulk.insert(ledger.tx, users, COLUMNS, [row], ignore=True) == 1
+
+
+def find_users(view: View, actor: Actor, ids: Iterable[str]) -> list[User]:
+    """Those of `ids` that there are, as `actor` may see them, in the order of their ids."""
+    rows = view.execute(sa.select(*USER).where(users.c.id.in_(set(ids))).order_by(users.c.id)).all()
+    seen = last_seen_of(view, actor, [row.id for row in rows])
+    return [user_of(row, seen.get(row.id)) for row in rows]
+
+
+def last_seen_of(view: View, actor: Actor, ids: Iterable[str]) -> dict[str, float]:
+    """When each of `ids` was last seen, where that is known and `actor` may know it: by the user's `show_last_seen`, and
+    not if one has blocked the other."""
+    query = sa.select(users.c.id, users.c.last_seen).where(
+        users.c.id.in_(set(ids)), users.c.last_seen.is_not(None)
+    )
+    if not actor.server:
+        mine, theirs = members.alias(), members.alias()
+        contact = (
+            sa.select(sa.true())
+            .select_from(mine)
+            .join(theirs, theirs.c.conversation == mine.c.conversation)
+            .join(conversations, conversations.c.id == mine.c.conversation)
+            .where(
+                mine.c.user == actor.user,
+                mine.c.state == "joined",
+                theirs.c.user == users.c.id,
+                theirs.c.state == "joined",
+                conversations.c.kind.in_(CONTACTS),
+            )
+        )
+        apart = sa.select(sa.true()).where(
+            sa.or_(
+                sa.and_(blocks.c.blocker == actor.user, blocks.c.blocked == users.c.id),
+                sa.and_(blocks.c.blocker == users.c.id, blocks.c.blocked == actor.user),
+            )
+        )
+        shown = sa.or_(
+            users.c.show_last_seen == "everyone",
+            sa.and_(users.c.show_last_seen == "contacts", contact.exists()),
+        )
+        query = query.where(sa.or_(users.c.id == actor.user, sa.and_(shown, ~apart.exists())))
+    return {row.id: row.last_seen for row in view.execute(query)}
+
+
+def _change(
+    ledger: Ledger,
+    id: str,
+    params: UpsertUser | UpdateMe,
+    *,
+    kind: Kind | UnsetType = UNSET,
+    told: bool = True,
+) -> User:
+    changes: dict[str, Any] = {}
+    if kind is not UNSET:
+        changes["kind"] = kind
+    if params.name is not UNSET:
+        changes["name"] = profile.name(ledger.config, params.name) if params.name else ""
+    if params.avatar is not UNSET:
+        changes["avatar"] = None if params.avatar is None else profile.avatar(params.avatar)
+    if params.custom is not UNSET:
+        changes["custom"] = profile.custom(ledger.config, params.custom)
+    if params.show_last_seen is not UNSET:
+        changes["show_last_seen"] = params.show_last_seen
+    row = ledger.execute(sa.select(users).where(users.c.id == id).with_for_update()).one()
+    if any(getattr(row, column) != value for column, value in changes.items()):
+        changes |= {"updated": ledger.now, "changed": ledger.tx.stamp}
+        ledger.execute(users.update().where(users.c.id == id).values(changes))
+        if told:
+            ledger.tell(id, UserUpdated)
+    changed = ledger.execute(sa.select(*USER, users.c.last_seen).where(users.c.id == id)).one()
+    *columns, last_seen = tuple(changed)
+    return user_of(columns, last_seen)
+
+
+def _me(view: View, user: str) -> Me:
+    found = view.execute(
+        sa.select(*USER, users.c.last_seen, users.c.show_last_seen).where(users.c.id == user)
+    ).first()
+    if found is None:
+        raise no_such_user()
+    *columns, last_seen, show_last_seen = tuple(found)
+    unread = conversations.c.messages - members.c.read_number - tombstones
+    counted = (
+        sa.select(unread.label("unread"))
+        .join(conversations, conversations.c.id == members.c.conversation)
+        .where(
+            members.c.user == user,
+            members.c.state == "joined",
+            members.c.archived.is_(False),
+            sa.or_(members.c.muted_until.is_(None), members.c.muted_until <= view.now),
+            conversations.c.messages > members.c.read_number,
+        )
+        .subquery()
+    )
+    totals = sa.select(sa.func.coalesce(sa.func.sum(counted.c.unread), 0), sa.func.count()).where(
+        counted.c.unread > 0
+    )
+    total, several = tuple(view.execute(totals).one())
+    invitations = sa.select(sa.func.count()).where(members.c.user == user, members.c.state == "invited")
+    return Me(
+        user_of(columns, last_seen),
+        show_last_seen,
+        int(total),
+        several,
+        view.execute(invitations).scalar_one(),
+    )
+
+
+def _begins_with(view: View, prefix: str) -> sa.ColumnElement[bool]:
+    """Ids and words of names are compared without regard to case, as far as the database knows it; the forms that a
+    word has at the beginning of a name are tried beside it."""
+    wanted = text.name(prefix, "prefix")
+    limits.check(view.config.limits, "query_length", len(wanted), "prefix")
+    forms = dict.fromkeys((wanted.lower(), wanted, wanted.capitalize(), wanted.title(), wanted.upper()))
+    lowered = sa.func.lower(users.c.name)
+    tests = [sa.func.lower(users.c.id).startswith(wanted.lower(), autoescape=True)]
+    for form in forms:
+        tests.append(lowered.startswith(form, autoescape=True))
+        tests.append(lowered.contains(f" {form}", autoescape=True))
+    return sa.or_(*tests)
