@@ -144,18 +144,32 @@ class Chat:
     # --- by `call` ----------------------------------------------------------------------------------------
 
     async def _called(
-        self, operation: Operation[Any, Any], session: Session, command: model.Call
+        self,
+        operation: Operation[Any, Any],
+        session: Session,
+        command: model.Call,
+        reply: Callable[[model.Result], object],
     ) -> model.Result | None:
         check_name(command.key, self.config.limits.key_length, "key")
         params = self.decode(operation, bytes(command.params))
-        caller = Caller(await self.actor(session.principal), session, command.key)
-        if operation.kind == "begin" and self._may_pipeline(session):
+        actor = await self.actor(session.principal)
+        asker = session.asker
+        answered = False
+
+        def answer(result: Any) -> None:
+            nonlocal answered
+            answered = True
+            if session.connection is not None and session.connection is asker:
+                reply(model.Result(command.id, Raw(msgspec.json.encode(result))))
+
+        caller = Caller(actor, session, command.key, answer)
+        if operation.kind == "begin" and self._in_flight.get(session, 0) < IN_FLIGHT:
             future = self._begin(operation, caller, params)
             self._in_flight[session] = self._in_flight.get(session, 0) + 1
-            future.add_done_callback(partial(self._answer, session, session.asker, command.id))
+            future.add_done_callback(partial(self._finished, session, asker, command.id, answer))
             return None
         result = await self.perform(operation, caller, params)
-        return model.Result(command.id, Raw(msgspec.json.encode(result)))
+        return None if answered else model.Result(command.id, Raw(msgspec.json.encode(result)))
 
     def _begin(self, operation: Operation[Any, Any], caller: Caller, params: Any) -> asyncio.Future[Any]:
         try:
@@ -164,23 +178,30 @@ class Chat:
             self.metrics.rejected[error.limit] += 1
             raise
 
-    def _may_pipeline(self, session: Session) -> bool:
-        """Replies of the native protocol have ids, so a session need not wait for one before its next command."""
-        return session.trail is None and self._in_flight.get(session, 0) < IN_FLIGHT
-
-    def _answer(self, session: Session, asker: Any, id: int, future: asyncio.Future[Any]) -> None:
+    def _finished(
+        self,
+        session: Session,
+        asker: Any,
+        id: int,
+        answer: Callable[[Any], None],
+        future: asyncio.Future[Any],
+    ) -> None:
+        """A write that its session did not wait for is done."""
         left = self._in_flight[session] - 1
         if left:
             self._in_flight[session] = left
         else:
             del self._in_flight[session]
-        error = None if future.cancelled() else future.exception()
-        if session.connection is None or session.connection is not asker:
-            return
-        if future.cancelled() or error is not None:
-            session.refuse(id, error if isinstance(error, HubbubError) else HubbubError(ErrorCode.INTERNAL))
+        if future.cancelled():
+            error: BaseException | None = HubbubError(ErrorCode.INTERNAL)
         else:
-            session.reply(model.Result(id, Raw(msgspec.json.encode(future.result()))))
+            error = future.exception()
+        if error is None:
+            answer(future.result())
+        elif session.connection is not None and session.connection is asker:
+            if isinstance(error, LimitError):
+                self.metrics.rejected[error.limit] += 1
+            session.refuse(id, error if isinstance(error, HubbubError) else HubbubError(ErrorCode.INTERNAL))
 
     async def actor(self, principal: Principal) -> Actor:
         """Who acts for a principal; a user from now on. Raises UNAUTHENTICATED for nobody."""

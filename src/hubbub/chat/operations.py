@@ -38,11 +38,13 @@ class NoParams(Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and how: `session` is there for `call`s, not for REST; `key` is the idempotency key."""
+    """Who calls, and how: `session` is there for `call`s, not for REST; `key` is the idempotency key. `answer` sends
+    the result to the session before the operation has returned it, for what is to be pushed behind that."""
 
     actor: Actor
     session: Session | None = None
     key: str | None = None
+    answer: Callable[[Any], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -288,7 +288,7 @@ async def presence(session: Session, command: model.PresenceQuery) -> model.Resu
 async def call(session: Session, command: model.Call) -> model.Result | None:
     hub = session.hub
     if (own := hub.handlers.own.get(command.method)) is not None:
-        return await own(session, command)
+        return await own(session, command, session.reply)
     handler = hub.handlers.methods.get(command.method)
     if handler is None:
         raise HubbubError(

@@ -15,7 +15,9 @@ from hubbub.hub.session import Session
 from hubbub.model import OPERATIONS, Call, Operation, Result
 
 Hook = Callable[..., Awaitable[Any]]
-Own = Callable[[Session, Call], Awaitable[Result | None]]
+Own = Callable[[Session, Call, Callable[[Result], object]], Awaitable[Result | None]]
+"""A method of the server's own: gets the session, the call and what answers it. It gives the result, or None when it
+has answered by itself or will."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Handlers:
 
     methods: dict[str, Handler] = field(default_factory=dict)
     own: dict[str, Own] = field(default_factory=dict)
-    """Methods that the server itself offers. They need no task, and may answer by themselves, later."""
+    """Methods that the server itself offers, by name. They need no task."""
     rules: list[Rule] = field(default_factory=list)
     connected: list[Hook] = field(default_factory=list)
     disconnected: list[Hook] = field(default_factory=list)

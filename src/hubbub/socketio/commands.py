@@ -44,11 +44,21 @@ async def run_method(session: Session, event: Event) -> Acknowledged | None:
     """Call a method by the event of its name: the first argument is `params`, the acknowledgement its result."""
     if len(event.arguments) > 1:
         raise HubbubError(ErrorCode.VALIDATION_FAILED, f"{event.name} takes one argument")
-    params = Raw(_argument(event, b"null"))
-    result = await session.hub.commands[model.Call](session, model.Call(event.id, event.name, params))
-    if event.id < 0 or not isinstance(result, model.Result):
-        return None
-    return Acknowledged(event.id, Raw(b"[%b]" % msgspec.json.encode(result.result)))
+    call = model.Call(event.id, event.name, Raw(_argument(event, b"null")))
+
+    def acknowledged(result: model.Result) -> Acknowledged:
+        return Acknowledged(event.id, Raw(b"[%b]" % msgspec.json.encode(result.result)))
+
+    def answer(result: model.Result) -> None:
+        if event.id >= 0:
+            session.reply(acknowledged(result))
+
+    result: Reply | Acknowledged | None
+    if (own := session.hub.handlers.own.get(event.name)) is not None:
+        result = await own(session, call, answer)
+    else:
+        result = await session.hub.commands[model.Call](session, call)
+    return acknowledged(result) if event.id >= 0 and isinstance(result, model.Result) else None
 
 
 def _argument(event: Event, default: bytes = b"{}") -> bytes:
