@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from hubbub.chat import presence, signals
+from hubbub.chat import blocks, presence, signals, users
 from hubbub.chat.operations import Operation
 
 MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = (
+    users.OPERATIONS,
+    blocks.OPERATIONS,
     presence.OPERATIONS,
     signals.OPERATIONS,
 )

@@ -107,8 +107,8 @@ def upsert(ledger: Ledger, actor: Actor, params: UpsertUser) -> User:
 def update_me(ledger: Ledger, actor: Actor, params: UpdateMe) -> Me:
     """Change one's own profile and settings.
 
-    `show_last_seen` says who sees when one was last there: `everyone`, `contacts` (who shares a direct conversation or a
-    group) or `nobody`. Other devices learn of it by `user.updated`. Raises as `users.upsert`.
+    `show_last_seen` says who sees when one was last there: `everyone`, `contacts` (who shares a direct conversation
+    or a group) or `nobody`. Other devices learn of it by `user.updated`. Raises as `users.upsert`.
     """
     user = myself(actor)
     _change(ledger, user, params)
@@ -184,8 +184,8 @@ def find_users(view: View, actor: Actor, ids: Iterable[str]) -> list[User]:
 
 
 def last_seen_of(view: View, actor: Actor, ids: Iterable[str]) -> dict[str, float]:
-    """When each of `ids` was last seen, where that is known and `actor` may know it: by the user's `show_last_seen`, and
-    not if one has blocked the other."""
+    """When each of `ids` was last seen, where that is known and `actor` may know it: by the user's `show_last_seen`,
+    and not if one has blocked the other."""
     query = sa.select(users.c.id, users.c.last_seen).where(
         users.c.id.in_(set(ids)), users.c.last_seen.is_not(None)
     )
