@@ -213,7 +213,11 @@ def measure(row: Row, server: Server, extra: Sequence[str]) -> dict[str, float]:
         ]
         done = subprocess.run(
             command,
-            env={**os.environ, "HUBBUB_AUTH__HMAC_SECRET": target.secret or ""},
+            env={
+                **os.environ,
+                "HUBBUB_CHAT__ENABLED": "false",
+                "HUBBUB_AUTH__HMAC_SECRET": target.secret or "",
+            },
             stdout=subprocess.PIPE,
             preexec_fn=lambda: os.sched_setaffinity(0, {LOAD_CORE}),
             check=True,

@@ -25,7 +25,7 @@ from typing import Any, cast
 from pydantic import SecretStr
 
 from hubbub.app import Hubbub
-from hubbub.config import AuthConfig, Config, LimitsConfig, NamespaceConfig
+from hubbub.config import AuthConfig, ChatConfig, Config, LimitsConfig, NamespaceConfig
 from hubbub.loadgen import Target
 from hubbub.loadgen.adapters import Adapter, SocketIO
 from hubbub.loadgen.adapters import Hubbub as Native
@@ -297,6 +297,7 @@ async def rig() -> AsyncIterator[Rig]:
         subscribe_rate=0,
     )
     config = Config(
+        chat=ChatConfig(enabled=False),
         auth=AuthConfig(hmac_secret=SecretStr(secret), anonymous=True),
         limits=limits,
         namespaces={"bench": NamespaceConfig(subscribe="authenticated", publish="authenticated")},

@@ -113,9 +113,10 @@ class Envelope(Struct, frozen=True, gc=False):
 
     `exclude` is the id of a session that must not receive it; `accepted` is the publishing process's monotonic
     clock when the publish was accepted (0 when unknown). Of sessions that resume by the node's journal (Socket.IO's)
-    those in one of the channels `unless` (if the push's own channel is named there, in one before its last mention),
-    or named there as `session:<id>`, are passed over, too, and with `volatile` those to whom it could not be written at once. Of whatever sessions, those of the users in `hidden` do
-    not receive it; only what is in no log may have any.
+    those are passed over, too, that are in one of the channels `unless` (if the push's own channel is named there, in
+    one before its last mention) or named there as `session:<id>`, and with `volatile` those to whom it could not be
+    written at once. Of whatever sessions, those of the users in `hidden` do not receive it; only what is in no log may
+    have any.
     """
 
     push: Push
