@@ -1,0 +1,327 @@
+"""Writing messages, many in one transaction: each is judged and numbered in the order of its arrival, and what they are
+is written at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import sqlalchemy as sa
+
+from hubbub.chat import mentions, search
+from hubbub.chat.events import MessageCreated, ThreadUpdated
+from hubbub.chat.ledger import Ledger, channel_of
+from hubbub.chat.mentions import not_a_member
+from hubbub.chat.model import Message, Permission
+from hubbub.chat.outgoing import Conversation, Follower, Known, Member, Outgoing, Place, Sent, Target
+from hubbub.errors import ErrorCode, HubbubError
+from hubbub.storage import bulk
+from hubbub.storage.base import Logged, Transaction
+from hubbub.storage.tables import conversations, events, followers, members, messages
+
+TAG = str(MessageCreated.__struct_config__.tag)
+_encode = msgspec.json.Encoder().encode
+_created = msgspec.json.Decoder(MessageCreated).decode
+
+MESSAGE = (
+    "conversation",
+    "seq",
+    "number",
+    "thread",
+    "thread_number",
+    "kind",
+    "sender",
+    "parts",
+    "mentions",
+    "reply_to",
+    "key",
+    "digest",
+    "created",
+    "version",
+    "replies",
+)
+EVENT = ("conversation", "seq", "type", "message", "actor", "time", "data")
+FOLLOWER = ("conversation", "thread", "user", "following", "read", "read_number", "changed")
+
+Cursor = tuple[int, int]
+"""A seq, and the number up to there."""
+
+
+class Delivery:
+    """One batch. Nothing is written before `write`, so a refused message leaves nothing behind."""
+
+    def __init__(self, tx: Transaction, items: Sequence[Outgoing]) -> None:
+        self.tx = tx
+        self.items = items
+        self.chat = items[0].chat
+        self.known = Known(tx, items)
+        # What is written:
+        self.messages: list[bulk.Row] = []
+        self.events: list[bulk.Row] = []
+        self.mentions: list[mentions.Row] = []
+        self.texts: list[str] = []
+        self.cursors: dict[tuple[str, str], Cursor] = {}
+        self.roots: dict[Place, Target] = {}
+        self.arrived: dict[Follower, Cursor] = {}
+        """Who is to follow a thread from before a reply."""
+        self.replied: dict[Follower, Cursor] = {}
+
+    def run(self) -> list[Sent | HubbubError]:
+        """The outcome for each item."""
+        outcomes: list[Sent | HubbubError] = []
+        for item in self.items:
+            try:
+                outcomes.append(self.send(item))
+            except HubbubError as error:
+                outcomes.append(error)
+        if self.messages:
+            self.write()
+        return outcomes
+
+    # --- judging and numbering --------------------------------------------------------------------------------
+
+    def send(self, item: Outgoing) -> Sent:
+        conversation, member = self._admitted(item)
+        if item.key is not None and (before := self._before(item, item.key)) is not None:
+            return before
+        self._check(item, conversation, member)
+        root = None
+        if item.thread is not None:
+            root = self._target(item, member, item.thread, "thread")
+            if root.kind != "user" or root.thread is not None:
+                raise HubbubError(
+                    ErrorCode.VALIDATION_FAILED,
+                    "thread: a thread begins at a message of the main timeline",
+                    field="thread",
+                )
+        if item.reply_to is not None:
+            self._target(item, member, item.reply_to, "reply_to")
+        return self._append(item, conversation, root)
+
+    def _admitted(self, item: Outgoing) -> tuple[Conversation, Member | None]:
+        """As `View.access`: in the same words for what is not there and what the sender may not know of."""
+        conversation = self.known.conversations.get(item.conversation)
+        member = self.known.members.get((item.conversation, item.sender)) if item.sender else None
+        if conversation is not None and item.sender and (member is None or member.state == "left"):
+            member = None
+            if conversation.kind != "topic" or not conversation.allows("read", None):
+                conversation = None
+        if conversation is None:
+            raise HubbubError(ErrorCode.NOT_FOUND, "there is no such conversation", field="conversation")
+        return conversation, member
+
+    def _before(self, item: Outgoing, key: str) -> Sent | None:
+        """What was sent with the key before. Raises IDEMPOTENCY_CONFLICT if it was something else."""
+        known = self.known.keys.get((item.conversation, item.sender, key))
+        if known is None:
+            return None
+        digest, sent = known
+        if digest != item.digest:
+            raise HubbubError(ErrorCode.IDEMPOTENCY_CONFLICT, field="key")
+        if isinstance(sent, Sent):
+            return Sent(sent.message, True)
+        query = sa.select(events.c.data).where(
+            events.c.conversation == item.conversation, events.c.seq == sent
+        )
+        return Sent(_created(self.tx.execute(query).scalar_one()).message, True)
+
+    def _check(self, item: Outgoing, conversation: Conversation, member: Member | None) -> None:
+        if item.sender:
+            permission: Permission = "send" if item.thread is None else "reply"
+            self._permit(permission, conversation, member)
+            if item.mentions is not None and item.mentions.everyone is not None:
+                self._permit("mention_all", conversation, member, "mentions.everyone")
+        if conversation.closed:
+            raise HubbubError(ErrorCode.CONVERSATION_CLOSED, field="conversation")
+        if self.known.blocked and (item.sender, conversation.peer_of(item.sender)) in self.known.blocked:
+            raise HubbubError(
+                ErrorCode.PERMISSION_DENIED,
+                "permission denied: one of you has blocked the other",
+                field="conversation",
+            )
+        if item.mentions is not None:
+            for user in item.mentions.users:
+                mentioned = self.known.members.get((item.conversation, user))
+                if mentioned is None or mentioned.state != "joined":
+                    raise not_a_member(item.mentions.users, user)
+
+    def _permit(
+        self,
+        permission: Permission,
+        conversation: Conversation,
+        member: Member | None,
+        field: str = "conversation",
+    ) -> None:
+        if member is None or member.state != "joined":
+            raise HubbubError(ErrorCode.PERMISSION_DENIED, "permission denied: join first", field=field)
+        if not conversation.allows(permission, member.role):
+            raise HubbubError(
+                ErrorCode.PERMISSION_DENIED,
+                f"permission denied: {permission} asks for {conversation.needs(permission)}",
+                field=field,
+            )
+
+    def _target(self, item: Outgoing, member: Member | None, seq: int, field: str) -> Target:
+        target = self.known.targets.get((item.conversation, seq))
+        if (
+            target is None
+            or (member is not None and seq <= member.visible)
+            or (item.conversation, item.sender, seq) in self.known.hidden
+        ):
+            raise HubbubError(ErrorCode.NOT_FOUND, f"{field}: there is no such message", field=field)
+        if target.deleted is not None:
+            raise HubbubError(ErrorCode.MESSAGE_DELETED, field=field)
+        return target
+
+    def _append(self, item: Outgoing, conversation: Conversation, root: Target | None) -> Sent:
+        id, now, sender = conversation.id, self.tx.now, item.sender or None
+        seq = conversation.head = conversation.head + 1
+        number = thread_number = None
+        if root is None:
+            number = conversation.messages = conversation.messages + 1
+            conversation.last_message = seq
+            if sender is not None:
+                self.cursors[id, sender] = (seq, number)
+        else:
+            thread_number = root.replies = root.replies + 1
+            self.roots[id, root.seq] = root
+            self._follow(item, root, seq, thread_number)
+        message = Message(
+            id,
+            seq,
+            sender,
+            now,
+            item.content.parts,
+            "user",
+            number,
+            item.thread,
+            thread_number,
+            item.reply_to,
+            item.mentions,
+        )
+        event = MessageCreated(
+            conversation=id, seq=seq, time=now, actor=sender, message=message, replies=thread_number or 0
+        )
+        data = _encode(event)
+        mentioned = None
+        if item.mentions is not None:
+            mentioned = _encode(item.mentions).decode()
+            self.mentions += mentions.rows(id, seq, number, item.mentions, self._here(item))
+        self.messages.append(
+            (
+                id,
+                seq,
+                number,
+                item.thread,
+                thread_number,
+                "user",
+                sender,
+                item.content.json,
+                mentioned,
+                item.reply_to,
+                item.key,
+                item.digest,
+                now,
+                1,
+                0,
+            )
+        )
+        self.texts.append(item.content.text)
+        self.events.append((id, seq, TAG, seq, sender, now, data.decode()))
+        self.tx.outbox.append(Logged(channel_of(id), seq, TAG, data, sender, now))
+        sent = Sent(message)
+        if item.key is not None:
+            self.known.keys[id, item.sender, item.key] = (item.digest, sent)
+        return sent
+
+    def _follow(self, item: Outgoing, root: Target, seq: int, number: int) -> None:
+        """Who begins a thread follows it, and who replies in it or is mentioned there, but for who has left it."""
+        named = item.mentions.users if item.mentions is not None else ()
+        for user in (root.sender, *named):
+            follower = (item.conversation, root.seq, user or "")
+            if user and follower not in self.known.following:
+                self.arrived.setdefault(follower, (seq - 1, number - 1))
+        if item.sender:
+            self.replied[item.conversation, root.seq, item.sender] = (seq, number)
+
+    def _here(self, item: Outgoing) -> Sequence[str]:
+        if item.mentions is None or item.mentions.everyone != "here":
+            return ()
+        query = sa.select(members.c.user).where(
+            members.c.conversation == item.conversation,
+            members.c.state == "joined",
+            members.c.user != item.sender,
+        )
+        return sorted(self.chat.presence.online(self.tx.execute(query).scalars()))
+
+    # --- what they are ----------------------------------------------------------------------------------------
+
+    def write(self) -> None:
+        tx, stamp = self.tx, self.tx.stamp
+        ids = bulk.insert_identified(tx, messages, MESSAGE, self.messages)
+        bulk.insert(tx, events, EVENT, self.events)
+        mentions.insert(tx, self.mentions)
+        ledger = Ledger(tx, self.chat.config)
+        search.index(
+            tx,
+            [
+                (id, row[0], text)
+                for id, row, text in zip(ids, self.messages, self.texts, strict=True)
+                if text
+            ],
+        )
+        spoken = [each for each in self.known.conversations.values() if each.last_message]
+        bulk.update(
+            tx,
+            conversations,
+            ("id",),
+            ("head", "messages", "last_message", "last_activity", "changed"),
+            [(each.id, each.head, each.messages, each.last_message, tx.now, stamp) for each in spoken],
+        )
+        threaded = {conversation for conversation, _ in self.roots} - {each.id for each in spoken}
+        bulk.update(
+            tx,
+            conversations,
+            ("id",),
+            ("head", "changed"),
+            [(id, self.known.conversations[id].head, stamp) for id in sorted(threaded)],
+        )
+        bulk.update(
+            tx,
+            members,
+            ("conversation", "user"),
+            ("read", "read_number", "delivered", "delivered_number", "changed"),
+            [(*member, *cursor, *cursor, stamp) for member, cursor in self.cursors.items()],
+        )
+        bulk.update(
+            tx,
+            messages,
+            ("conversation", "seq"),
+            ("replies", "last_reply"),
+            [(*place, root.replies, tx.now) for place, root in self.roots.items()],
+        )
+        self._write_followers(ledger)
+
+    def _write_followers(self, ledger: Ledger) -> None:
+        stamp = self.tx.stamp
+        moved = [
+            (*each, *cursor, stamp) for each, cursor in self.replied.items() if each in self.known.following
+        ]
+        names = ("conversation", "thread", "user")
+        bulk.update(self.tx, followers, names, ("read", "read_number", "changed"), moved)
+        fresh = {
+            each: cursor
+            for each, cursor in (self.arrived | self.replied).items()
+            if each not in self.known.following
+        }
+        rows = [(*each, True, *cursor, stamp) for each, cursor in fresh.items()]
+        bulk.insert(self.tx, followers, FOLLOWER, rows)
+        for conversation, thread, user in sorted(fresh, key=lambda each: each[2]):
+            ledger.tell(
+                user,
+                ThreadUpdated,
+                conversation=conversation,
+                thread=thread,
+                following=True,
+                read=fresh[conversation, thread, user][0],
+            )

@@ -1,0 +1,90 @@
+"""Sending a message: what is asked for, and what of it is done before it waits for the database.
+
+`messages.send` is the hot path. Everything that can be is checked and encoded in the event loop; `Delivery`
+(`chat/delivery.py`) then writes up to `storage.batch` messages with a dozen statements.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from hubbub.chat import mentions, parts
+from hubbub.chat.delivery import Delivery
+from hubbub.chat.mentions import MentionWhom
+from hubbub.chat.model import ConversationId, Seq
+from hubbub.chat.operations import Caller, begin
+from hubbub.chat.outgoing import Outgoing, Sent
+from hubbub.errors import ErrorCode, HubbubError
+from hubbub.hub.commands import check_name
+from hubbub.storage.base import Action, Transaction
+
+if TYPE_CHECKING:
+    from hubbub.chat.chat import Chat
+
+Parts = Annotated[
+    tuple[Raw, ...],
+    Meta(
+        description="JSON objects with a `type`: `text` (`text`, `format`: plain or markdown), `data` (`data`: an "
+        "object), or a type of the application's own, which is kept as it is.",
+        examples=[[{"type": "text", "text": "Hello!"}]],
+    ),
+]
+
+
+class SendMessage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A new message. `thread` is the seq of the message whose thread it belongs to; `reply_to` is what it answers."""
+
+    conversation: ConversationId
+    parts: Parts
+    mentions: MentionWhom | None = None
+    thread: Seq | None = None
+    reply_to: Seq | None = None
+
+
+@begin("messages.send", "POST", "/conversations/{conversation}/messages", status=201)
+def send(chat: Chat, caller: Caller, params: SendMessage) -> asyncio.Future[Sent]:
+    """Send a message.
+
+    It is answered when the message is on disk. With an idempotency key a message can be sent again and again and is
+    there once: the answer then has `duplicate`, and the message as it was sent. The key is kept for ever.
+
+    Raises NOT_FOUND, PERMISSION_DENIED, CONVERSATION_CLOSED, MESSAGE_DELETED (of the root or what is answered),
+    VALIDATION_FAILED, INVALID_DATA, LIMIT_EXCEEDED, MESSAGE_TOO_LARGE and IDEMPOTENCY_CONFLICT.
+    """
+    if "\0" in params.conversation:  # PostgreSQL takes no such text
+        raise HubbubError(ErrorCode.NOT_FOUND, "there is no such conversation", field="conversation")
+    limits = chat.config.limits
+    check_name(caller.key, limits.key_length, "key")
+    checked = parts.check(params.parts, limits)
+    whom = mentions.check(params.mentions, limits)
+    digest = None
+    if caller.key is not None:
+        about = msgspec.json.encode((params.thread, params.reply_to, whom))
+        digest = hashlib.sha256(about + checked.json.encode()).hexdigest()
+    outgoing = Outgoing(
+        chat,
+        caller.actor.user,
+        params.conversation,
+        checked,
+        whom,
+        params.thread,
+        params.reply_to,
+        caller.key,
+        digest,
+    )
+    return chat.store.write(SEND, outgoing, params.conversation)
+
+
+def _send(tx: Transaction, items: Sequence[Outgoing]) -> list[Sent | HubbubError]:
+    return Delivery(tx, items).run()
+
+
+SEND: Action[Outgoing, Sent] = Action("messages.send", _send)
+
+OPERATIONS = (send,)
