@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +13,9 @@ from litestar.openapi.spec import Components, Contact, License, SecurityScheme, 
 
 from hubbub import __version__
 from hubbub.api import schemas
-from hubbub.api.errors import ErrorBody
+from hubbub.api.chat_documents import PREAMBLE, describe
+from hubbub.api.errors import ErrorBody, refusal_document
+from hubbub.chat.operations import Operation as ChatOperation
 from hubbub.errors import ERRORS, ErrorCode
 from hubbub.hub.operations import ChannelInfo, SessionInfo
 from hubbub.model import History, Presence
@@ -50,15 +52,17 @@ WIRE_TYPES: tuple[Any, ...] = (
 REFERENCE = "#/components/schemas/{name}"
 
 
-def openapi_document(routers: Iterable[Router], root: str = "") -> Document:
-    """The document of `routers`; `root` is the path where the application is mounted."""
+def openapi_document(
+    routers: Iterable[Router], root: str = "", operations: Sequence[ChatOperation[Any, Any]] = ()
+) -> Document:
+    """The document of `routers` and of the chat's `operations`; `root` is the path where the application is mounted."""
     application = Litestar(
         route_handlers=list(routers),
         dependencies={"api": Provide(_nothing, sync_to_thread=False)},
         openapi_config=OpenAPIConfig(
             title="Hubbub server API",
             version=__version__,
-            description=DESCRIPTION,
+            description=DESCRIPTION + (PREAMBLE if operations else ""),
             license=License(name="MIT", identifier="MIT"),
             contact=Contact(name="The Hubbub team"),
             tags=[Tag(name=name, description=text) for name, text in TAGS.items()],
@@ -83,7 +87,18 @@ def openapi_document(routers: Iterable[Router], root: str = "") -> Document:
     for item in document["paths"].values():
         for operation in item.values():
             _complete(operation, described)
+    if operations:
+        _add_chat(document, operations)
     return document
+
+
+def _add_chat(document: Document, operations: Sequence[ChatOperation[Any, Any]]) -> None:
+    schemas = document["components"]["schemas"]
+    chat = describe(operations, schemas)
+    for path, item in chat.paths.items():
+        document["paths"].setdefault(path, {}).update(item)
+    document["components"]["schemas"] = dict(sorted({**schemas, **chat.schemas}.items()))
+    document["tags"] += chat.tags
 
 
 def _nothing() -> None:
@@ -115,25 +130,14 @@ def _complete(operation: Document, described: Document) -> None:
     if body is not None:
         refusals.append(ErrorCode.MESSAGE_TOO_LARGE)
     for code in refusals:
-        responses[str(ERRORS[code].status)] = _refusal(code)
-    responses["default"] = _refusal(ErrorCode.DRAINING, "Any other refusal")
+        responses[str(ERRORS[code].status)] = refusal_document(code)
+    responses["default"] = refusal_document(ErrorCode.DRAINING, "Any other refusal")
 
 
 def _of(schema: Document) -> str:
     """The name of the struct that a body's schema refers to, as it is or as one of two with null."""
     reference = schema.get("$ref") or next(each["$ref"] for each in schema["oneOf"] if "$ref" in each)
     return str(reference).rpartition("/")[2]
-
-
-def _refusal(code: ErrorCode, description: str = "") -> Document:
-    info = ERRORS[code]
-    example = {"code": int(code), "name": info.name, "message": info.text, "temporary": info.temporary}
-    return {
-        "description": description or f"{info.text[0].upper()}{info.text[1:]}",
-        "content": {
-            "application/json": {"schema": {"$ref": REFERENCE.format(name="ErrorBody")}, "example": example}
-        },
-    }
 
 
 def _example(schema: Document, described: Document) -> Any:

@@ -16,7 +16,7 @@ from litestar.exceptions import (
 )
 
 from hubbub.api.context import context_of
-from hubbub.errors import ErrorCode, HubbubError
+from hubbub.errors import ERRORS, ErrorCode, HubbubError
 from hubbub.telemetry.logging import get_logger
 
 log = get_logger("hubbub.api")
@@ -43,6 +43,18 @@ def body_of(error: HubbubError) -> ErrorBody:
     return ErrorBody(
         int(error.code), info.name, error.message, info.temporary, error.field, error.retry_after
     )
+
+
+def refusal_document(code: ErrorCode, description: str = "") -> dict[str, Any]:
+    """A refusal as an OpenAPI Response Object."""
+    info = ERRORS[code]
+    example = {"code": int(code), "name": info.name, "message": info.text, "temporary": info.temporary}
+    return {
+        "description": description or f"{info.text[0].upper()}{info.text[1:]}",
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}, "example": example}
+        },
+    }
 
 
 def headers_of(error: HubbubError) -> dict[str, str]:

@@ -16,9 +16,11 @@ from hubbub import __version__
 from hubbub.api.asyncapi import asyncapi_document
 from hubbub.api.context import Context
 from hubbub.api.documents import openapi_document
+from hubbub.chat.operations import Operation
 from hubbub.errors import ErrorCode, HubbubError
 
 STATIC = files("hubbub.api") / "static"
+Operations = tuple[Operation[Any, Any], ...]
 MEDIA_TYPES = {
     "rapidoc.js": "text/javascript",
     "docs.js": "text/javascript",
@@ -73,7 +75,11 @@ async def index() -> dict[str, Any]:
 @get("/openapi.json", include_in_schema=False)
 async def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     """The OpenAPI 3.1 document of this API."""
-    return _json(await asyncio.to_thread(_openapi, request.app.state.routers, _root(request)))
+    return _json(
+        await asyncio.to_thread(
+            _openapi, request.app.state.routers, _root(request), request.app.state.operations
+        )
+    )
 
 
 @get("/asyncapi.json", include_in_schema=False)
@@ -122,8 +128,8 @@ def _json(body: bytes) -> Response[bytes]:
 
 
 @lru_cache(maxsize=8)
-def _openapi(routers: tuple[Router, ...], root: str) -> bytes:
-    return msgspec.json.encode(openapi_document(routers, root))
+def _openapi(routers: tuple[Router, ...], root: str, operations: Operations) -> bytes:
+    return msgspec.json.encode(openapi_document(routers, root, operations))
 
 
 @lru_cache(maxsize=len(MEDIA_TYPES))
