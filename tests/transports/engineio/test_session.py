@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from typing import Any
 
 import pytest
-from tests.transports.engineio.echo import CLOSED, PATH, echo_server, http, say
+from tests.transports.engineio.echo import CLOSED, PATH, EchoServer, echo_server, http, say
 from tests.transports.held import HeldClock
 from tests.transports.waiting import until
 
 from hubbub.testing.proxy import FaultProxy
 from hubbub.testing.raw import TEXT, Frame, RawClient, masked
+from hubbub.transports.link import CLOSING_TIMEOUT
 
 pytestmark = pytest.mark.anyio
 
@@ -29,44 +28,58 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 # --- heartbeats -------------------------------------------------------------------------------------------
 
 
+async def beat(clock: HeldClock, echo: EchoServer, client: RawClient) -> None:
+    """A ping comes when its time has come, and the pong is heard."""
+    heards = echo.clients[0].heards
+    count = len(heards) + 1
+    clock.advance(0.3)
+    assert await client.read_frame() == Frame(TEXT, b"2")
+    await client.send(PONG)
+    await until(lambda: len(heards) == count)
+
+
 async def test_pings_come_as_long_as_pongs_do() -> None:
-    async with echo_server(socketio=FAST) as echo, await echo.websocket() as client:
+    clock = HeldClock()
+    async with echo_server(clock, socketio=FAST) as echo, await echo.websocket() as client:
         await say(client, "4x")
         assert (await client.read_frame()).payload == b"4x"
         for _ in range(5):
-            assert await client.read_frame() == Frame(TEXT, b"2")
-            await client.send(PONG)
-        await until(lambda: echo.clients[0].heards == [1, 2, 3, 4, 5])
+            await beat(clock, echo, client)
+        assert echo.clients[0].heards == [1, 2, 3, 4, 5]
         assert echo.clients[0].ends == []
 
 
 async def test_a_long_patience_does_not_put_off_the_next_ping() -> None:
+    clock = HeldClock()
     socketio = {"ping_interval": 0.2, "ping_timeout": 60.0}
-    async with echo_server(socketio=socketio) as echo, await echo.websocket() as client:
+    async with echo_server(clock, socketio=socketio) as echo, await echo.websocket() as client:
         await say(client, "4x")
         assert (await client.read_frame()).payload == b"4x"
         for _ in range(3):
-            assert await client.read_frame() == Frame(TEXT, b"2")
-            await client.send(PONG)
+            await beat(clock, echo, client)
 
 
 async def test_the_intervals_are_those_of_the_settings() -> None:
-    async with (
-        echo_server(socketio={"ping_interval": 0.5, "ping_timeout": 0.25}) as echo,
-        await echo.raw() as client,
-    ):
+    clock = HeldClock()
+    socketio = {"ping_interval": 0.5, "ping_timeout": 0.25}
+    async with echo_server(clock, socketio=socketio) as echo, await echo.raw() as client:
         await client.upgrade(PATH + "websocket")
         opening = (await client.read_frame()).payload
         assert b'"pingInterval":500,"pingTimeout":250' in opening
-        began = time.monotonic()
-        await client.read_frame()
-        assert time.monotonic() - began >= 0.45
+        clock.advance(0.45)
+        assert echo.clients[0].marks == []
+        clock.advance(0.1)
+        assert await client.read_frame() == Frame(TEXT, b"2")
+        clock.advance(0.2)
+        assert echo.clients[0].ends == []
+        clock.advance(0.1)
         assert await client.read_frame() == CLOSED
-        assert time.monotonic() - began >= 0.7
 
 
 async def test_a_client_without_a_pong_is_ended() -> None:
-    async with echo_server(socketio=FAST) as echo, await echo.websocket() as client:
+    clock = HeldClock()
+    async with echo_server(clock, socketio=FAST) as echo, await echo.websocket() as client:
+        clock.advance(1.0)
         assert await client.read_frame() == Frame(TEXT, b"2")
         assert await client.read_frame() == CLOSED
         assert echo.clients[0].ends == [("ping timeout", True)]
@@ -75,35 +88,28 @@ async def test_a_client_without_a_pong_is_ended() -> None:
 
 
 async def test_other_packets_put_the_end_off_but_once() -> None:
-    async with (
-        echo_server(socketio={"ping_interval": 0.2, "ping_timeout": 0.6}) as echo,
-        await echo.websocket() as client,
-    ):
-        echo.clients[0].silent = True
-        assert await client.read_frame() == Frame(TEXT, b"2")
-        began = time.monotonic()
-        await passed(began + 0.3)
-        await say(client, "4x")
-        await passed(began + 0.7)
-        assert not echo.clients[0].ends
+    clock = HeldClock()
+    socketio = {"ping_interval": 0.2, "ping_timeout": 0.6}
+    async with echo_server(clock, socketio=socketio) as echo, await echo.websocket() as client:
+        side = echo.clients[0]
 
         async def talk() -> None:
-            while not echo.clients[0].ends:
-                await say(client, "4x")
-                await asyncio.sleep(0.05)
+            await say(client, "4x")
+            await client.read_frame()
 
-        async with asyncio.timeout(5):
-            await talk()
-        assert echo.clients[0].ends == [("ping timeout", True)]
-
-
-async def passed(at: float) -> None:
-    """Return when the monotonic clock shows `at`."""
-    await until(lambda: time.monotonic() >= at)
+        clock.advance(0.25)
+        assert await client.read_frame() == Frame(TEXT, b"2")
+        clock.advance(0.3)
+        await talk()
+        clock.advance(0.5)  # more than the ping's 0.6 seconds since it was sent
+        assert not side.ends
+        await talk()
+        clock.advance(0.15)
+        assert side.ends == [("ping timeout", True)]
 
 
 async def test_a_pong_that_nobody_asked_for_proves_nothing() -> None:
-    async with echo_server(socketio=FAST) as echo, await echo.websocket() as client:
+    async with echo_server() as echo, await echo.websocket() as client:
         await say(client, "3")
         await say(client, "4x")
         await client.read_frame()
@@ -111,36 +117,48 @@ async def test_a_pong_that_nobody_asked_for_proves_nothing() -> None:
 
 
 async def test_pings_by_polling() -> None:
-    async with echo_server(socketio=FAST) as echo, await echo.polling() as client:
+    clock = HeldClock()
+    async with echo_server(clock, socketio=FAST) as echo, await echo.polling() as client:
         await client.post(b"4x")
         assert await client.packets() == [b"4x"]
         for _ in range(3):
+            clock.advance(0.3)
             assert await client.packets() == [b"2"]
             await client.post(b"3")
-        await until(lambda: client.client.heards == [1, 2, 3])
+        assert client.client.heards == [1, 2, 3]
+        clock.advance(0.3)
+        assert await client.packets() == [b"2"]
         await client.ask()
-        assert (await client.reading.read_response()).body == b"2"
-        await client.ask()
+        await until(lambda: client.client.link.writable)
+        clock.advance(0.4)
         assert (await client.reading.read_response()).body == b"1"  # hanging when time is up
         assert client.client.ends == [("ping timeout", True)]
         assert echo.metrics.disconnects[NO_PONG] == 1
 
 
 async def test_a_client_that_polls_no_more_is_found() -> None:
-    async with echo_server(socketio=FAST) as echo, await echo.polling() as client:
-        await until(lambda: client.client.ends)
+    clock = HeldClock()
+    async with echo_server(clock, socketio=FAST) as echo, await echo.polling() as client:
+        clock.advance(1.0)
         assert client.client.ends == [("ping timeout", True)]
         assert (await client.get()).body == b'{"code":1,"message":"Session ID unknown"}'
         assert echo.server.app.node.queued_bytes == 0
 
 
 async def test_a_ping_that_is_under_way_at_an_upgrade() -> None:
-    async with echo_server(socketio=FAST) as echo, await echo.polling() as client, await echo.raw() as socket:
+    clock = HeldClock()
+    async with (
+        echo_server(clock, socketio=FAST) as echo,
+        await echo.polling() as client,
+        await echo.raw() as socket,
+    ):
         await socket.upgrade(f"{PATH}websocket&sid={client.sid}")
+        clock.advance(0.3)
         assert await client.packets() == [b"2"]
         await say(socket, "5")
         await say(socket, "3")
         await until(lambda: client.client.heards == [1])
+        clock.advance(1.0)
         assert await socket.read_frame() == Frame(TEXT, b"2")
         assert await socket.read_frame() == CLOSED  # and it is still looked after
         assert client.client.ends == [("ping timeout", True)]
@@ -149,11 +167,12 @@ async def test_a_ping_that_is_under_way_at_an_upgrade() -> None:
 @pytest.mark.parametrize("transport", ["polling", "websocket"])
 async def test_a_paused_client_is_not_judged(transport: str) -> None:
     """Its pong may lie unread in the socket."""
-    async with echo_server(socketio=FAST) as echo:
+    clock = HeldClock()
+    async with echo_server(clock, socketio=FAST) as echo:
         client = await (echo.websocket() if transport == "websocket" else echo.polling())
         side = echo.clients[0]
         side.link.pause()
-        began = time.monotonic()
+        clock.advance(0.3)
         if isinstance(client, RawClient):
             await client.send(masked(TEXT, b"4x"))
             assert await client.read_frame() == Frame(TEXT, b"2")
@@ -161,7 +180,8 @@ async def test_a_paused_client_is_not_judged(transport: str) -> None:
         else:
             assert await client.packets() == [b"2"]
             await client.writing.send(http("POST", client.target, body=b"3"))
-        await passed(began + 1.2)
+        async with await echo.websocket():  # the server has looked at its sockets since
+            clock.advance(1.2)
         assert side.ends == []
         assert side.heards == []
         side.link.resume()
@@ -186,16 +206,20 @@ async def test_a_stall_of_ours_is_not_counted_against_the_client() -> None:
 
 
 async def test_a_half_open_peer_is_found() -> None:
+    clock = HeldClock()
     async with (
-        echo_server(socketio=FAST) as echo,
+        echo_server(clock, socketio=FAST) as echo,
         FaultProxy(echo.server.host, echo.server.port) as proxy,
         await RawClient.open("127.0.0.1", proxy.port) as client,
     ):
         await client.upgrade(PATH + "websocket")
         proxy.to_server.black_hole = True
-        await until(lambda: echo.clients[0].ends)
+        clock.advance(0.3)
+        clock.advance(0.4)
         assert echo.clients[0].ends == [("ping timeout", True)]
-        await until(lambda: not echo.server.app.node.websockets, within=8)
+        assert echo.server.app.node.websockets
+        clock.advance(CLOSING_TIMEOUT)
+        await until(lambda: not echo.server.app.node.websockets)
 
 
 # --- newcomers --------------------------------------------------------------------------------------------
@@ -204,8 +228,10 @@ SHORT = {"handshake_timeout": 0.3}
 
 
 async def test_a_client_that_enters_nothing_is_ended_on_websocket() -> None:
-    async with echo_server(limits=SHORT) as echo, await echo.websocket() as client:
+    clock = HeldClock()
+    async with echo_server(clock, limits=SHORT) as echo, await echo.websocket() as client:
         assert len(echo.server.app.node.newcomers) == 1
+        clock.advance(0.4)
         assert await client.read_frame() == CLOSED
         assert echo.clients[0].ends == [("forced server close", True)]
         assert echo.metrics.rejected["handshake_timeout"] == 1
@@ -214,8 +240,11 @@ async def test_a_client_that_enters_nothing_is_ended_on_websocket() -> None:
 
 
 async def test_a_client_that_enters_nothing_is_ended_by_polling() -> None:
-    async with echo_server(limits=SHORT) as echo, await echo.polling() as client:
+    clock = HeldClock()
+    async with echo_server(clock, limits=SHORT) as echo, await echo.polling() as client:
         await client.ask()
+        await until(lambda: client.client.link.writable)
+        clock.advance(0.4)
         assert (await client.reading.read_response()).body == b"1"
         assert client.client.ends == [("forced server close", True)]
         assert echo.metrics.disconnects[3005] == 1
@@ -223,12 +252,12 @@ async def test_a_client_that_enters_nothing_is_ended_by_polling() -> None:
 
 @pytest.mark.parametrize("transport", ["polling", "websocket"])
 async def test_a_client_that_was_let_in_stays(transport: str) -> None:
-    async with echo_server(limits=SHORT) as echo:
+    clock = HeldClock()
+    async with echo_server(clock, limits=SHORT) as echo:
         client: Any = await (echo.websocket() if transport == "websocket" else echo.polling())
         echo.clients[0].admitted = True
         assert len(echo.server.app.node.newcomers) == 0
-        began = time.monotonic()
-        await passed(began + 0.6)
+        clock.advance(0.6)
         assert echo.clients[0].ends == []
         async with client:
             pass
