@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 import msgspec
 
 from hubbub import __version__, model
+from hubbub.api.chat_asyncapi import add_chat
+from hubbub.chat.operations import Operation as ChatOperation
 from hubbub.errors import DISCONNECTS, ERRORS
 from hubbub.hub.handlers import Handler
 
@@ -44,24 +46,30 @@ def _tag(type_: Wire) -> str:
 
 
 def asyncapi_document(
-    handlers: Mapping[str, Handler], *, host: str = "localhost:8000", secure: bool = False, root: str = ""
+    handlers: Mapping[str, Handler],
+    *,
+    operations: Sequence[ChatOperation[Any, Any]] = (),
+    host: str = "localhost:8000",
+    secure: bool = False,
+    root: str = "",
 ) -> Document:
-    """The document, with an operation for each handler. `root` is the path where the application is mounted."""
+    """The document, with an operation for each handler and each of the chat's `operations`. `root` is the path where
+    the application is mounted."""
     schemas = _schemas(handlers.values())
     messages = {each.__name__: _message(each, schemas) for each in (*COMMANDS, *ANSWERS, *PUSHES)}
-    operations = {f"receive{each.__name__}": _command(each) for each in COMMANDS}
-    operations |= {f"send{each.__name__}": _push(each) for each in PUSHES}
+    actions = {f"receive{each.__name__}": _command(each) for each in COMMANDS}
+    actions |= {f"send{each.__name__}": _push(each) for each in PUSHES}
     for name, handler in _named(handlers).items():
         called, answered = f"call.{name}", f"result.{name}"
         messages[called], messages[answered] = _call(handler, schemas), _result(handler, schemas)
-        operations[called] = {
+        actions[called] = {
             "action": "receive",
             "title": handler.method,
             "channel": {"$ref": f"#/channels/{CHANNEL}"},
             "messages": [_in_channel(called)],
             "reply": _reply(answered),
         } | _described(handler.doc)
-    return {
+    document: Document = {
         "asyncapi": "3.0.0",
         "info": {
             "title": "Hubbub native protocol",
@@ -96,7 +104,7 @@ def asyncapi_document(
                 },
             }
         },
-        "operations": operations,
+        "operations": actions,
         "components": {"messages": messages, "schemas": schemas.components},
         "x-errors": [
             {
@@ -119,6 +127,9 @@ def asyncapi_document(
             for row in DISCONNECTS.values()
         ],
     }
+    if operations:
+        add_chat(document, operations, CHANNEL)
+    return document
 
 
 # --- schemas ----------------------------------------------------------------------------------------------

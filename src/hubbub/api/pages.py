@@ -87,6 +87,7 @@ async def asyncapi(api: Context, request: Request[Any, Any, Any]) -> Response[by
     """The AsyncAPI 3.0 document of the native protocol, as the application's handlers have extended it."""
     document = asyncapi_document(
         api.hub.handlers.methods,
+        operations=request.app.state.operations,
         host=request.headers.get("host", "localhost"),
         secure=request.scope["scheme"] in ("https", "wss"),
         root=_root(request),
