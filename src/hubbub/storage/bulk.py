@@ -46,8 +46,7 @@ def insert(
 def insert_identified(tx: Transaction, table: sa.Table, columns: Names, rows: Sequence[Row]) -> list[int]:
     """Insert `rows` into a table whose `id` the database gives; gives the ids, in the order of the rows."""
     if tx.dialect == "postgresql":
-        (result,) = _execute(tx, ("identify", table, (), columns, ()), rows)
-        return [row[0] for row in result]
+        return [row[0] for result in _execute(tx, ("identify", table, (), columns, ()), rows) for row in result]
     last = 0
     for result in _execute(tx, ("insert", table, (), columns, ()), rows):
         last = result.lastrowid

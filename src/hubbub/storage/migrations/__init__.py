@@ -29,6 +29,8 @@ EXTENSIONS = {
 }
 """PostgreSQL's, in its contrib package: what is missing without each."""
 
+PATIENCE = 86_400.0
+"""Seconds: a large table takes as long as it takes."""
 LOCK = 0x48756262_75624D67  # "HubbubMg", as a bigint
 
 
