@@ -114,6 +114,7 @@ class World:
 
     async def topic(self, owner: str, *others: str, **params: Any) -> str:
         """A public topic; its id."""
+        params.setdefault("name", "News")
         return await self.conversation("topic", owner, *others, **params)
 
     async def direct(self, one: str, other: str) -> str:

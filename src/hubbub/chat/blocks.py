@@ -3,8 +3,6 @@ into a group by it. Nobody is told that it was blocked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import sqlalchemy as sa
 from msgspec import Struct
 
@@ -83,15 +81,3 @@ def page(view: View, actor: Actor, params: ListBlocks) -> BlockPage:
 
 
 OPERATIONS = (add, remove, page)
-
-
-def apart_from(view: View, user: str, others: Iterable[str]) -> set[str]:
-    """Those of `others` who have blocked `user`, or whom it has blocked."""
-    wanted = list(others)
-    query = sa.select(blocks.c.blocker, blocks.c.blocked).where(
-        sa.or_(
-            sa.and_(blocks.c.blocker == user, blocks.c.blocked.in_(wanted)),
-            sa.and_(blocks.c.blocked == user, blocks.c.blocker.in_(wanted)),
-        )
-    )
-    return {row.blocked if row.blocker == user else row.blocker for row in view.execute(query)}

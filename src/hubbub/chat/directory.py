@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from hubbub.chat import blocks, presence, signals, users
+from hubbub.chat import blocks, conversations, lists, members, presence, signals, users
 from hubbub.chat.operations import Operation
 
 MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = (
     users.OPERATIONS,
     blocks.OPERATIONS,
+    conversations.OPERATIONS,
+    lists.OPERATIONS,
+    members.OPERATIONS,
     presence.OPERATIONS,
     signals.OPERATIONS,
 )

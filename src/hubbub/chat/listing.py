@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
-from hubbub.chat import rules
+from hubbub.chat import limits, rules, text
 from hubbub.chat.ledger import View
 from hubbub.chat.model import Message, MyConversation, MyMembership
 from hubbub.chat.rows import MEMBER, MESSAGE, ConversationRow, MemberRow, message_of
@@ -119,7 +119,7 @@ def _mine(
         or not rules.allowed(row.kind, "read", role, row.overrides)
     ):
         newest = None
-    return MyConversation(row.public(), membership, row.peer_of(user), newest)
+    return MyConversation(row.public(), membership, row.peer_of(user) if user else None, newest)
 
 
 def _membership(row: ConversationRow, counted: Counted | None) -> MyMembership:
@@ -142,3 +142,16 @@ def _membership(row: ConversationRow, counted: Counted | None) -> MyMembership:
         bool(member.archived),
         member.visible,
     )
+
+
+def word_begins(view: View, column: sa.ColumnElement[str], prefix: str, field: str) -> sa.ColumnElement[bool]:
+    """Whether a word of the name in `column` begins with `prefix`: compared without regard to case as far as the
+    database knows it, and in the forms that a word has at the beginning of a name. Raises VALIDATION_FAILED, and
+    LIMIT_EXCEEDED (`limits.query_length`)."""
+    wanted = text.name(prefix, field)
+    limits.check(view.config.limits, "query_length", len(wanted), field)
+    forms = dict.fromkeys((wanted.lower(), wanted, wanted.capitalize(), wanted.title(), wanted.upper()))
+    lowered = sa.func.lower(column)
+    first = [lowered.startswith(form, autoescape=True) for form in forms]
+    later = [lowered.contains(f" {form}", autoescape=True) for form in forms]
+    return sa.or_(*first, *later)

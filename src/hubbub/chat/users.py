@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from hubbub.chat import limits, profile, text
+from hubbub.chat import limits, profile
+from hubbub.chat.contacts import contacts_among, last_seen_of
 from hubbub.chat.events import UserUpdated
 from hubbub.chat.ledger import Actor, Ledger, View
-from hubbub.chat.listing import tombstones
+from hubbub.chat.listing import tombstones, word_begins
 from hubbub.chat.model import LastSeenFor, User, UserId
 from hubbub.chat.operations import NoParams, read, write
 from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
@@ -19,7 +20,7 @@ from hubbub.chat.rows import USER, user_of
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import Kind
 from hubbub.storage import bulk
-from hubbub.storage.tables import blocks, conversations, members, users
+from hubbub.storage.tables import conversations, members, users
 
 COLUMNS = (
     "id",
@@ -33,8 +34,6 @@ COLUMNS = (
     "updated",
     "changed",
 )
-CONTACTS = ("direct", "group")
-"""Kinds of conversation whose members are contacts of each other. Anybody may be in the others."""
 
 
 class UpsertUser(Struct, frozen=True, forbid_unknown_fields=True):
@@ -143,10 +142,13 @@ def query(view: View, actor: Actor, params: QueryUsers) -> UserPage:
     size = page_size(view.config, params.limit)
     if (params.ids is None) == (params.prefix is None):
         raise HubbubError(ErrorCode.VALIDATION_FAILED, "give either ids or prefix", field="ids")
-    if params.ids is not None:
+    if params.prefix is None:
+        assert params.ids is not None
         limits.check(view.config.limits, "page", len(params.ids), "ids")
         return UserPage(tuple(find_users(view, actor, params.ids)))
-    wanted = sa.select(users.c.id).where(_begins_with(view, params.prefix or "")).order_by(users.c.id)
+    by_name = word_begins(view, users.c.name, params.prefix, "prefix")
+    by_id = sa.func.lower(users.c.id).startswith(params.prefix.lower(), autoescape=True)
+    wanted = sa.select(users.c.id).where(sa.or_(by_id, by_name)).order_by(users.c.id)
     if params.cursor is not None:
         wanted = wanted.where(users.c.id > read_cursor(params.cursor, tuple[str])[0])
     ids = list(view.execute(wanted.limit(size + 1)).scalars())
@@ -172,50 +174,16 @@ def make(
     ledger: Ledger, id: str, *, kind: Kind = "person", name: str = "", avatar: str | None = None
 ) -> bool:
     """Make a user unless it is there; whether it was made. Name and avatar have been checked."""
-    row = (id, kind, name, avatar, None, "everyone", 0, ledger.now, ledger.now, ledger.tx.stamp)
+    row = (id, kind, name, avatar, None, "contacts", 0, ledger.now, ledger.now, ledger.tx.stamp)
     return bulk.insert(ledger.tx, users, COLUMNS, [row], ignore=True) == 1
 
 
 def find_users(view: View, actor: Actor, ids: Iterable[str]) -> list[User]:
     """Those of `ids` that there are, as `actor` may see them, in the order of their ids."""
     rows = view.execute(sa.select(*USER).where(users.c.id.in_(set(ids))).order_by(users.c.id)).all()
-    seen = last_seen_of(view, actor, [row.id for row in rows])
+    found = [row.id for row in rows]
+    seen = last_seen_of(view, actor, found, contacts_among(view, actor, found))
     return [user_of(row, seen.get(row.id)) for row in rows]
-
-
-def last_seen_of(view: View, actor: Actor, ids: Iterable[str]) -> dict[str, float]:
-    """When each of `ids` was last seen, where that is known and `actor` may know it: by the user's `show_last_seen`,
-    and not if one has blocked the other."""
-    query = sa.select(users.c.id, users.c.last_seen).where(
-        users.c.id.in_(set(ids)), users.c.last_seen.is_not(None)
-    )
-    if not actor.server:
-        mine, theirs = members.alias(), members.alias()
-        contact = (
-            sa.select(sa.true())
-            .select_from(mine)
-            .join(theirs, theirs.c.conversation == mine.c.conversation)
-            .join(conversations, conversations.c.id == mine.c.conversation)
-            .where(
-                mine.c.user == actor.user,
-                mine.c.state == "joined",
-                theirs.c.user == users.c.id,
-                theirs.c.state == "joined",
-                conversations.c.kind.in_(CONTACTS),
-            )
-        )
-        apart = sa.select(sa.true()).where(
-            sa.or_(
-                sa.and_(blocks.c.blocker == actor.user, blocks.c.blocked == users.c.id),
-                sa.and_(blocks.c.blocker == users.c.id, blocks.c.blocked == actor.user),
-            )
-        )
-        shown = sa.or_(
-            users.c.show_last_seen == "everyone",
-            sa.and_(users.c.show_last_seen == "contacts", contact.exists()),
-        )
-        query = query.where(sa.or_(users.c.id == actor.user, sa.and_(shown, ~apart.exists())))
-    return {row.id: row.last_seen for row in view.execute(query)}
 
 
 def _change(
@@ -280,17 +248,3 @@ def _me(view: View, user: str) -> Me:
         several,
         view.execute(invitations).scalar_one(),
     )
-
-
-def _begins_with(view: View, prefix: str) -> sa.ColumnElement[bool]:
-    """Ids and words of names are compared without regard to case, as far as the database knows it; the forms that a
-    word has at the beginning of a name are tried beside it."""
-    wanted = text.name(prefix, "prefix")
-    limits.check(view.config.limits, "query_length", len(wanted), "prefix")
-    forms = dict.fromkeys((wanted.lower(), wanted, wanted.capitalize(), wanted.title(), wanted.upper()))
-    lowered = sa.func.lower(users.c.name)
-    tests = [sa.func.lower(users.c.id).startswith(wanted.lower(), autoescape=True)]
-    for form in forms:
-        tests.append(lowered.startswith(form, autoescape=True))
-        tests.append(lowered.contains(f" {form}", autoescape=True))
-    return sa.or_(*tests)
