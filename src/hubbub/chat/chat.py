@@ -100,7 +100,9 @@ class Chat:
     async def read(self, query: Callable[[View], T]) -> T:
         """Run `query` on a snapshot."""
         now = self.clock.now()
-        return await self.store.read(lambda snapshot: query(View(snapshot, self.config, now)))
+        reading = self.store.read(lambda snapshot: query(View(snapshot, self.config, now)))
+        # Commands begin outside of any task (decision 4), and what waits for a database must be in one.
+        return await (reading if asyncio.current_task() is not None else asyncio.create_task(reading))
 
     def decode(self, operation: Operation[Any, Any], raw: bytes) -> Any:
         """The params in `raw`. Raises VALIDATION_FAILED, naming the field, INVALID_DATA and LIMIT_EXCEEDED."""

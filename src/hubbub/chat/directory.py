@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hubbub.chat import blocks, conversations, lists, members, presence, signals, users
+from hubbub.chat import blocks, conversations, lists, members, presence, sending, signals, users
 from hubbub.chat.operations import Operation
 
 MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = (
@@ -13,6 +13,7 @@ MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = (
     conversations.OPERATIONS,
     lists.OPERATIONS,
     members.OPERATIONS,
+    sending.OPERATIONS,
     presence.OPERATIONS,
     signals.OPERATIONS,
 )

@@ -128,7 +128,8 @@ async def _resume(fresh: Session, command: model.Connect, proof: model.Resume) -
                 if (stale := entries.pop(name, None)) is not None:
                     hub.release(stale.channel, stale.buffer)
                 try:
-                    entries[name] = await begin(session, name, proof.positions.get(name))
+                    since = proof.positions.get(name) or (session.entered or {}).get(name)
+                    entries[name] = await begin(session, name, since)
                 except HubbubError:
                     if hub.owner(name) is None:
                         raise
@@ -140,7 +141,7 @@ async def _resume(fresh: Session, command: model.Connect, proof: model.Resume) -
         if connection is None or session.closed:
             raise HubbubError(ErrorCode.SESSION_GONE)
         hub.attach(session, connection, replace(fresh.info, headers=()))
-        names, session.away = session.away, ()
+        names, session.away, session.entered = session.away, (), None
         subscribed: list[Subscribed] = []
         channels: list[Channel] = []
         for name in names:

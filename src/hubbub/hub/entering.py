@@ -165,6 +165,8 @@ async def leave(session: Session, name: str) -> bool:
             joined(session, name)
             return joining
         session.away = tuple(other for other in session.away if other != name)
+        if session.entered is not None:
+            session.entered.pop(name, None)
         channel = hub.channel(name)
         if session.trail is not None:
             hub.forsake(name)
@@ -202,6 +204,8 @@ async def subscribe_by_server(
     check_free(session, name)
     if session.connection is None and session.trail is None:
         session.away = (*session.away, name)
+        if since is not None:
+            session.entered = {**(session.entered or {}), name: since}
         await hub.attendance.settle(session, hub.channel(name))
         return
     join(session, name)

@@ -27,7 +27,17 @@ from hubbub.errors import (
 from hubbub.hub import eager
 from hubbub.hub.base import Connection
 from hubbub.hub.journal import Trail
-from hubbub.model import Acknowledged, Command, ErrorReply, Event, Invalid, Principal, Reply, SessionPush
+from hubbub.model import (
+    Acknowledged,
+    Command,
+    ErrorReply,
+    Event,
+    Invalid,
+    Position,
+    Principal,
+    Reply,
+    SessionPush,
+)
 from hubbub.protocols.base import Payload
 from hubbub.telemetry.logging import get_logger
 
@@ -73,6 +83,7 @@ class Session:
         "command_tat",
         "connection",
         "deadline",
+        "entered",
         "expires",
         "hidden",
         "hub",
@@ -108,6 +119,7 @@ class Session:
         self.closed = False
         self.barred = False  # ended by the server: nothing more of its client's is handled
         self.away: tuple[str, ...] = ()  # the channels of a detached session
+        self.entered: dict[str, Position] | None = None  # where it was put into those while it was away
         self.absent = False  # detached, and out of presence too
         self.command_tat = self.publish_tat = self.subscribe_tat = 0.0
         self._errors_since = 0.0
