@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.chat.world import World
 
-DATABASES = ("sqlite",)
+DATABASES = ("sqlite", "postgresql")
 
 
 @pytest.fixture(params=DATABASES)

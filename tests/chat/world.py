@@ -20,6 +20,8 @@ from hubbub.chat.ledger import Actor, View
 from hubbub.chat.operations import Caller
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage.base import Logged, Store
+from hubbub.storage.postgres import PostgresStore
+from hubbub.storage.postgres import PostgresStore
 from hubbub.storage.sqlite import SqliteStore
 from hubbub.storage.tables import events, inbox
 
@@ -50,12 +52,11 @@ class World:
         self.chat.heard = defaultdict(list)
 
     def _store(self) -> Store:
-        return SqliteStore(
-            self.config.storage,
-            self.clock,
-            self.metrics,
-            pending_writes=self.config.limits.pending_writes,
-        )
+        storage = self.config.storage
+        pending = self.config.limits.pending_writes
+        if storage.url.get_secret_value().startswith("postgresql:"):
+            return PostgresStore(storage, self.clock, self.metrics, pending_writes=pending, migrate=True)
+        return SqliteStore(storage, self.clock, self.metrics, pending_writes=pending)
 
     async def start(self) -> World:
         await self.node.start()
