@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from hubbub.clock import SystemClock
 from hubbub.config import StorageConfig
+from hubbub.errors import HubbubError
 from hubbub.storage.base import Transaction, each
 from hubbub.storage.sqlite import SqliteStore
 from hubbub.telemetry.metrics import Metrics
@@ -58,6 +59,17 @@ def read(path: Path) -> tuple[str, list[tuple[int, str]]]:
             return store.epoch, await store.read(logged("log"))
 
     return asyncio.run(run())
+
+
+async def until_refused(store: SqliteStore, count: int) -> tuple[list[int], HubbubError | None]:
+    """Append `count` large events to the log `log`, one after the other; what was answered."""
+    acknowledged = []
+    for number in range(count):
+        try:
+            acknowledged.append(await store.write(APPEND, ("log", f"{number} {'x' * 20_000}")))
+        except HubbubError as error:
+            return acknowledged, error
+    return acknowledged, None
 
 
 def damage(path: Path, table: str) -> None:
