@@ -116,7 +116,7 @@ class Delivery:
         if known is None:
             return None
         digest, sent = known
-        if digest != item.digest:
+        if digest is not None and digest != item.digest:  # it goes with what was deleted
             raise HubbubError(ErrorCode.IDEMPOTENCY_CONFLICT, field="key")
         if isinstance(sent, Sent):
             return Sent(sent.message, True)
@@ -136,7 +136,7 @@ class Delivery:
         if self.known.blocked and (item.sender, conversation.peer_of(item.sender)) in self.known.blocked:
             raise HubbubError(
                 ErrorCode.PERMISSION_DENIED,
-                "permission denied: one of you has blocked the other",
+                "permission denied: you cannot write to this user",
                 field="conversation",
             )
         if item.mentions is not None:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from hubbub.chat import blocks, conversations, lists, members, presence, sending, signals, users
+from hubbub.chat import (
+    blocks,
+    conversations,
+    editing,
+    lists,
+    members,
+    messages,
+    presence,
+    reactions,
+    sending,
+    signals,
+    threads,
+    users,
+)
 from hubbub.chat.operations import Operation
 
 MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = (
@@ -14,6 +27,10 @@ MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = (
     lists.OPERATIONS,
     members.OPERATIONS,
     sending.OPERATIONS,
+    messages.OPERATIONS,
+    editing.OPERATIONS,
+    reactions.OPERATIONS,
+    threads.OPERATIONS,
     presence.OPERATIONS,
     signals.OPERATIONS,
 )

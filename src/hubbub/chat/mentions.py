@@ -57,5 +57,12 @@ def rows(
     return [(conversation, user, seq, number) for user in users]
 
 
-def insert(tx: Transaction, found: Sequence[Row]) -> None:
-    bulk.insert(tx, mentions, COLUMNS, found)
+def insert(tx: Transaction, found: Sequence[Row], *, ignore: bool = False) -> None:
+    """Write rows; with `ignore` those that are there already are left as they are."""
+    bulk.insert(tx, mentions, COLUMNS, found, ignore=ignore)
+
+
+def delete(tx: Transaction, conversation: str, seq: int, users: Collection[str]) -> None:
+    """Take rows of one message away, as far as they are there."""
+    rows = [(conversation, user, seq) for user in sorted(users)]
+    bulk.delete(tx, mentions, ("conversation", "user", "seq"), rows)

@@ -1,0 +1,356 @@
+"""Changing and deleting messages. What was said before an edit is kept; what was deleted for everybody is gone."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec.structs import replace
+
+from hubbub.chat import mentions, parts, search
+from hubbub.chat.events import (
+    LogEvent,
+    MessageCreated,
+    MessageDeleted,
+    MessageHidden,
+    MessageUpdated,
+    ReactionsChanged,
+    decode_event,
+)
+from hubbub.chat.ledger import Actor, Ledger, View
+from hubbub.chat.mentions import MentionWhom
+from hubbub.chat.messages import find, permit, writable
+from hubbub.chat.model import ConversationId, Mentions, Message, Seq
+from hubbub.chat.operations import Nothing, read, write
+from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
+from hubbub.chat.rows import ConversationRow, MemberRow
+from hubbub.chat.sending import Parts
+from hubbub.chat.users import myself
+from hubbub.errors import ErrorCode, HubbubError
+from hubbub.storage import bulk
+from hubbub.storage.tables import events, hidden, members, messages, reactions, versions
+
+_parts = msgspec.json.Decoder(tuple[Raw, ...]).decode
+
+
+class EditMessage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a message says instead. Without `mentions` they stay as they are; null takes them away."""
+
+    conversation: ConversationId
+    message: Seq
+    parts: Parts
+    mentions: MentionWhom | UnsetType | None = UNSET
+    expected_version: Annotated[
+        int | None, Meta(ge=1, description="Refuse the edit if the message has another version by now.")
+    ] = None
+
+
+class EditedMessage(Struct, frozen=True, omit_defaults=True):
+    """The message's version now, and when it was last edited."""
+
+    conversation: str
+    message: int
+    version: int
+    edited: float | None = None
+
+
+class DeleteMessage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`for` whom: for everybody (`all`), or only for who asks (`me`)."""
+
+    conversation: ConversationId
+    message: Seq
+    for_: Literal["me", "all"] = msgspec.field(name="for", default="all")
+
+
+class ListVersions(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A page of what a message has said."""
+
+    conversation: ConversationId
+    message: Seq
+    limit: PageLimit | None = None
+    cursor: After | None = None
+
+
+class MessageVersion(Struct, frozen=True, omit_defaults=True):
+    """What a message said, from `time` on. `editor` is who wrote that; absent for the server."""
+
+    version: int
+    parts: tuple[Raw, ...]
+    time: float
+    editor: str | None = None
+
+
+class VersionPage(Struct, frozen=True, omit_defaults=True):
+    """Versions, the oldest first; the last of all is what the message says now. `next` is absent on the last page."""
+
+    versions: tuple[MessageVersion, ...]
+    next: str | None = None
+
+
+# --- editing ------------------------------------------------------------------------------------------------------
+
+
+@write("messages.edit", "PATCH", "/conversations/{conversation}/messages/{message}")
+def edit(ledger: Ledger, actor: Actor, params: EditMessage) -> EditedMessage:
+    """Change what one's own message says.
+
+    Its earlier versions are kept. An edit that changes nothing makes no version. Who is newly mentioned must be a
+    member; who is `here` was settled when the message was sent, and cannot be mentioned later.
+
+    Raises NOT_FOUND, PERMISSION_DENIED (another's message, or after `chat.edit_window`), MESSAGE_DELETED,
+    CONVERSATION_CLOSED, CONFLICT for another version than the expected one, and what `messages.send` raises of parts
+    and mentions.
+    """
+    row, member = ledger.access(actor, params.conversation, "read", lock=True)
+    id, message = find(ledger, actor, row, member, params.message)
+    _editable(ledger, actor, row, member, message)
+    if params.expected_version is not None and params.expected_version != message.version:
+        raise HubbubError(
+            ErrorCode.CONFLICT, f"the message has version {message.version}", field="expected_version"
+        )
+    checked = parts.check(params.parts, ledger.config.limits)
+    whom = message.mentions
+    if params.mentions is not UNSET:
+        whom = mentions.check(params.mentions, ledger.config.limits)
+        _check_mentions(ledger, actor, row, member, message.mentions, whom)
+    if whom == message.mentions and list(map(bytes, checked.parts)) == list(map(bytes, message.parts)):
+        return EditedMessage(row.id, message.seq, message.version, message.edited)
+    _keep_version(ledger, message)
+    changed = replace(
+        message, parts=checked.parts, mentions=whom, version=message.version + 1, edited=ledger.now
+    )
+    _update(
+        ledger,
+        message,
+        parts=checked.json,
+        mentions=None if whom is None else msgspec.json.encode(whom).decode(),
+        version=changed.version,
+        edited=changed.edited,
+    )
+    _mention_anew(ledger, changed, message.mentions, whom)
+    search.reindex(ledger.tx, id, row.id, checked.text)
+    ledger.append(row, MessageUpdated, actor, about=message.seq, message=changed)
+    return EditedMessage(row.id, message.seq, changed.version, changed.edited)
+
+
+def _editable(
+    ledger: Ledger, actor: Actor, row: ConversationRow, member: MemberRow | None, message: Message
+) -> None:
+    if message.kind != "user":
+        raise HubbubError(
+            ErrorCode.PERMISSION_DENIED, "permission denied: it is a system message", field="message"
+        )
+    if message.deleted is not None:
+        raise HubbubError(ErrorCode.MESSAGE_DELETED, field="message")
+    if not actor.server:
+        if message.sender != actor.user:
+            raise HubbubError(
+                ErrorCode.PERMISSION_DENIED, "permission denied: it is another's message", field="message"
+            )
+        permit(actor, row, member, "edit_own", "message")
+        window = ledger.config.chat.edit_window
+        if window and ledger.now - message.created > window:
+            raise HubbubError(
+                ErrorCode.PERMISSION_DENIED,
+                f"permission denied: messages can be edited for chat.edit_window = {window:g} seconds",
+                field="message",
+            )
+    writable(ledger, actor, row)
+
+
+def _check_mentions(
+    ledger: Ledger,
+    actor: Actor,
+    row: ConversationRow,
+    member: MemberRow | None,
+    old: Mentions | None,
+    new: Mentions | None,
+) -> None:
+    """Who was mentioned before may stay so, a member or not."""
+    if new is None:
+        return
+    before = old or Mentions()
+    if new.everyone != before.everyone:
+        if new.everyone is not None:
+            permit(actor, row, member, "mention_all", "mentions.everyone")
+        if new.everyone == "here":
+            raise HubbubError(
+                ErrorCode.VALIDATION_FAILED,
+                "mentions.everyone: who is here was settled when the message was sent",
+                field="mentions.everyone",
+            )
+    added = [user for user in new.users if user not in before.users]
+    query = sa.select(members.c.user).where(
+        members.c.conversation == row.id, members.c.state == "joined", members.c.user.in_(added)
+    )
+    joined = set(ledger.execute(query).scalars()) if added else set()
+    for user in added:
+        if user not in joined:
+            raise mentions.not_a_member(new.users, user)
+
+
+def _keep_version(ledger: Ledger, message: Message) -> None:
+    ledger.execute(
+        versions.insert(),
+        {
+            "conversation": message.conversation,
+            "seq": message.seq,
+            "version": message.version,
+            "parts": msgspec.json.encode(message.parts).decode(),
+            "time": message.edited or message.created,
+            "editor": _author(ledger, message),
+        },
+    )
+
+
+def _author(view: View, message: Message) -> str | None:
+    """Who wrote what the message says now."""
+    if message.version == 1:
+        return message.sender
+    query = sa.select(events.c.actor).where(
+        events.c.conversation == message.conversation,
+        events.c.message == message.seq,
+        events.c.type == MessageUpdated.__struct_config__.tag,
+    )
+    found: str | None = view.execute(query.order_by(events.c.seq.desc()).limit(1)).scalar()
+    return found
+
+
+def _mention_anew(ledger: Ledger, message: Message, old: Mentions | None, new: Mentions | None) -> None:
+    """Rows of who was `here` stay as long as the message says so; they cannot be told from those of the named."""
+    before = old or Mentions()
+    after = new or Mentions()
+    if before.everyone == "here" != after.everyone:
+        _mention_nobody(ledger, message, before)
+        gone: set[str] = set()
+    else:
+        gone = _named(before) - _named(after)
+    mentions.delete(ledger.tx, message.conversation, message.seq, gone)
+    rows = mentions.rows(message.conversation, message.seq, message.number, after)
+    mentions.insert(ledger.tx, rows, ignore=True)
+
+
+def _named(whom: Mentions) -> set[str]:
+    return {user for _, user, _, _ in mentions.rows("", 0, None, whom)}
+
+
+def _mention_nobody(ledger: Ledger, message: Message, old: Mentions | None) -> None:
+    if old is None:
+        return
+    users = _named(old)
+    if old.everyone == "here":
+        query = sa.select(members.c.user).where(members.c.conversation == message.conversation)
+        users.update(ledger.execute(query).scalars())
+    mentions.delete(ledger.tx, message.conversation, message.seq, users)
+
+
+def _update(ledger: Ledger, message: Message, **values: Any) -> None:
+    ledger.execute(
+        messages.update()
+        .where(messages.c.conversation == message.conversation, messages.c.seq == message.seq)
+        .values(values)
+    )
+
+
+# --- deleting -----------------------------------------------------------------------------------------------------
+
+
+@write("messages.delete", "DELETE", "/conversations/{conversation}/messages/{message}")
+def delete(ledger: Ledger, actor: Actor, params: DeleteMessage) -> Nothing:
+    """Delete a message, for everybody or for oneself.
+
+    For everybody it becomes a tombstone, and what it ever said is gone: from its versions, the search and the log, too.
+    The replies in its thread stay. To delete twice is to delete once. Raises NOT_FOUND and PERMISSION_DENIED.
+    """
+    row, member = ledger.access(actor, params.conversation, "read", lock=True)
+    if params.for_ == "me":
+        _hide(ledger, actor, row, member, params.message)
+        return Nothing()
+    id, message = find(ledger, actor, row, member, params.message)
+    own = message.sender == actor.user and message.kind == "user"
+    permit(actor, row, member, "delete_own" if own else "delete_any", "message")
+    if message.deleted is not None:
+        return Nothing()
+    tombstone = replace(message, parts=(), mentions=None, reactions=(), deleted=ledger.now)
+    # The digest goes with the text that it is of: a key alone then says that it was sent.
+    _update(
+        ledger, message, parts="[]", mentions=None, reactions=None, digest=None, deleted=tombstone.deleted
+    )
+    of_message = (versions.c.conversation == row.id, versions.c.seq == message.seq)
+    ledger.execute(versions.delete().where(*of_message))
+    ledger.execute(
+        reactions.delete().where(reactions.c.conversation == row.id, reactions.c.message == message.seq)
+    )
+    _mention_nobody(ledger, message, message.mentions)
+    search.remove(ledger.tx, id)
+    _forget(ledger, tombstone)
+    ledger.append(row, MessageDeleted, actor, about=message.seq, message=tombstone)
+    return Nothing()
+
+
+def _hide(ledger: Ledger, actor: Actor, row: ConversationRow, member: MemberRow | None, seq: int) -> None:
+    key = {"conversation": row.id, "user": myself(actor), "seq": seq}
+    where = [hidden.c[name] == value for name, value in key.items()]
+    if ledger.execute(sa.select(hidden.c.seq).where(*where)).first() is not None:
+        return
+    find(ledger, actor, row, member, seq)
+    ledger.execute(hidden.insert(), key)
+    ledger.tell(actor.user, MessageHidden, conversation=row.id, message=seq)
+
+
+def _forget(ledger: Ledger, tombstone: Message) -> None:
+    """Take what the message said out of its earlier events: they tell of the tombstone, whenever they are read."""
+    query = sa.select(events.c.seq, events.c.data).where(
+        events.c.conversation == tombstone.conversation, events.c.message == tombstone.seq
+    )
+    rows = [
+        (tombstone.conversation, seq, msgspec.json.encode(_emptied(decode_event(data), tombstone)).decode())
+        for seq, data in ledger.execute(query)
+    ]
+    bulk.update(ledger.tx, events, ("conversation", "seq"), ("data",), rows)
+
+
+def _emptied(event: LogEvent, tombstone: Message) -> LogEvent:
+    if isinstance(event, MessageCreated | MessageUpdated):
+        return replace(event, message=tombstone)
+    if isinstance(event, ReactionsChanged):
+        return replace(event, name="", reactions=())
+    return event
+
+
+# --- what was said before -----------------------------------------------------------------------------------------
+
+
+@read("messages.versions", "GET", "/conversations/{conversation}/messages/{message}/versions")
+def page(view: View, actor: Actor, params: ListVersions) -> VersionPage:
+    """What a message has said, the oldest first.
+
+    It is for members. A deleted message has no versions. Raises NOT_FOUND and PERMISSION_DENIED.
+    """
+    size = page_size(view.config, params.limit)
+    row, member = view.access(actor, params.conversation, "read")
+    if member is None and not actor.server:
+        raise HubbubError(ErrorCode.PERMISSION_DENIED, "permission denied: join first", field="conversation")
+    _, message = find(view, actor, row, member, params.message)
+    if message.deleted is not None:
+        return VersionPage(())
+    query = sa.select(versions.c.version, versions.c.parts, versions.c.time, versions.c.editor).where(
+        versions.c.conversation == row.id, versions.c.seq == message.seq
+    )
+    if params.cursor is not None:
+        query = query.where(versions.c.version > read_cursor(params.cursor, tuple[int])[0])
+    found = [
+        MessageVersion(version, _parts(said), time, editor)
+        for version, said, time, editor in view.execute(query.order_by(versions.c.version).limit(size + 1))
+    ]
+    if len(found) <= size:
+        now = message.edited or message.created
+        found.append(MessageVersion(message.version, message.parts, now, _author(view, message)))
+    more = len(found) > size
+    found = found[:size]
+    return VersionPage(tuple(found), cursor(found[-1].version) if more else None)
+
+
+OPERATIONS = (edit, delete, page)
