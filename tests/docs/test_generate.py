@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
 
 from hubbub import model
 from hubbub.api.app import routers
+from hubbub.api.chat_asyncapi import CHANNELS, tag_of
 from hubbub.api.documents import openapi_document
+from hubbub.chat import rules
+from hubbub.chat.directory import OPERATIONS
+from hubbub.chat.operations import Operation
 from hubbub.config import Config
 from hubbub.errors import DISCONNECTS, ERRORS
 from hubbub.telemetry.metrics import TABLE
@@ -26,7 +31,11 @@ def load() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(DOCS))  # as for a script, which finds what lies beside it
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(DOCS))
     return module
 
 
@@ -93,3 +102,29 @@ def test_every_route_is_described() -> None:
     for path, item in openapi_document(routers())["paths"].items():
         for method in item:
             assert f"\n`{method.upper()} {path}`\n" in rest
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_every_operation_of_the_chat_is_described_with_all_its_params(
+    operation: Operation[Any, Any],
+) -> None:
+    _, _, rest = page("chat.md").partition(f"\n### {operation.name}\n")
+    section = rest.partition("\n### ")[0]
+    assert f"\n`{operation.method} /v1{operation.path}`" in section
+    assert all(f"\n| `{name}` |" in section for name in operation.params.__struct_encode_fields__)
+    assert "\nResult: " in section
+
+
+@pytest.mark.parametrize(
+    "event", [event for each in CHANNELS for event in (*each.logged, *each.signals)], ids=tag_of
+)
+def test_every_event_of_the_chat_is_described_with_an_example(event: Any) -> None:
+    _, _, rest = page("chat.md").partition(f"\n#### {tag_of(event)}")
+    section = rest.partition("\n#### ")[0].partition("\n### ")[0]
+    assert all(f"\n| `{name}` |" in section for name in event.__struct_encode_fields__)
+    assert f'```json\n{{"type":"{tag_of(event)}"' in section
+
+
+@pytest.mark.parametrize("permission", rules.PERMISSIONS)
+def test_every_permission_has_its_row(permission: str) -> None:
+    assert f"\n| `{permission}` | " in page("chat.md")

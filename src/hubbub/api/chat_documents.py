@@ -43,7 +43,6 @@ MEANINGS = {
     "user": "Id of the user.",
     "message": "`seq` of the message.",
     "thread": "`seq` of the message that the thread is about.",
-    "name": "Name.",
     "limit": "At most so many.",
     "cursor": "`next` of the page before.",
 }
