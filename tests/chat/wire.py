@@ -178,5 +178,6 @@ async def chat_server(url: str, **sections: Any) -> AsyncIterator[RunningServer]
     """A server on the database `url`."""
     sections.setdefault("chat", {})
     sections["chat"] = {"enabled": True, **sections["chat"]}
-    async with running_server(storage={"url": url}, **sections) as server:
+    storage = {"url": url, **sections.pop("storage", {})}
+    async with running_server(storage=storage, **sections) as server:
         yield server

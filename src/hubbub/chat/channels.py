@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -126,6 +126,23 @@ class Channels:
                 lambda view: _conversation_log(view, id, epoch, since, limit, reverse, reader)
             )
         return await self._chat.read(lambda view: _inbox_log(view, id, epoch, since, limit, reverse))
+
+    async def heads(self, channels: Sequence[str]) -> dict[str, Position]:
+        """Those of conversations and inboxes; the other channels have no logs."""
+        named: dict[str, list[str]] = {CONVERSATION: [], INBOX: [], STATUS: []}
+        for channel in channels:
+            kind, _, id = channel.partition(":")
+            named[kind].append(id)
+
+        def look(view: View) -> dict[str, Position]:
+            found = {}
+            for kind, table in ((CONVERSATION, conversations), (INBOX, users)):
+                query = sa.select(table.c.id, table.c.head).where(table.c.id.in_(named[kind]))
+                for id, head in view.execute(query):
+                    found[f"{kind}:{id}"] = Position(self._chat.store.epoch, head)
+            return found
+
+        return await self._chat.read(look)
 
     # --- following ----------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from hubbub.errors import Disconnect
@@ -55,6 +56,9 @@ class ChannelOwner(Protocol):
     ) -> History:
         """As the broker's, but for the part of the log that the user `reader` may not see; None is this node, which
         sees all."""
+
+    async def heads(self, channels: Sequence[str]) -> dict[str, Position]:
+        """Where the logs of many channels stand."""
 
     def passed(self, envelope: Envelope) -> None:
         """`envelope` has just been written to all of this node's sessions in its channel. Never raises."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from hubbub.errors import INSUFFICIENT_STATE
+from hubbub.hub.base import ChannelOwner
 from hubbub.hub.channel import Channel
 from hubbub.hub.journal import Unless
 from hubbub.hub.recovery import merge
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 log = get_logger("hubbub.hub")
 
 HEAL_LIMIT = 1_000
+HEADS = 500
+"""Channels whose heads are asked for at once."""
 
 
 class Live:
@@ -156,23 +160,37 @@ class Live:
 
     async def check_heads(self, *, at_once: bool = False) -> None:
         """Compare idle channels with their logs, so that a lost last message is found; `at_once`: all channels."""
-        lossless = self._hub.broker.lossless
-        idle_since = self._hub.clock.monotonic() - self._hub.config.broker.head_check
+        now = self._hub.clock.monotonic()
+        idle_since = now - self._hub.config.broker.head_check
+        owned: dict[ChannelOwner, list[Channel]] = {}
         for channel in list(self._hub.channels.values()):
-            if (
-                channel.position is None
-                or channel.healing is not None
-                or (channel.touched > idle_since and not at_once)
-            ):
+            if channel.position is None or channel.healing is not None:
                 continue
-            if channel.owner.lossless if channel.owner is not None else lossless:
+            owner = channel.owner
+            if (owner or self._hub.broker).lossless or (channel.touched > idle_since and not at_once):
                 continue
-            channel.touched = self._hub.clock.monotonic()
-            try:
-                head = (await self._hub.read_log(channel.name, None, 0)).position
-                await self.catch_up(channel, head)
-            except Exception as error:
-                log.error("head check failed", channel=channel.name, exc_info=error)
+            channel.touched = now
+            if owner is not None:
+                owned.setdefault(owner, []).append(channel)
+                continue
+            await self._check([channel], self._head)
+        for owner, channels in owned.items():
+            for start in range(0, len(channels), HEADS):
+                await self._check(channels[start : start + HEADS], owner.heads)
+
+    async def _head(self, channels: Sequence[str]) -> dict[str, Position]:
+        return {name: (await self._hub.read_log(name, None, 0)).position for name in channels}
+
+    async def _check(
+        self, channels: list[Channel], heads: Callable[[Sequence[str]], Awaitable[dict[str, Position]]]
+    ) -> None:
+        try:
+            found = await heads([channel.name for channel in channels])
+            for channel in channels:
+                if channel.name in found:
+                    await self.catch_up(channel, found[channel.name])
+        except Exception as error:
+            log.error("head check failed", channel=channels[0].name, exc_info=error)
 
 
 def follows(last: Position | None, push: Publication) -> bool:
