@@ -32,8 +32,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 log = get_logger("hubbub.storage")
 
-OLDEST = 140_000
-"""`server_version_num`: pg_current_xact_id is of 13, and 14 is the oldest that is maintained."""
 PATIENCE = 2.0
 """Seconds of an outage through which writes and reads wait; in a longer one they are refused at once."""
 PAUSE = (0.005, 0.1)
@@ -101,9 +99,10 @@ class PostgresStore:
         """See `Store.start`. A database that does not answer is waited for, for `storage.timeout` seconds."""
         self._committed, self._hinted = committed, hinted
         await asyncio.to_thread(migrations.script)  # which reads files
-        session = await self._first()
+        session = await self._sessions.open_first()
         try:
-            self._check(session)
+            if not session.server.fsync:
+                log.warning("PostgreSQL has fsync off: a crash of its machine loses acknowledged messages")
             if self._migrate:
                 await session.run(migrations.upgrade, migrations.PATIENCE)
             await session.run(_check_revision, self._timeout)
@@ -144,43 +143,6 @@ class PostgresStore:
         return await asyncio.shield(task)
 
     # --- starting -----------------------------------------------------------------------------------------------------
-
-    async def _first(self) -> Session:
-        deadline = self._clock.monotonic() + self._timeout
-        while True:
-            try:
-                return await self._sessions.open(deadline - self._clock.monotonic())
-            except (sa.exc.DBAPIError, OSError) as error:
-                fault = fault_of(error)
-                if fault is None or fault.mend or self._clock.monotonic() + PAUSE[1] >= deadline:
-                    why = str(getattr(error, "orig", error)).removeprefix("<class '").strip() or fault
-                    raise ConfigError(
-                        f"the database of storage.url cannot be reached ({why}). Start PostgreSQL, or correct "
-                        "storage.url."
-                    ) from error
-            await asyncio.sleep(PAUSE[1])
-
-    def _check(self, session: Session) -> None:
-        server = session.server
-        if server.version < OLDEST:
-            raise ConfigError(
-                f"PostgreSQL {server.version // 10_000} is too old. Hubbub needs {OLDEST // 10_000} or later."
-            )
-        if server.encoding != "UTF8":
-            raise ConfigError(
-                f"the database of storage.url has the encoding {server.encoding}. Make it with ENCODING 'UTF8'."
-            )
-        if server.standby:
-            raise ConfigError("storage.url names a standby, which takes no writes. Name the primary.")
-        if not server.synchronous:
-            raise ConfigError(
-                "synchronous_commit cannot be set to on, so that a crash could lose what was acknowledged. "
-                "Connect to PostgreSQL itself, or to a pooler in session mode."
-            )
-        if not server.fsync:
-            log.warning(
-                "PostgreSQL runs with fsync = off: a crash of its machine loses acknowledged messages"
-            )
 
     def _adopt(self, connection: sa.Connection) -> str:
         with connection.begin():

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+OLDEST = 140_000
+"""`server_version_num`: pg_current_xact_id is of 13, and 14 is the oldest that is maintained."""
+PAUSE = 0.1
+"""Seconds between attempts to connect."""
 STATEMENTS = 1_000
 """Prepared statements that a connection keeps."""
 
@@ -175,6 +179,31 @@ class Sessions:
                 raise
         return Session(connection, raw, server, self._clock)
 
+    async def open_first(self) -> Session:
+        """A connection to a database that a store can work with, waited for as long as a statement is.
+
+        Raises ConfigError, which says what is in the way.
+        """
+        deadline = self._clock.monotonic() + self._timeout
+        while True:
+            try:
+                session = await self.open(max(deadline - self._clock.monotonic(), PAUSE))
+                break
+            except (sa.exc.DBAPIError, OSError) as error:
+                fault = fault_of(error)
+                if fault is None or fault.mend or self._clock.monotonic() + PAUSE >= deadline:
+                    raise ConfigError(
+                        f"the database of storage.url cannot be reached ({_why(error)}). Start PostgreSQL, or correct "
+                        "storage.url."
+                    ) from error
+            await asyncio.sleep(PAUSE)
+        try:
+            _check(session.server)
+        except BaseException:
+            await session.close()
+            raise
+        return session
+
     async def open_raw(self, within: float) -> Any:
         """An asyncpg connection, for LISTEN."""
         async with asyncio.timeout(within):
@@ -203,6 +232,30 @@ class Sessions:
             "default_transaction_read_only": "on" if read_only else "off",
             "jit": "off",  # compiling takes longer than our statements do
         }
+
+
+def _check(server: Server) -> None:
+    if server.version < OLDEST:
+        raise ConfigError(
+            f"PostgreSQL {server.version // 10_000} is too old. Hubbub needs {OLDEST // 10_000} or later."
+        )
+    if server.encoding != "UTF8":
+        raise ConfigError(
+            f"the database of storage.url has the encoding {server.encoding}. Make one with ENCODING 'UTF8'."
+        )
+    if server.standby:
+        raise ConfigError("storage.url names a standby, which takes no writes. Name the primary.")
+    if not server.synchronous:
+        raise ConfigError(
+            "synchronous_commit cannot be turned on, so that a crash could lose what was acknowledged. Connect to "
+            "PostgreSQL itself, or to a pooler in session mode."
+        )
+
+
+def _why(error: BaseException) -> str:
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    text = str(cause).partition(">: ")[2] or str(cause)  # SQLAlchemy puts the class before
+    return text.strip().rstrip(".") or "it does not answer"
 
 
 def _careful(asyncpg: Any) -> type[Any]:

@@ -82,7 +82,7 @@ def upgrade(connection: sa.Connection, revision: str = "head") -> list[str]:
     begun a transaction, it is the caller's to commit. Raises ConfigError for a revision that is not known.
     """
     target = _resolve(revision)
-    with _alone(connection):
+    with alone(connection):
         missing = pending(connection)
         if target not in missing:
             return []
@@ -91,29 +91,34 @@ def upgrade(connection: sa.Connection, revision: str = "head") -> list[str]:
         return missing[: missing.index(target) + 1]
 
 
+def undone(connection: sa.Connection, revision: str) -> list[str]:
+    """The revisions that `migrate` would undo on the way to `revision`, in order. Raises ConfigError as it does."""
+    target = None if revision == BASE else _resolve(revision)
+    found, known = current(connection), revisions()
+    if found is None:
+        return []
+    return known[known.index(target) + 1 if target is not None else 0 : known.index(found) + 1][::-1]
+
+
 def downgrade(connection: sa.Connection, revision: str) -> list[str]:
     """Go back to `revision` (`base`: to an empty database), and commit; gives the revisions that were undone.
 
     What the later tables held is lost. Otherwise as `upgrade`.
     """
-    target = None if revision == BASE else _resolve(revision)
-    with _alone(connection):
-        found, known = current(connection), revisions()
-        done = known[: known.index(found) + 1] if found is not None else []
-        undone = done[known.index(target) + 1 if target is not None else 0 :][::-1]
-        if undone:
-            _run(connection, lambda heads, _: script()._downgrade_revs(target or BASE, heads))
-        return undone
+    with alone(connection):
+        back = undone(connection, revision)
+        target = head() if revision == "head" else revision
+        if back:
+            _run(connection, lambda heads, _: script()._downgrade_revs(target, heads))
+        return back
 
 
 def migrate(connection: sa.Connection, revision: str) -> tuple[list[str], list[str]]:
     """Up or down to `revision`, wherever the database is; gives what was run and what was undone."""
-    target = None if revision == BASE else _resolve(revision)
-    with _alone(connection):
-        found, known = current(connection), revisions()
-        if found is not None and (target is None or known.index(target) < known.index(found)):
-            return [], downgrade(connection, revision)
-        return ([], []) if target is None else (upgrade(connection, target), [])
+    with alone(connection):
+        if back := downgrade(connection, revision):
+            return [], back
+        return ([], []) if revision == BASE else (upgrade(connection, revision), [])
 
 
 def missing_extensions(connection: sa.Connection) -> list[str]:
@@ -143,14 +148,15 @@ def _run(connection: sa.Connection, steps: Any) -> None:
 
 
 @contextmanager
-def _alone(connection: sa.Connection) -> Iterator[None]:
-    """One transaction, and no other migration at the same time."""
+def alone(connection: sa.Connection) -> Iterator[None]:
+    """One transaction, however long it takes, and no migration beside it. The caller's, if it has begun one."""
     owned = not connection.in_transaction()
     if owned:
         connection.begin()
     try:
         if connection.dialect.name == "postgresql":
-            connection.execute(sa.text("SELECT set_config('statement_timeout', :off, true)"), {"off": "0"})
+            for timeout in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                connection.execute(sa.text(f"SELECT set_config('{timeout}', '0', true)"))
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         elif not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # pysqlite begins by itself, but not for DDL
