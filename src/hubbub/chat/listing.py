@@ -13,6 +13,8 @@ from hubbub.chat.rows import MEMBER, MESSAGE, ConversationRow, MemberRow, messag
 from hubbub.storage.tables import hidden, members, mentions, messages
 
 EVERYBODY = "*"
+Pair = tuple[str, str]
+"""Conversation and user."""
 
 tombstones = (
     sa.select(sa.func.count())
@@ -68,14 +70,23 @@ def my_memberships(view: View, user: str, rows: Sequence[ConversationRow]) -> di
     """What conversations are to one user, by their ids."""
     ids = [row.id for row in rows]
     found = _memberships(view, sa.and_(members.c.user == user, members.c.conversation.in_(ids)))
-    return {row.id: _membership(row, found.get((row.id, user))) for row in rows}
+    return {row.id: _membership(row.messages, found.get((row.id, user))) for row in rows}
+
+
+def memberships_of(view: View, newest: Mapping[str, int], pairs: Iterable[Pair]) -> dict[Pair, MyMembership]:
+    """Of many users in many conversations. `newest` has the number of each conversation's newest message."""
+    wanted = list(pairs)
+    if not wanted:
+        return {}
+    found = _memberships(view, sa.tuple_(members.c.conversation, members.c.user).in_(wanted))
+    return {pair: _membership(newest[pair[0]], found.get(pair)) for pair in wanted}
 
 
 Counted = tuple[MemberRow, int, int]
 """A membership, the tombstones after its read cursor, and the mentions."""
 
 
-def _memberships(view: View, which: sa.ColumnElement[bool]) -> dict[tuple[str, str], Counted]:
+def _memberships(view: View, which: sa.ColumnElement[bool]) -> dict[Pair, Counted]:
     counted = {}
     for row in view.execute(sa.select(*MEMBER, tombstones, _mentions).where(which)):
         *columns, gone, mentioned = tuple(row)
@@ -93,7 +104,7 @@ def _newest(view: View, rows: Sequence[ConversationRow]) -> dict[str, Message]:
     return {message.conversation: message for message in found}
 
 
-def _unseen(view: View, users: Iterable[str], newest: Mapping[str, Message]) -> frozenset[tuple[str, str]]:
+def _unseen(view: View, users: Iterable[str], newest: Mapping[str, Message]) -> frozenset[Pair]:
     """Conversation and user, where the user has deleted the newest message for itself."""
     if not newest:
         return frozenset()
@@ -109,9 +120,9 @@ def _mine(
     user: str,
     counted: Counted | None,
     newest: Message | None,
-    unseen: frozenset[tuple[str, str]],
+    unseen: frozenset[Pair],
 ) -> MyConversation:
-    membership = _membership(row, counted)
+    membership = _membership(row.messages, counted)
     role = membership.role if membership.state == "joined" else None
     if newest is not None and (
         newest.seq <= membership.visible
@@ -122,7 +133,8 @@ def _mine(
     return MyConversation(row.public(), membership, row.peer_of(user) if user else None, newest)
 
 
-def _membership(row: ConversationRow, counted: Counted | None) -> MyMembership:
+def _membership(newest: int, counted: Counted | None) -> MyMembership:
+    """`newest` is the number of the conversation's newest message."""
     if counted is None:
         return MyMembership()
     member, gone, mentioned = counted
@@ -136,7 +148,7 @@ def _membership(row: ConversationRow, counted: Counted | None) -> MyMembership:
         member.invited_by,
         member.read,
         member.delivered,
-        max(row.messages - member.read_number - gone, 0),
+        max(newest - member.read_number - gone, 0),
         mentioned,
         member.muted_until,
         bool(member.archived),
