@@ -15,7 +15,10 @@ from tests.storage.sqlite_case import PRAGMA, damage, fill, make_store, nobody, 
 from hubbub.clock import SystemClock
 from hubbub.config import StorageConfig
 from hubbub.errors import ConfigError
+from hubbub.storage import bulk, sqlite
+from hubbub.storage.base import Transaction, each
 from hubbub.storage.sqlite import SWITCH_INTERVAL, SqliteStore
+from hubbub.storage.tables import keys
 from hubbub.telemetry.metrics import Metrics
 from hubbub.testing.contracts.store_case import APPEND, logged
 
@@ -115,14 +118,52 @@ async def test_all_is_in_one_file_after_a_clean_stop(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
+async def test_only_its_user_can_read_the_database(tmp_path: Path) -> None:
+    async with opened(tmp_path / "hubbub.db") as store:
+        await store.write(APPEND, ("log", "a"))
+        modes = {entry.name: entry.stat().st_mode & 0o077 for entry in os.scandir(tmp_path)}
+    assert modes == dict.fromkeys(modes, 0)
+
+
+def fill_keys(tx: Transaction, scope: str) -> None:
+    rows = [(scope, f"key{n}", "", "x" * 1000, 0.0) for n in range(6_000)]
+    bulk.insert(tx, keys, ("scope", "key", "digest", "result", "time"), rows)
+
+
+FILL = each("fill", fill_keys)
+MEGABYTE = 2**20
+
+
+async def sizes(path: Path) -> tuple[int, int]:
+    """Of the database and of its log, in megabytes."""
+    log = path.with_name(path.name + "-wal")
+    database, behind = [(await asyncio.to_thread(each.stat)).st_size for each in (path, log)]
+    return database // MEGABYTE, behind // MEGABYTE
+
+
+@pytest.mark.anyio
 async def test_the_log_is_brought_into_the_database_before_it_grows_large(tmp_path: Path) -> None:
     async with opened(tmp_path / "hubbub.db") as store:
-        wal = tmp_path / "hubbub.db-wal"
-        for turn in range(10):
-            await asyncio.gather(
-                *[store.write(APPEND, (f"log{n % 50}", f"{turn} {'x' * 500}")) for n in range(1500)]
-            )
-        log, database = [(await asyncio.to_thread(path.stat)).st_size for path in (wal, store.path)]
-        assert log < 12_000_000  # and 18 MB if it is never brought in, while the database has one page
-        assert database > 4_000_000
-        assert len(await store.read(logged("log7"))) == 300
+        for number in range(8):
+            await store.write(FILL, f"{number}")
+        database, log = await sizes(store.path)
+        assert database >= 30
+        assert log <= 30
+
+
+@pytest.mark.anyio
+async def test_a_log_that_a_long_reader_made_grow_is_cut_when_it_has_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "WAL_PAGES", 5_000)
+    async with opened(tmp_path / "hubbub.db", patience=0.2) as store:
+        with closing(sqlite3.connect(store.path, isolation_level=None)) as reader:
+            reader.execute("PRAGMA query_only = ON")
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM meta").fetchall()
+            for number in range(6):
+                await store.write(FILL, f"{number}")
+            assert (await sizes(store.path))[1] >= 30
+        for number in range(6, 9):
+            await store.write(FILL, f"{number}")
+        assert (await sizes(store.path))[1] <= 20

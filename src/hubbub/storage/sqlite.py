@@ -42,8 +42,9 @@ SWITCH_INTERVAL = 0.0005
 with Python's 5 ms and ten statements that is 50 ms a transaction."""
 CHECKPOINT_ROWS = 10_000
 """Rows changed after which the WAL is brought into the database: by then it has about as many pages of 4 KiB."""
-WAL_BYTES = 64 * 2**20
-"""What the WAL is cut down to if it has grown beyond, as it does while a reader is long in one snapshot."""
+WAL_PAGES = 16_384
+"""Pages in the WAL (64 MiB) with which a checkpoint waits for readers. As long as one of them reads in the WAL, that
+only grows; and with a new reader before each old one ends, it would do so for ever."""
 STEPS = 50_000
 """Steps of SQLite's machine (about a millisecond) after which a reader looks whether it is out of time."""
 
@@ -125,6 +126,7 @@ class SqliteStore:
         self._connection: sa.Connection | None = None
         self._stamp = 0
         self._full = False
+        self._failing = ""
         self._checkpointed = 0
         self._checkpoint_due = False
         # Known to the reading threads.
@@ -193,14 +195,16 @@ class SqliteStore:
     def _open(self) -> None:
         self._take_lock()
         try:
-            self._connection = self._open_connection("rwc")
+            # Not for everybody to read, nor its -wal and -shm, which take after it.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, 0o600))
+            self._connection = self._open_connection("rw")
             migrations.upgrade(self._connection)
             with self._connection.begin():
                 epoch = read_meta(self._connection, "epoch")
                 self.epoch = epoch or renew_epoch(self._connection)
                 self._stamp = int(read_meta(self._connection, "stamp") or 0)
                 write_meta(self._connection, "stamp", str(self._stamp))
-        except (sa.exc.DBAPIError, sqlite3.Error) as error:
+        except (sa.exc.DBAPIError, sqlite3.Error, OSError) as error:
             raise self._unusable(error) from error
         self._full = not self._take_reserve()
 
@@ -241,14 +245,13 @@ class SqliteStore:
             opened.execute("PRAGMA synchronous = FULL")
             opened.execute("PRAGMA foreign_keys = ON")
             opened.execute("PRAGMA wal_autocheckpoint = 0")  # `_checkpoint` does it, after the answers
-            opened.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
             opened.execute("PRAGMA cache_size = -16384")
         except BaseException:
             opened.close()
             raise
         return _engine(opened, "BEGIN IMMEDIATE").connect()
 
-    def _unusable(self, error: sa.exc.DBAPIError | sqlite3.Error) -> ConfigError:
+    def _unusable(self, error: Exception) -> ConfigError:
         texts = {
             "corrupt": "is not a SQLite database, or a damaged one. Name another file in storage.url, or put a "
             "backup in its place (with no -wal and -shm beside it).",
@@ -298,6 +301,9 @@ class SqliteStore:
             # back, but a crash before the next commit would bring it to life.
             raise self._failed(error, known=reason_of(error) == "full") from error
         self._stamp = tx.stamp
+        if self._failing:
+            self._failing = ""
+            log.info("database writes again")
         self._checkpoint_due = _raw(connection).total_changes - self._checkpointed > CHECKPOINT_ROWS
 
     def _roll_back(self, transaction: sa.RootTransaction) -> None:
@@ -307,7 +313,9 @@ class SqliteStore:
 
     def _failed(self, error: BaseException, *, known: bool) -> TransactionFailed:
         reason = reason_of(error) or "other"
-        log.warning("write failed", reason=reason, error=str(getattr(error, "orig", error)), known=known)
+        if reason != self._failing:
+            self._failing = reason
+            log.error("database refuses", reason=reason, error=str(getattr(error, "orig", error)))
         if reason == "full":
             self._tidy()
             return TransactionFailed(reason, ErrorCode.STORE_FULL, known=known)
@@ -323,13 +331,15 @@ class SqliteStore:
         self._full = not self._take_reserve()
 
     def _checkpoint(self) -> None:
-        """As far as readers let it; never waits for them."""
+        """As far as readers let it."""
         self._checkpoint_due = False
         if self._connection is not None:
             opened = _raw(self._connection)
             self._checkpointed = opened.total_changes
             try:
-                opened.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                _, pages, _ = opened.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                if pages > WAL_PAGES:
+                    opened.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             except sqlite3.Error as error:
                 log.warning("checkpoint failed", error=str(error))
 

@@ -7,10 +7,14 @@ writing connections, in whatever thread or greenlet that needs.
 from __future__ import annotations
 
 import asyncio
+import os
+import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 from zlib import crc32
+
+import sqlalchemy as sa
 
 from hubbub.clock import Clock, Timer
 from hubbub.errors import ErrorCode, HubbubError
@@ -267,10 +271,16 @@ class _Line:
                 return
             except HubbubError as error:
                 entry.refuse(error)
+            except sa.exc.DBAPIError as error:
+                # Not its text, which quotes values.
+                fault = type(error.orig).__name__
+                log.error(
+                    "action failed", action=entry.action.name, error=fault, sql=error.statement, at=_at(error)
+                )
+                self._refuse_faulty(entry)
             except Exception:
-                self.writer.metrics.store_errors["action"] += 1
                 log.exception("action failed", action=entry.action.name)
-                entry.refuse(HubbubError(ErrorCode.INTERNAL))
+                self._refuse_faulty(entry)
 
     async def _commit(self, entries: list[_Entry]) -> None:
         writer, batch = self.writer, _Batch(entries)
@@ -287,6 +297,10 @@ class _Line:
             # It is durable, whatever becomes of its being published: the head check heals that.
             log.exception("publishing failed", events=len(batch.outbox))
         batch.answer()
+
+    def _refuse_faulty(self, entry: _Entry) -> None:
+        self.writer.metrics.store_errors["action"] += 1
+        entry.refuse(HubbubError(ErrorCode.INTERNAL))
 
     def _refuse(self, entries: Sequence[_Entry], failure: TransactionFailed) -> None:
         self.writer.metrics.store_errors[failure.reason] += len(entries)
@@ -308,3 +322,9 @@ class _Line:
         self._watch = None
         if following is not None:
             self._watch = self.writer.clock.call_later(following - now, self._expire)
+
+
+def _at(error: BaseException) -> str:
+    """Where in our code an error comes from, the innermost place first."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "hubbub" in frame.filename]
+    return " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in frames[:-5:-1])

@@ -102,6 +102,14 @@ class WritingContract(StoreCase):
         assert [each.data for each in durable] == [b"a", b"b"]
         assert len([record for record in caplog.records if record.name == "hubbub.storage"]) == 1
 
+    async def test_what_was_to_be_written_is_not_in_the_log(
+        self, store: Store, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with pytest.raises(HubbubError):
+            await store.write(APPEND, ("precious", "twice"))
+        assert "IntegrityError" in caplog.text or "UniqueViolation" in caplog.text
+        assert "precious" not in caplog.text
+
     async def test_an_action_refuses_single_items_of_a_set_by_its_outcomes(self, store: Store) -> None:
         def run(tx: Transaction, items: Sequence[str]) -> list[str | HubbubError]:
             tx.execute(sa.insert(users), [user_row(item, tx.stamp) for item in items if item != "no"])
