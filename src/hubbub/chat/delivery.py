@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 import sqlalchemy as sa
 
-from hubbub.chat import mentions, search
+from hubbub.chat import mentions, search_index
 from hubbub.chat.events import MessageCreated, ThreadUpdated
 from hubbub.chat.ledger import Ledger, channel_of
 from hubbub.chat.mentions import not_a_member
@@ -262,7 +262,7 @@ class Delivery:
         bulk.insert(tx, events, EVENT, self.events)
         mentions.insert(tx, self.mentions)
         ledger = Ledger(tx, self.chat.config)
-        search.index(
+        search_index.index(
             tx,
             [
                 (id, row[0], text)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.structs import replace
 
-from hubbub.chat import mentions, parts, search
+from hubbub.chat import mentions, parts, search_index
 from hubbub.chat.events import (
     LogEvent,
     MessageCreated,
@@ -130,7 +130,7 @@ def edit(ledger: Ledger, actor: Actor, params: EditMessage) -> EditedMessage:
         edited=changed.edited,
     )
     _mention_anew(ledger, changed, message.mentions, whom)
-    search.reindex(ledger.tx, id, row.id, checked.text)
+    search_index.reindex(ledger.tx, id, row.id, checked.text)
     ledger.append(row, MessageUpdated, actor, about=message.seq, message=changed)
     return EditedMessage(row.id, message.seq, changed.version, changed.edited)
 
@@ -284,7 +284,7 @@ def delete(ledger: Ledger, actor: Actor, params: DeleteMessage) -> Nothing:
         reactions.delete().where(reactions.c.conversation == row.id, reactions.c.message == message.seq)
     )
     _mention_nobody(ledger, message, message.mentions)
-    search.remove(ledger.tx, id)
+    search_index.remove(ledger.tx, id)
     _forget(ledger, tombstone)
     ledger.append(row, MessageDeleted, actor, about=message.seq, message=tombstone)
     return Nothing()
