@@ -156,7 +156,7 @@ async def test_a_log_that_a_long_reader_made_grow_is_cut_when_it_has_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "WAL_PAGES", 5_000)
-    async with opened(tmp_path / "hubbub.db", patience=0.2) as store:
+    async with opened(tmp_path / "hubbub.db") as store:
         with closing(sqlite3.connect(store.path, isolation_level=None)) as reader:
             reader.execute("PRAGMA query_only = ON")
             reader.execute("BEGIN")
@@ -167,3 +167,4 @@ async def test_a_log_that_a_long_reader_made_grow_is_cut_when_it_has_gone(
         for number in range(6, 9):
             await store.write(FILL, f"{number}")
         assert (await sizes(store.path))[1] <= 20
+        assert await store.write(PRAGMA, "busy_timeout") == 2500

@@ -45,6 +45,8 @@ CHECKPOINT_ROWS = 10_000
 WAL_PAGES = 16_384
 """Pages in the WAL (64 MiB) with which a checkpoint waits for readers. As long as one of them reads in the WAL, that
 only grows; and with a new reader before each old one ends, it would do so for ever."""
+WAL_PATIENCE = 50
+"""Milliseconds of that: a backup may be reading for minutes, and writes go on meanwhile."""
 STEPS = 50_000
 """Steps of SQLite's machine (about a millisecond) after which a reader looks whether it is out of time."""
 
@@ -339,7 +341,9 @@ class SqliteStore:
             try:
                 _, pages, _ = opened.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 if pages > WAL_PAGES:
+                    opened.execute(f"PRAGMA busy_timeout = {WAL_PATIENCE}")
                     opened.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                    opened.execute(f"PRAGMA busy_timeout = {round(self._timeout * 500)}")
             except sqlite3.Error as error:
                 log.warning("checkpoint failed", error=str(error))
 
