@@ -1,0 +1,133 @@
+"""What clients write down while a server is tortured: one JSON object a line, on one monotonic clock.
+
+The form is that of a Jepsen history: every operation has an invocation (`inv`) and an outcome. `ok` and `fail` are
+known outcomes, `info` says that it is unknown. `p` is a participant, `ch` a conversation, `id` names a message, `seq`
+is its place. All times `t` are seconds of the machine's monotonic clock, which all processes share.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+Outcome = Literal["inv", "ok", "fail", "info"]
+Item = tuple[int, str]
+"""A seq and the id of the message there."""
+
+
+class Record(Struct, frozen=True, tag_field="f", omit_defaults=True):
+    t: float
+
+
+class Send(Record, frozen=True, tag="send", kw_only=True):
+    """One attempt to send. `op` is unique for each; a retry is a new `op` with the same `id`. `ok` has `seq`."""
+
+    p: str
+    ch: str
+    ph: Outcome
+    op: int
+    id: str
+    seq: int | None = None
+    why: str = ""
+
+
+class Conn(Record, frozen=True, tag="conn", kw_only=True):
+    """An attempt to connect."""
+
+    p: str
+    ph: Outcome
+    why: str = ""
+
+
+class Attach(Record, frozen=True, tag="attach", kw_only=True):
+    """A subscription starts. `recovered` is None for a fresh start at the head `pos`; True: the server claims that the
+    stream goes on after `since`; False: it says that something is missing, and the client starts again at `pos`."""
+
+    p: str
+    ch: str
+    pos: int
+    epoch: str
+    since: int | None = None
+    recovered: bool | None = None
+
+
+class Recv(Record, frozen=True, tag="recv", kw_only=True):
+    """A message is handed to the application. `whole`: its body has the checksum that it should have."""
+
+    p: str
+    ch: str
+    seq: int
+    id: str
+    whole: bool = True
+
+
+class Detach(Record, frozen=True, tag="detach", kw_only=True):
+    """The connection of `p` is gone, and all that it was attached to with it."""
+
+    p: str
+    why: str = ""
+
+
+class Read(Record, frozen=True, tag="read", kw_only=True):
+    """A page of history. `items` are all messages from `start` on, oldest first."""
+
+    p: str
+    ch: str
+    ph: Outcome
+    op: int
+    start: int = 0
+    items: tuple[Item, ...] = ()
+
+
+class End(Record, frozen=True, tag="end", kw_only=True):
+    """`p` was connected when everything had come to rest."""
+
+    p: str
+
+
+class Final(Record, frozen=True, tag="final", kw_only=True):
+    """All of a conversation, read when everything had come to rest. Its first message has the seq `base` + 1."""
+
+    ch: str
+    epoch: str
+    base: int
+    items: tuple[Item, ...]
+    corrupt: tuple[int, ...] = ()
+
+
+class Nemesis(Record, frozen=True, tag="nemesis", kw_only=True):
+    """A fault begins (`inv`), or is over (`ok`)."""
+
+    kind: str
+    ph: Outcome
+
+
+AnyRecord: TypeAlias = Send | Conn | Attach | Recv | Detach | Read | End | Final | Nemesis
+now = time.monotonic
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(AnyRecord).decode
+
+
+class Writer:
+    """Appends to a file. It is flushed when it is closed: the clients are not what is killed."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: IO[bytes] = path.open("wb")
+
+    def write(self, record: AnyRecord) -> None:
+        self._file.write(_encode(record) + b"\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def load(paths: Iterable[Path]) -> list[AnyRecord]:
+    """The histories of several processes as one, by time; each process's own order stands."""
+    records = [_decode(line) for path in sorted(paths) for line in path.read_bytes().splitlines()]
+    records.sort(key=lambda record: record.t)
+    return records

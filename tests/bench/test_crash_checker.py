@@ -1,0 +1,97 @@
+"""The checker, by histories that a model wrote: sound ones are VALID, each planted bug is found by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from bench.crash.checker import Floors, check
+from bench.crash.history import Attach, End, Final, Recv, Send, Writer, load
+from tests.bench.crash_model import BUGS, Model
+
+SEEDS = range(15)
+ENOUGH = Floors(acked=100, delivered=500, resumes=10, retried=3, reads=10, faults={"server": 1})
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_sound_history_is_valid_and_not_empty(seed: int) -> None:
+    verdict = check(Model(seed).history(), Floors(acked=100, delivered=500, resumes=1, retried=1, reads=1))
+    assert (verdict.word, verdict.anomalies, verdict.short) == ("VALID", {}, ())
+
+
+@pytest.mark.parametrize(("bug", "anomaly"), BUGS.items())
+def test_a_planted_bug_is_reported_by_its_name(bug: str, anomaly: str) -> None:
+    found = missed = 0
+    for seed in SEEDS:
+        model = Model(seed, bug)
+        verdict = check(model.history())
+        if model.strikes_left < 3:  # else it had no occasion
+            found += anomaly in verdict.anomalies
+            missed += anomaly not in verdict.anomalies
+            assert anomaly not in verdict.anomalies or verdict.word == "INVALID"
+    assert found >= 10
+    assert missed <= found / 10
+
+
+def test_too_little_is_unknown_and_never_valid() -> None:
+    verdict = check([], Floors(acked=1))
+    assert verdict.word == "UNKNOWN"
+    assert verdict.short == ("acknowledged: 0 of 1",)
+    short = check(Model(1).history(), Floors(faults={"database": 2}))
+    assert (short.word, short.short) == ("UNKNOWN", ("faults: database: 0 of 2",))
+    assert check(Model(1).history(), ENOUGH).word == "VALID"
+
+
+def test_without_a_final_read_nothing_is_known() -> None:
+    history = [record for record in Model(2).history() if not isinstance(record, Final)]
+    assert check(history).word == "UNKNOWN"
+
+
+def test_an_anomaly_counts_for_more_than_too_little_of_it() -> None:
+    assert check(Model(3, "lost").history(), Floors(acked=10**9)).word == "INVALID"
+
+
+def test_a_declared_gap_may_be_allowed() -> None:
+    history = Model(4, "gap").history()
+    assert set(check(history).anomalies) == {"declared gap"}
+    allowed = check(history, gaps=True)
+    assert allowed.word == "VALID"
+    assert allowed.counts["declared gaps"] > 0
+
+
+def test_an_attempt_without_an_outcome_may_be_stored_once_or_not_at_all() -> None:
+    sends = [
+        Send(1.0, p="a", ch="c", ph="inv", op=1, id="a:1"),
+        Send(2.0, p="a", ch="c", ph="info", op=1, id="a:1"),
+    ]
+    for items in ((), ((1, "a:1"),)):
+        verdict = check([*sends, Final(3.0, ch="c", epoch="e", base=0, items=items)])
+        assert verdict.word == "VALID"
+        assert verdict.counts["indeterminate"] == 1
+    sends.append(Final(3.0, ch="c", epoch="e", base=0, items=((1, "a:1"), (2, "a:1"))))
+    assert "duplicate in final" in check(sends).anomalies
+
+
+def test_what_was_delivered_and_is_nowhere_is_a_phantom() -> None:
+    history = [
+        Attach(1.0, p="a", ch="c", pos=0, epoch="e"),
+        Recv(2.0, p="a", ch="c", seq=1, id="b:1"),
+        End(3.0, p="a"),
+    ]
+    assert "phantom delivered" in check(history).anomalies
+
+
+def test_recovery_takes_until_the_place_that_was_named() -> None:
+    verdict = check(Model(5).history())
+    assert 0 < verdict.times["recovery p50"] <= verdict.times["recovery max"]
+    assert verdict.times["ack p50"] > 0
+
+
+def test_histories_of_several_processes_become_one(tmp_path: Path) -> None:
+    history = Model(6).history()
+    writers = [Writer(tmp_path / f"{number}.jsonl") for number in range(2)]
+    for number, record in enumerate(history):
+        writers[number % 2].write(record)
+    for writer in writers:
+        writer.close()
+    assert load(tmp_path.glob("*.jsonl")) == history
