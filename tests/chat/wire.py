@@ -46,15 +46,18 @@ class Wire:
     async def open(
         cls, server: RunningServer, user: str, *, token: str | None = None, **resume: Any
     ) -> AsyncIterator[Wire]:
-        """Connect as `user`, or by `token`; with `resume`, take a session up again."""
+        """Connect as `user` ("" is nobody), or by `token`; with `resume`, take a session up again."""
         raw = await RawClient.open(server.host, server.port)
         await raw.upgrade()
         first: dict[str, Any] = {"type": "connect", "id": 1}
-        first |= {"resume": resume} if resume else {"token": token or server.token(user)}
+        if resume:
+            first["resume"] = resume
+        elif token or user:
+            first["token"] = token or server.token(user)
         await raw.send_json(first)
         wire = cls(raw, await raw.read_json())
-        assert wire.connected["type"] == "connected", wire.connected
         try:
+            assert wire.connected["type"] == "connected", wire.connected
             yield wire
         finally:
             await wire.close()
