@@ -216,14 +216,12 @@ class PostgresStore:
                 await session.run(attempt, deadline - self._clock.monotonic())
                 return
             except Exception as error:
-                fault = session.fault_of(error)
-                if session.lost:
-                    await self._let_go(line)
-                elif fault is not None and not fault.again:
-                    await self._let_go(line)  # another server may be better
+                fault, lost = session.fault_of(error), session.lost
+                if lost or attempt.committing or (fault is not None and not fault.again):
+                    await self._let_go(line)  # what it is like is not known, or another server may be better
                 if fault is None:
                     raise
-                if attempt.committing and session.lost:
+                if attempt.committing and lost:
                     await self._resolve(line, attempt.stamp, fault, begun + self._timeout)
                     return
                 late = self._clock.monotonic() + PAUSE[1] >= deadline

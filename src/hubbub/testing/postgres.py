@@ -258,10 +258,13 @@ def migrate(url: str) -> None:
 
     async def run() -> None:
         engine = create_async_engine(url.replace("postgresql:", "postgresql+asyncpg:", 1))
-        async with engine.connect() as connection:
-            await connection.run_sync(migrations.upgrade)
-        await engine.dispose()
+        try:
+            async with engine.connect() as connection:
+                await connection.run_sync(migrations.upgrade)
+        finally:
+            await engine.dispose()
 
+    migrations.script()  # reads files: not on a loop
     _in_thread(run)
 
 
