@@ -42,9 +42,10 @@ class EditMessage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     message: Seq
     parts: Parts
     mentions: MentionWhom | UnsetType | None = UNSET
-    expected_version: Annotated[
-        int | None, Meta(ge=1, description="Refuse the edit if the message has another version by now.")
-    ] = None
+    expected_version: (
+        Annotated[int, Meta(ge=1, description="Refuse the edit if the message has another version by now.")]
+        | None
+    ) = None
 
 
 class EditedMessage(Struct, frozen=True, omit_defaults=True):
