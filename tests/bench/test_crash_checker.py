@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from bench.crash.checker import Floors, check
-from bench.crash.history import Attach, End, Final, Recv, Send, Writer, load
+from bench.crash.history import AnyRecord, Attach, End, Final, Recv, Send, Writer, load
 from tests.bench.crash_model import BUGS, Model
 
 SEEDS = range(15)
@@ -60,7 +60,7 @@ def test_a_declared_gap_may_be_allowed() -> None:
 
 
 def test_an_attempt_without_an_outcome_may_be_stored_once_or_not_at_all() -> None:
-    sends = [
+    sends: list[AnyRecord] = [
         Send(1.0, p="a", ch="c", ph="inv", op=1, id="a:1"),
         Send(2.0, p="a", ch="c", ph="info", op=1, id="a:1"),
     ]
@@ -73,7 +73,7 @@ def test_an_attempt_without_an_outcome_may_be_stored_once_or_not_at_all() -> Non
 
 
 def test_what_was_delivered_and_is_nowhere_is_a_phantom() -> None:
-    history = [
+    history: list[AnyRecord] = [
         Attach(1.0, p="a", ch="c", pos=0, epoch="e"),
         Recv(2.0, p="a", ch="c", seq=1, id="b:1"),
         End(3.0, p="a"),
