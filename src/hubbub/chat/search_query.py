@@ -72,7 +72,7 @@ def _quoted(terms: str) -> str:
 def tsquery(query: Query, scopes: Sequence[str]) -> str:
     """The query as PostgreSQL reads a tsquery, in any of `scopes`."""
     parts = [_tsquery(phrase) for phrase in query.wanted]
-    parts += [f"!({_tsquery(phrase)})" for phrase in query.unwanted]
+    parts += [f"!{_tsquery(phrase)}" for phrase in query.unwanted]
     if scopes:
         named = " | ".join(f"'{scope}'" for scope in scopes)
         parts.append(f"({named})")
