@@ -1,7 +1,11 @@
-"""From rows of the tables to the values of the model, and the columns that each needs."""
+"""From rows of the tables to the values of the model, and the columns that each needs.
+
+Words of ours are interned, for `omit_defaults` looks whether a default is the same object.
+"""
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -70,7 +74,7 @@ class ConversationRow(Struct):
             self.topic,
             self.avatar,
             UNSET if self.custom is None else Raw(self.custom.encode()),
-            self.history,
+            intern(self.history),  # type: ignore[arg-type]
             self.overrides,
             bool(self.closed),
             self.head,
@@ -106,7 +110,13 @@ class MemberRow(Struct):
 
     def public(self) -> Member:
         return Member(
-            self.user, self.role, self.state, self.since, self.invited_by, self.read, self.delivered
+            self.user,
+            intern(self.role),  # type: ignore[arg-type]
+            intern(self.state),  # type: ignore[arg-type]
+            self.since,
+            self.invited_by,
+            self.read,
+            self.delivered,
         )
 
 
@@ -165,7 +175,7 @@ def message_of(row: Any) -> Message:
         sender,
         created,
         _parts(parts) if parts != "[]" else (),
-        kind,
+        intern(kind),  # type: ignore[arg-type]
         number,
         thread,
         thread_number,
