@@ -34,9 +34,7 @@ class ListMessages(Struct, frozen=True, forbid_unknown_fields=True, omit_default
     thread: Seq | None = None
     before: Annotated[Seq | None, Meta(description="Messages with a smaller seq.")] = None
     after: Annotated[Seq | None, Meta(description="Messages with a greater seq.")] = None
-    around: Annotated[
-        Seq | None, Meta(description="Half of the page before this seq, the rest from it on.")
-    ] = None
+    around: Annotated[Seq | None, Meta(description="Half of a page before this seq, half from it on.")] = None
     at: Annotated[float | None, Meta(description="As `around` the first message from this time on.")] = None
     limit: PageLimit | None = None
 
@@ -154,12 +152,12 @@ def page(view: View, actor: Actor, params: ListMessages) -> MessagePage:
     if place is None:
         found = timeline.before(None, size + 1)
         return _page(found[-size:], len(found) > size, False)
-    half = size // 2
-    older = timeline.before(place, half + 1)
-    newer = timeline.after(place - 1, size - half + 1)
-    return _page(
-        (older[-half:] if half else []) + newer[: size - half], len(older) > half, len(newer) > size - half
-    )
+    older = timeline.before(place, size + 1)
+    newer = timeline.after(place - 1, size + 1)
+    # Half of each, and more of one where there is less of the other.
+    take = min(len(older), max(size // 2, size - len(newer)))
+    left = size - take
+    return _page(older[len(older) - take :] + newer[:left], len(older) > take, len(newer) > left)
 
 
 def _page(found: list[Message], more_before: bool, more_after: bool) -> MessagePage:
