@@ -217,7 +217,7 @@ class Sessions:
                 statement_cache_size=cached,  # SQLAlchemy keeps its own
                 server_settings={"application_name": "hubbub"},
             )
-        except (ValueError, self._asyncpg.InterfaceError) as error:
+        except (ValueError, OverflowError, self._asyncpg.InterfaceError) as error:  # of a port, too
             raise ConfigError(
                 f"storage.url cannot be used ({error}). Write postgresql://user:password@host/database."
             ) from error
