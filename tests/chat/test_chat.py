@@ -6,7 +6,7 @@ import pytest
 from tests.chat.wire import RefusedError, Wire, chat_server, group, text
 
 from hubbub.chat.chat import IN_FLIGHT
-from hubbub.errors import ErrorCode
+from hubbub.errors import ErrorCode, HubbubError
 
 pytestmark = pytest.mark.anyio
 
@@ -99,3 +99,27 @@ async def test_limits_count_what_they_refuse(database: str) -> None:
                 await ada.call("messages.send", conversation=id, parts=text("123456"))
             assert refused.value.code == ErrorCode.MESSAGE_TOO_LARGE
             assert server.app.metrics.rejected["text_length"] == 1
+
+
+async def test_an_application_does_all_by_name(database: str) -> None:
+    async with chat_server(database) as server:
+        chat = server.app.chat
+        assert chat is not None
+        await chat.call("users.upsert", user="ada", name="Ada")
+        made = await chat.call("conversations.create", as_user="ada", key="k", kind="group", name="Release")
+        again = await chat.call(
+            "chat.conversations.create", as_user="ada", key="k", kind="group", name="Release"
+        )
+        assert again.conversation.id == made.conversation.id
+        sent = await chat.call(
+            "messages.send", as_user="ada", conversation=made.conversation.id, parts=text("hi")
+        )
+        assert sent.message.sender == "ada"
+        for name, params, code in (
+            ("conversations.destroy", {}, ErrorCode.METHOD_NOT_FOUND),
+            ("conversations.create", {"kind": "cabal"}, ErrorCode.VALIDATION_FAILED),
+            ("conversations.create", {"kind": object()}, ErrorCode.INVALID_DATA),
+        ):
+            with pytest.raises(HubbubError) as refused:
+                await chat.call(name, as_user="ada", **params)
+            assert refused.value.code == code

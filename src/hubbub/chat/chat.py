@@ -78,6 +78,27 @@ class Chat:
 
     # --- doing --------------------------------------------------------------------------------------------
 
+    async def call(
+        self, name: str, /, *, as_user: str | None = None, key: str | None = None, **params: Any
+    ) -> Any:
+        """Do an operation by its name, for the application's own code: `await app.chat.call("conversations.create",
+        as_user="ada", kind="group", name="Release")`. Without `as_user` it is the server that acts, which may do
+        everything. `params` are what they are by REST; the result is the operation's struct.
+
+        Raises METHOD_NOT_FOUND, VALIDATION_FAILED, and what the operation refuses with.
+        """
+        operation = OPERATIONS.get(name.removeprefix(PREFIX))
+        if operation is None:
+            raise HubbubError(ErrorCode.METHOD_NOT_FOUND, f"no such operation: {name[:64]}", field="method")
+        check_name(key, self.config.limits.key_length, "key")
+        try:
+            raw = msgspec.json.encode(params)
+        except (TypeError, ValueError) as error:
+            raise HubbubError(ErrorCode.INVALID_DATA, f"params: {error}", field="params") from None
+        return await self.perform(
+            operation, Caller(Actor(as_user or ""), None, key), self.decode(operation, raw)
+        )
+
     async def perform(self, operation: Operation[Any, T], caller: Caller, params: Any) -> T:
         """Do it, and give its result. Raises what the operation refuses with."""
         if operation.server and not caller.actor.server:
