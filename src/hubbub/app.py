@@ -267,7 +267,8 @@ class Hubbub:
     def _http(self) -> AsgiApp:
         """What answers HTTP where no transport does: health and metrics, the playground, and the server API."""
         api = self._api
-        health = Health(self.hub, self.api_keys, lambda: self._started)
+        written = self.chat.probe if self.chat is not None else None
+        health = Health(self.hub, self.api_keys, lambda: self._started, written=written)
         page = playground.playground_app(self.config) if self.config.server.playground else api
 
         async def app(scope: Any, receive: Any, send: Any) -> None:

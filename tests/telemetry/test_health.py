@@ -213,3 +213,28 @@ async def test_who_may_read_the_metrics(
         assert "hubbub_sessions" not in response.text
         assert ("www-authenticate" in response.headers) is (code is NO_KEY)
         assert guarded.world.metrics.errors[code] == 1
+
+
+async def test_a_database_that_takes_no_writes_is_seen() -> None:
+    healthy = await node()
+
+    async def written() -> None:
+        if failing:
+            raise HubbubError(ErrorCode.STORE_UNAVAILABLE)
+
+    failing = False
+    healthy.health.written = written
+    assert (await healthy.get("/health/messaging")).json()["checks"]["store"]["status"] == "ok"
+    failing = True
+    report = await healthy.get("/health/messaging")
+    assert report.status_code == 503
+    assert report.json()["checks"]["store"]["status"] == "failing"
+    assert (await healthy.get("/health/ready")).status_code == 200, "channels go on without it"
+
+
+async def test_a_database_that_does_not_answer_is_waited_for_no_longer_than_the_broker() -> None:
+    healthy = await node()
+    healthy.health.timeout = 0.05
+    healthy.health.written = asyncio.Event().wait
+    check = (await healthy.get("/health/messaging")).json()["checks"]["store"]
+    assert check["message"] == "nothing was written within 0.05 s"

@@ -36,6 +36,10 @@ IN_FLIGHT = 64
 """Writes that one session may have under way before its next command waits."""
 
 
+PROBE: Action[None, None] = Action("probe", lambda tx, items: [None for _ in items])
+"""Shows that the database takes writes."""
+
+
 class _Item(msgspec.Struct, frozen=True):
     """One call of a write operation."""
 
@@ -75,6 +79,10 @@ class Chat:
     async def stop(self) -> None:
         self.presence.stop()
         await self.store.stop()
+
+    async def probe(self) -> None:
+        """Commit a transaction with nothing of anybody's in it. Raises what writing raises."""
+        await self.store.write(PROBE, None)
 
     # --- doing --------------------------------------------------------------------------------------------
 

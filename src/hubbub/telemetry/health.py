@@ -59,13 +59,15 @@ class _Probe(list[Publication]):
 class Health:
     """An ASGI application for `/health/live`, `/health/ready`, `/health/messaging` and `/metrics`.
 
-    `started` says whether the server has opened all that it needs; `timeout` is how many seconds a probe may take.
+    `started` says whether the server has opened all that it needs; `timeout` is how many seconds a probe may take;
+    `written` comes back when something has been written durably, where there is a database.
     """
 
     hub: Hub
     api_keys: ApiKeys
     started: Callable[[], bool]
     timeout: float = PROBE_TIMEOUT
+    written: Callable[[], Awaitable[object]] | None = None
     _probing: asyncio.Future[Check] | None = field(default=None, repr=False)
 
     # --- verdicts -----------------------------------------------------------------------------------------
@@ -88,10 +90,24 @@ class Health:
         return _summary(checks)
 
     async def messaging(self) -> Report:
-        """Whether a publication really comes back through the broker, and how fast."""
+        """Whether a publication really comes back through the broker, and a commit from the database, and how fast."""
         if not self.started():
             return Report("starting")
-        return _summary({"broker": await self.probe()})
+        checks = {"broker": await self.probe()}
+        if self.written is not None:
+            checks["store"] = await self._written(self.written)
+        return _summary(checks)
+
+    async def _written(self, written: Callable[[], Awaitable[object]]) -> Check:
+        began = self.hub.clock.monotonic()
+        try:
+            async with asyncio.timeout(self.timeout):
+                await written()
+        except TimeoutError:
+            return Check("failing", message=f"nothing was written within {self.timeout:g} s")
+        except Exception as error:
+            return Check("failing", message=f"{type(error).__name__}: {error}")
+        return Check("ok", round(self.hub.clock.monotonic() - began, 6))
 
     async def probe(self) -> Check:
         """One loopback publish; those who ask while it is under way share its outcome."""
