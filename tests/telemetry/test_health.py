@@ -8,7 +8,7 @@ import pytest
 from tests.hub.world import World, memory_broker, settle
 
 from hubbub.auth.api_keys import ApiKeys, new_key
-from hubbub.errors import ERRORS, ErrorCode
+from hubbub.errors import ERRORS, ErrorCode, HubbubError
 from hubbub.telemetry.health import LAG_LIMIT, PATHS, Health
 from hubbub.testing.clock import FakeClock
 from hubbub.testing.faults import FaultyBroker
