@@ -1,0 +1,149 @@
+"""What a sync tells of many conversations at once, in a query each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import sqlalchemy as sa
+
+from hubbub.chat import rules, threads
+from hubbub.chat.events import Receipt, Receipts
+from hubbub.chat.ledger import View
+from hubbub.chat.model import Message, MyThread, Permission, Rank
+from hubbub.chat.rows import MESSAGE, ConversationRow, message_of
+from hubbub.chat.signals import receipts_event
+from hubbub.storage.tables import conversations, followers, members, messages
+
+_permissions = msgspec.json.Decoder(dict[Permission, Rank]).decode
+
+
+def newest(
+    view: View, user: str, ids: Sequence[str], count: int
+) -> dict[str, tuple[tuple[Message, ...], bool]]:
+    """The newest `count` messages of the main timeline of each of the user's conversations, the oldest first, and
+    whether there are older ones."""
+    if not ids:
+        return {}
+    older = messages.alias("older")
+    first = (
+        sa.select(older.c.seq)
+        .where(
+            older.c.conversation == members.c.conversation,
+            older.c.thread.is_(None),
+            older.c.seq > members.c.visible,
+        )
+        .order_by(older.c.seq.desc())
+        .limit(1)
+        .offset(count)
+        .correlate(members)
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(*MESSAGE)
+        .select_from(members)
+        .join(
+            messages,
+            sa.and_(
+                messages.c.conversation == members.c.conversation,
+                messages.c.thread.is_(None),
+                messages.c.seq > members.c.visible,
+                messages.c.seq >= sa.func.coalesce(first, 0),
+            ),
+        )
+        .where(members.c.user == user, members.c.conversation.in_(ids))
+        .order_by(messages.c.conversation, messages.c.seq)
+    )
+    found: dict[str, list[Message]] = {id: [] for id in ids}
+    for row in view.execute(query):
+        message = message_of(row)
+        found[message.conversation].append(message)
+    return {id: (tuple(told[-count:] if count else ()), len(told) > count) for id, told in found.items()}
+
+
+def receipts_of(view: View, rows: Sequence[ConversationRow]) -> list[Receipts]:
+    """How far the members of each have got, by name or as counts."""
+    limit = view.config.chat.receipts_members
+    query = sa.select(members.c.conversation, members.c.user, members.c.read, members.c.delivered).where(
+        members.c.conversation.in_([row.id for row in rows if row.members <= limit]),
+        members.c.state == "joined",
+    )
+    named: dict[str, list[Receipt]] = {}
+    for conversation, *receipt in view.execute(query.order_by(members.c.conversation, members.c.user)):
+        named.setdefault(conversation, []).append(Receipt(*receipt))
+    return [
+        Receipts(row.id, tuple(named.get(row.id, ())))
+        if row.members <= limit
+        else receipts_event(view, row.id, (), limit)
+        for row in rows
+    ]
+
+
+def moved_receipts(view: View, user: str, since: int) -> list[Receipts]:
+    """Whose cursors have moved in the user's conversations of which nothing else has changed; not in large ones."""
+    mine = members.alias("mine")
+    query = (
+        sa.select(members.c.conversation, members.c.user, members.c.read, members.c.delivered)
+        .select_from(mine)
+        .join(conversations, conversations.c.id == mine.c.conversation)
+        .join(members, members.c.conversation == mine.c.conversation)
+        .where(
+            mine.c.user == user,
+            mine.c.state == "joined",
+            mine.c.changed < since,
+            conversations.c.changed < since,
+            conversations.c.members <= view.config.chat.receipts_members,
+            members.c.state == "joined",
+            members.c.changed >= since,
+        )
+        .order_by(members.c.conversation, members.c.user)
+    )
+    moved: dict[str, list[Receipt]] = {}
+    for conversation, *receipt in view.execute(query):
+        moved.setdefault(conversation, []).append(Receipt(*receipt))
+    return [Receipts(conversation, tuple(receipts)) for conversation, receipts in moved.items()]
+
+
+def changed_threads(view: View, user: str, since: int) -> tuple[MyThread, ...]:
+    """Those that the user follows with something unread, and those that it has changed itself; the newest of them."""
+    wanted = sa.and_(
+        followers.c.following.is_(True),
+        messages.c.replies > followers.c.read_number,
+        conversations.c.changed >= since,
+    )
+    if since:
+        wanted = sa.or_(wanted, followers.c.changed >= since)
+    last = sa.func.coalesce(messages.c.last_reply, messages.c.created)
+    query = (
+        sa.select(
+            conversations.c.kind,
+            conversations.c.permissions,
+            members.c.role,
+            followers.c.following,
+            followers.c.read,
+            threads.unread,
+            *MESSAGE,
+        )
+        .select_from(followers)
+        .join(
+            members,
+            sa.and_(members.c.conversation == followers.c.conversation, members.c.user == followers.c.user),
+        )
+        .join(conversations, conversations.c.id == followers.c.conversation)
+        .join(
+            messages,
+            sa.and_(
+                messages.c.conversation == followers.c.conversation, messages.c.seq == followers.c.thread
+            ),
+        )
+        .where(
+            followers.c.user == user, members.c.state == "joined", messages.c.seq > members.c.visible, wanted
+        )
+        .order_by(last.desc(), messages.c.conversation, messages.c.seq)
+        .limit(view.config.limits.page)
+    )
+    return tuple(
+        MyThread(message_of(root), bool(following), read, unread)
+        for kind, permissions, role, following, read, unread, *root in view.execute(query)
+        if rules.allowed(kind, "read", role, _permissions(permissions))
+    )
