@@ -18,7 +18,11 @@ async def main(path: Path) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, hard))
         acknowledged, error = await until_refused(store, 500)
-        print("refused" if error is not None and error.code is ErrorCode.STORE_UNAVAILABLE else error)
+        # Its frames may be whole in the log, for all that SQLite says, and be played by who opens it after a crash.
+        unknown = (
+            error is not None and error.code is ErrorCode.STORE_UNAVAILABLE and "unknown" in error.message
+        )
+        print("unknown" if unknown else error)
         found = [seq for seq, _ in await store.read(logged("log"))]
         print("same" if found == acknowledged else f"{found} and not {acknowledged}")
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))

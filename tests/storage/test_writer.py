@@ -258,7 +258,8 @@ async def test_an_action_that_is_run_again_publishes_once(setting: Setting) -> N
     setting.database.run(setting.database.begun[0][1])  # a deadlock, rolled back
     setting.database.finish()
     assert await future == 1
-    assert setting.heard == [1]
+    await setting.finish()
+    assert (setting.heard, setting.database.sizes) == ([1], [1, 1])
 
 
 async def test_before_the_start_nothing_is_taken() -> None:

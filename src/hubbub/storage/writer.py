@@ -253,18 +253,22 @@ class _Line:
         self._awaited, self._wanted = None, 1
 
     async def _write(self, entries: list[_Entry]) -> None:
+        batch = _Batch(entries)
         try:
-            await self._commit(entries)
+            await self._commit(batch)
         except TransactionFailed as failure:
             self._refuse(entries, failure)
         except Exception:
             # Something is wrong with one of them, and the transaction is undone: the others must not suffer for it.
             await self._write_alone(entries)
+        else:
+            self._answer(batch)
 
     async def _write_alone(self, entries: list[_Entry]) -> None:
         for place, entry in enumerate(entries):
+            batch = _Batch([entry])
             try:
-                await self._commit([entry])
+                await self._commit(batch)
             except TransactionFailed as failure:
                 self._refuse([entry], failure)
                 self._refuse(entries[place + 1 :], TransactionFailed(failure.reason, failure.code))
@@ -281,18 +285,21 @@ class _Line:
             except Exception:
                 log.exception("action failed", action=entry.action.name)
                 self._refuse_faulty(entry)
+            else:
+                self._answer(batch)
 
-    async def _commit(self, entries: list[_Entry]) -> None:
-        writer, batch = self.writer, _Batch(entries)
-        begun = writer.clock.monotonic()
-        await writer.transact(self.number, batch)
-        metrics = writer.metrics
+    async def _commit(self, batch: _Batch) -> None:
+        clock, metrics = self.writer.clock, self.writer.metrics
+        begun = clock.monotonic()
+        await self.writer.transact(self.number, batch)
+        metrics.commit_seconds.observe(clock.monotonic() - begun)
         metrics.commits += 1
-        metrics.writes += len(entries)
-        metrics.commit_seconds.observe(writer.clock.monotonic() - begun)
+        metrics.writes += sum(map(len, batch.groups))
+
+    def _answer(self, batch: _Batch) -> None:
         try:
             if batch.outbox:
-                writer.committed(batch.outbox)
+                self.writer.committed(batch.outbox)
         except Exception:
             # It is durable, whatever becomes of its being published: the head check heals that.
             log.exception("publishing failed", events=len(batch.outbox))

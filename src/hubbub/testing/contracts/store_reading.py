@@ -96,14 +96,15 @@ class ReadingContract(StoreCase):
             raise HubbubError(ErrorCode.NOT_FOUND)
 
         def fail(snapshot: Snapshot) -> None:
-            snapshot.execute(sa.text("SELECT nothing FROM nowhere"))
+            snapshot.execute(sa.text("SELECT :value FROM nowhere"), {"value": "precious"})
 
         for _ in range(5):
             with pytest.raises(HubbubError) as refused:
                 await store.read(refuse)
             assert refused.value.code is ErrorCode.NOT_FOUND
-            with pytest.raises(sa.exc.DBAPIError):
+            with pytest.raises(sa.exc.DBAPIError) as failed:
                 await store.read(fail)
+            assert "precious" not in str(failed.value)  # as it will be logged
         assert await store.read(logged("log")) == []
 
     async def test_reads_go_on_beside_writes(self, store: Store) -> None:
