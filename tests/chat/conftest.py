@@ -21,10 +21,5 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 async def chat(database: str) -> AsyncIterator[World]:
     """A node with conversations, on each database. What it holds at the end was arrived at by its events, too."""
-    world = World(database)
-    await world.start()
-    try:
+    async with World(database) as world:
         yield world
-        await world.check()
-    finally:
-        await world.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,7 +20,6 @@ from hubbub.chat.ledger import Actor, View
 from hubbub.chat.operations import Caller
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage.base import Logged, Store
-from hubbub.storage.postgres import PostgresStore
 from hubbub.storage.postgres import PostgresStore
 from hubbub.storage.sqlite import SqliteStore
 from hubbub.storage.tables import events, inbox
@@ -41,15 +40,19 @@ class HeardChat(Chat):
 
 
 class World:
-    """One node. `settings` are of Config: `World(url, limits={"members": 3})`."""
+    """One node. `settings` are of Config: `async with World(url, limits={"members": 3}) as chat:` checks at the end, as
+    the fixture `chat` does. `beside`: another node on the same database, with which it is checked as one."""
 
-    def __init__(self, url: str, **settings: Any) -> None:
+    def __init__(self, url: str, *, beside: World | None = None, **settings: Any) -> None:
         self.node = Node(**{"storage": {"url": url}, **settings})
         self.config, self.clock, self.hub = self.node.config, self.node.clock, self.node.hub
         self.metrics = self.node.metrics
         self.store = self._store()
         self.chat = HeardChat(self.hub, self.store, self.config, self.clock)
-        self.chat.heard = defaultdict(list)
+        self.chat.heard = defaultdict(list) if beside is None else beside.chat.heard
+        self._nodes = [self] if beside is None else beside._nodes
+        if beside is not None:
+            self._nodes.append(self)
 
     def _store(self) -> Store:
         storage = self.config.storage
@@ -57,6 +60,16 @@ class World:
         if storage.url.get_secret_value().startswith("postgresql:"):
             return PostgresStore(storage, self.clock, self.metrics, pending_writes=pending, migrate=True)
         return SqliteStore(storage, self.clock, self.metrics, pending_writes=pending)
+
+    async def __aenter__(self) -> World:
+        return await self.start()
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                await self.check()
+        finally:
+            await self.stop()
 
     async def start(self) -> World:
         await self.node.start()
@@ -160,4 +173,7 @@ class World:
 
     async def check(self) -> None:
         """Events applied give what is read, counters are what counting gives, and what was published is the log."""
-        await self.read(lambda view: checks.check(view, self.chat.heard))
+        heard: Mapping[str, Sequence[Logged]] = self.chat.heard
+        if len(self._nodes) > 1:  # each publishes in order what is its own
+            heard = {name: sorted(logged, key=lambda each: each.offset) for name, logged in heard.items()}
+        await self.read(lambda view: checks.check(view, heard))
