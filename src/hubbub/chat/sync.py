@@ -24,7 +24,7 @@ from hubbub.chat.model import Message, MyConversation, MyThread, Seq
 from hubbub.chat.operations import NoParams, read
 from hubbub.chat.paging import cursor, read_cursor
 from hubbub.chat.rows import CONVERSATION, ConversationRow
-from hubbub.chat.sync_parts import changed_threads, moved_receipts, newest, receipts_of
+from hubbub.chat.sync_parts import changed_threads, newest, receipts_of
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage.base import Snapshot
 from hubbub.storage.epoch import read_meta
@@ -54,6 +54,9 @@ class Sync(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
         Annotated[int, Meta(ge=0, description="Messages of each conversation, up to `chat.sync_messages`.")]
         | None
     ) = None
+    live: Annotated[
+        bool, Meta(description="Have the session follow from there on; by `call` on a session only.")
+    ] = False
 
 
 class SyncConversation(Struct, frozen=True, omit_defaults=True):
@@ -88,8 +91,8 @@ class SyncPage(Struct, frozen=True, omit_defaults=True):
     removed: tuple[str, ...] = ()
     """Conversations that one is in no more."""
     receipts: tuple[Receipts, ...] = ()
-    """How far the members have got: by name, or in large conversations how many have read the newest message. Of all
-    conversations here, and of others in which nothing else has changed."""
+    """How far the members of each of the `conversations` have got: by name, or in large ones how many have read the
+    newest message."""
     threads: tuple[MyThread, ...] = ()
     """Threads that one follows in which something is unread, or that one follows no more, or has read in elsewhere; the
     first of them (`threads.list` has all)."""
@@ -265,17 +268,14 @@ def _with_the_rest(view: View, actor: Actor, params: Sync, page: SyncPage, token
     user = actor.user
     changed = view.execute(sa.select(users_table.c.changed).where(users_table.c.id == user)).scalar()
     removed: tuple[str, ...] = ()
-    receipts = page.receipts
     if token.since:
         left = sa.select(members.c.conversation).where(
             members.c.user == user, members.c.state == "left", members.c.changed >= token.since
         )
         removed = tuple(view.execute(left.order_by(members.c.conversation)).scalars())
-        receipts += tuple(moved_receipts(view, user, token.since))
     return msgspec.structs.replace(
         page,
         removed=removed,
-        receipts=receipts,
         threads=changed_threads(view, user, token.since),
         blocks=_blocks(view, user) if changed is not None and changed >= token.since else None,
         me=cast(users.Me, users.get_me.function(view, actor, NoParams())),

@@ -79,31 +79,6 @@ def receipts_of(view: View, rows: Sequence[ConversationRow]) -> list[Receipts]:
     ]
 
 
-def moved_receipts(view: View, user: str, since: int) -> list[Receipts]:
-    """Whose cursors have moved in the user's conversations of which nothing else has changed; not in large ones."""
-    mine = members.alias("mine")
-    query = (
-        sa.select(members.c.conversation, members.c.user, members.c.read, members.c.delivered)
-        .select_from(mine)
-        .join(conversations, conversations.c.id == mine.c.conversation)
-        .join(members, members.c.conversation == mine.c.conversation)
-        .where(
-            mine.c.user == user,
-            mine.c.state == "joined",
-            mine.c.changed < since,
-            conversations.c.changed < since,
-            conversations.c.members <= view.config.chat.receipts_members,
-            members.c.state == "joined",
-            members.c.changed >= since,
-        )
-        .order_by(members.c.conversation, members.c.user)
-    )
-    moved: dict[str, list[Receipt]] = {}
-    for conversation, *receipt in view.execute(query):
-        moved.setdefault(conversation, []).append(Receipt(*receipt))
-    return [Receipts(conversation, tuple(receipts)) for conversation, receipts in moved.items()]
-
-
 def changed_threads(view: View, user: str, since: int) -> tuple[MyThread, ...]:
     """Those that the user follows with something unread, and those that it has changed itself; the newest of them."""
     wanted = sa.and_(
