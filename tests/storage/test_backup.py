@@ -50,6 +50,7 @@ def test_a_database_that_nobody_serves_is_copied(tmp_path: Path) -> None:
     made = back_up(source, tmp_path / "copy.db")
     assert (made.path, made.size) == (tmp_path / "copy.db", (tmp_path / "copy.db").stat().st_size)
     assert made.path.stat().st_mode & 0o077 == 0
+    assert made.path.read_bytes()[18:20] == b"\1\1"  # no WAL: it can be read where nothing can be written
     assert [path.name for path in tmp_path.glob("*copy*")] == ["copy.db"]
     assert read(made.path) == (made.epoch, [(1, "a"), (2, "b")])
     assert read(source)[0] != made.epoch

@@ -129,13 +129,13 @@ async def test_a_failing_disk_is_said_and_the_next_write_has_a_new_connection(
 
     async with opened(tmp_path / "hubbub.db") as store:
         for fault in faults:
-            await store.write(PRAGMA, "cache_size = -77")  # of this connection
+            await store.write(PRAGMA, "busy_timeout = 77")  # of this connection
             with pytest.raises(HubbubError) as caught:
                 await store.write(each("fail", fail), fault)
             assert caught.value.code is ErrorCode.STORE_UNAVAILABLE
             assert "nothing was written" in caught.value.message
             assert await store.write(APPEND, ("log", fault))
-            assert await store.write(PRAGMA, "cache_size") != -77
+            assert await store.write(PRAGMA, "busy_timeout") != 77
         assert [data for _, data in await store.read(logged("log"))] == faults
 
 
