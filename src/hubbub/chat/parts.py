@@ -78,26 +78,32 @@ def check(parts: Sequence[Raw], allowed: LimitsConfig, field: str = "parts") -> 
             ErrorCode.VALIDATION_FAILED, f"{field}: a message has at least one part", field=field
         )
     limits.check(allowed, "parts", len(parts), field)
-    kept: list[Raw] = []
+    kept: list[bytes] = []
     texts: list[str] = []
     length = size = 0
     for place, part in enumerate(parts):
-        raw, at = bytes(part), f"{field}[{place}]"
-        kind = KINDS.get(_type_of(raw, at))
-        if kind is None:
-            raw = _foreign(raw, at, allowed)
+        raw = bytes(part)
+        try:
+            plain = _text_part(raw)  # as most are
+        except (ValueError, RecursionError, MemoryError, msgspec.MsgspecError):
+            plain = None
+        if plain is not None:
+            raw, said = _kept_text(plain, f"{field}[{place}].text")
+        elif (kind := KINDS.get(_type_of(raw, f"{field}[{place}]"))) is not None:
+            raw, said = kind.check(raw, f"{field}[{place}]", allowed)
         else:
-            raw, said = kind.check(raw, at, allowed)
-            if said:
-                length += len(said)
-                size += text.size(said)
-                if length > allowed.text_length:
-                    raise limits.exceeded("text_length", allowed.text_length, f"{at}.text")
-                if size > allowed.text_bytes:
-                    raise limits.exceeded("text_bytes", allowed.text_bytes, f"{at}.text")
-                texts.append(said)
-        kept.append(Raw(raw))
-    return Checked(tuple(kept), f"[{','.join(bytes(part).decode() for part in kept)}]", "\n".join(texts))
+            raw, said = _foreign(raw, f"{field}[{place}]", allowed), ""
+        kept.append(raw)
+        if said:
+            texts.append(said)
+            length += len(said)
+            size += text.size(said)
+            if length > allowed.text_length:
+                raise limits.exceeded("text_length", allowed.text_length, f"{field}[{place}].text")
+            if size > allowed.text_bytes:
+                raise limits.exceeded("text_bytes", allowed.text_bytes, f"{field}[{place}].text")
+    whole = (b"[" + b",".join(kept) + b"]").decode()
+    return Checked(tuple(map(Raw, kept)), whole, "\n".join(texts))
 
 
 def searchable(parts: Sequence[Raw]) -> str:
@@ -140,8 +146,11 @@ def _decoded(decode: Callable[[bytes], Any], raw: bytes, field: str) -> Any:
 
 
 def _text(raw: bytes, field: str, allowed: LimitsConfig) -> tuple[bytes, str]:
-    part = _decoded(_text_part, raw, field)
-    said = text.text(part.text, f"{field}.text")
+    return _kept_text(_decoded(_text_part, raw, field), f"{field}.text")
+
+
+def _kept_text(part: TextPart, field: str) -> tuple[bytes, str]:
+    said = text.text(part.text, field)
     return _encode(part if said is part.text else TextPart(said, part.format)), said
 
 

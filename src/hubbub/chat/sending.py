@@ -66,7 +66,7 @@ def send(chat: Chat, caller: Caller, params: SendMessage) -> asyncio.Future[Sent
     digest = None
     if caller.key is not None:
         about = msgspec.json.encode((params.thread, params.reply_to, whom))
-        digest = hashlib.sha256(about + checked.json.encode()).hexdigest()
+        digest = hashlib.blake2b(about + checked.json.encode(), digest_size=16).hexdigest()
     outgoing = Outgoing(
         chat,
         caller.actor.user,
