@@ -30,6 +30,8 @@ MOST = 10_000
 """Channels that wait to be told; with more, others are told that it may be any."""
 PROBE = 10.0
 """Seconds of silence after which a node listens for itself."""
+PACE = 0.005
+"""Seconds between notices: what is written meanwhile goes with the next."""
 BACKOFF = (0.1, 5.0)
 """Seconds between attempts to connect: the first, and the longest."""
 NOTIFY = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload"
@@ -139,6 +141,7 @@ class Notices:
             async with asyncio.timeout(self._timeout):
                 await connection.execute(NOTIFY, CHANNEL, payloads(self.node, told) or [self._probe])
                 await self._probed.wait()
+            await asyncio.sleep(PACE)
 
     def _ended(self, _: Any) -> None:
         self._wanted.set()

@@ -263,14 +263,14 @@ def search(op: Operations) -> None:
         sa.Column("terms", postgresql.TSVECTOR, nullable=False),
         primary("message_search", "id"),
     )
-    # Without fastupdate: its pending list is merged by whichever write fills it, and a send that waits for that is
-    # answered late; searches would have to read the list, too.
+    # New terms wait in a list, which whichever write fills it merges. Short, as here, that costs a third of indexing
+    # each row at once, and no write waits for long (the default of 4 MB: 225 ms); searches read through the list.
     op.create_index(
         "ix_message_search_terms",
         "message_search",
         ["terms"],
         postgresql_using="gin",
-        postgresql_with={"fastupdate": "off"},
+        postgresql_with={"fastupdate": "on", "gin_pending_list_limit": 256},
     )
 
 
