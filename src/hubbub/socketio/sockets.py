@@ -323,7 +323,7 @@ class Sockets:
     async def _without_handler(self, session: Session, event: Event) -> Acknowledged | Reply | None:
         if self._is_command(event):
             return await run_command(session, event)
-        if event.name in self.hub.handlers.methods:
+        if event.name in self.hub.handlers.methods or event.name in self.hub.handlers.own:
             return await run_method(session, event)
         if event.id < 0:
             return None  # as the reference: nobody listens
