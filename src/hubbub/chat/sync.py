@@ -21,7 +21,7 @@ from hubbub.chat.events_list import inbox_page, log_page
 from hubbub.chat.ledger import Actor, View
 from hubbub.chat.listing import my_conversations
 from hubbub.chat.model import Message, MyConversation, MyThread, Seq
-from hubbub.chat.operations import NoParams, read
+from hubbub.chat.operations import NoParams
 from hubbub.chat.paging import cursor, read_cursor
 from hubbub.chat.rows import CONVERSATION, ConversationRow
 from hubbub.chat.sync_parts import changed_threads, newest, receipts_of
@@ -133,21 +133,11 @@ def read_token(value: str) -> Token:
     raise HubbubError(ErrorCode.VALIDATION_FAILED, "token: not a token of a sync", field="token")
 
 
-@read("sync", "POST", "/sync")
-def sync(view: View, actor: Actor, params: Sync) -> SyncPage:
-    """Bring a device up to date: all that has changed since its last sync.
-
-    Without a token it is everything: the most active conversations, with their newest messages. While the answer says
-    `more`, sync again with its token. Sync again with the last token whenever the device has been away. Nothing is
-    missed; some of it may come again.
+def synchronise(view: View, actor: Actor, params: Sync) -> SyncPage:
+    """The answer to a sync, read from one snapshot (`chat/following.py` has the operation).
 
     Raises VALIDATION_FAILED for a `token` that is none.
     """
-    return synchronise(view, actor, params)
-
-
-def synchronise(view: View, actor: Actor, params: Sync) -> SyncPage:
-    """`sync`, on a snapshot."""
     user = users.myself(actor)
     snapshot = view.source
     assert isinstance(snapshot, Snapshot)
@@ -298,6 +288,3 @@ def _inbox(view: View, user: str, known: int | None, head: int) -> tuple[Raw, ..
     if len(found) != head - known or len(found) > most:
         return None
     return tuple(Raw(each.data.encode()) for each in found)
-
-
-OPERATIONS = (sync,)
