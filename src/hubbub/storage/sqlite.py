@@ -39,7 +39,7 @@ log = get_logger("hubbub.storage")
 
 SWITCH_INTERVAL = 0.0005
 """Seconds. Whoever comes back from a call of SQLite's waits up to this long for the interpreter while the event loop is
-busy. Beside a thread that never pauses, a transaction of one statement took 17 ms with Python's 5 ms, and 2 with this."""
+busy: beside a thread that never pauses, a transaction of one statement took 17 ms with Python's 5 ms; with this, 2."""
 CHECKPOINT_ROWS = 10_000
 """Rows changed after which the WAL is brought into the database: by then it has about as many pages of 4 KiB."""
 WAL_PAGES = 16_384
