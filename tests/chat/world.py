@@ -50,7 +50,7 @@ class World:
         self.store = self._store()
         self.chat = HeardChat(self.hub, self.store, self.config, self.clock)
         self.chat.heard = defaultdict(list) if beside is None else beside.chat.heard
-        self._nodes = [self] if beside is None else beside._nodes
+        self._nodes: list[World] = [self] if beside is None else beside._nodes
         if beside is not None:
             self._nodes.append(self)
 
