@@ -1,0 +1,82 @@
+// The page: its session, and what comes by it.
+import { listen, startAsking } from "./acts.js";
+import { call, meet, threads, use } from "./asking.js";
+import { current, draw, shown } from "./desk.js";
+import { find } from "./dom.js";
+import { apply, known, moved, name, received, returned, words } from "./model.js";
+import { openTicket, read } from "./reading.js";
+import { connect } from "./session.js";
+
+const server = new URLSearchParams(location.search).get("server") ?? "http://127.0.0.1:8000";
+let syncing = Promise.resolve();
+
+/** Everything, or all that has changed since the last time; from there on the session follows what is new. */
+async function sync() {
+  for (let page = { more: true }; page.more; known.token = page.token) {
+    const positions = Object.fromEntries([...known.tickets].map(([id, { seq }]) => [id, seq]));
+    page = await call("sync", { token: known.token, positions, live: true });
+    if (page.reset) known.tickets.clear();
+    if (page.me) known.people.set(known.me, page.me.user);
+    page.conversations?.forEach(returned);
+    page.removed?.forEach((id) => known.tickets.delete(id));
+    for (const { conversation, receipts } of page.receipts ?? []) moved(known.tickets.get(conversation), receipts);
+  }
+  known.team = known.people.get(known.me)?.custom?.team ?? false;
+  if (!known.team && !known.tickets.size) startAsking();
+  known.tickets.forEach(read);
+  await meet([...known.tickets.values()].flatMap(({ about, last }) => [about.custom?.customer, last?.sender]));
+  await threads();
+  if (current()) await openTicket(shown.id, null, shown.root);
+}
+
+function publication({ channel, event, data }) {
+  const [kind, id] = channel.split(":");
+  const ticket = known.tickets.get(id);
+  if (kind === "status") known.there.set(data.user, data.availability);
+  else if (kind === "inbox") inbox(data);
+  else if (!ticket) return;
+  else if (event === "receipts") moved(ticket, data.receipts);
+  else if (event === "typing") typing(ticket, data);
+  else if (apply(ticket, data) && data.message.sender !== known.me) arrived(ticket, data.message);
+  draw();
+}
+
+function inbox(event) {
+  received(event);
+  if (event.type === "thread.updated") threads();
+  if (event.type !== "conversation.added") return;
+  const { id, custom } = event.conversation.conversation;
+  meet([custom?.customer]);
+  if (shown.id === id) openTicket(id);
+}
+
+function arrived(ticket, message) {
+  find("#said").textContent = message.sender ? `${name(message.sender)}: ${words(message)}` : "";
+  read(ticket);
+  meet([message.sender]);
+  if (message.thread) threads();
+}
+
+function typing(ticket, { user, ttl, thread }) {
+  clearTimeout(ticket.typing.get(user));
+  ticket.typing.delete(user);
+  if (ttl && !thread) ticket.typing.set(user, setTimeout(() => (ticket.typing.delete(user), draw()), ttl * 1000));
+}
+
+function state(is, said) {
+  Object.assign(find("#status"), { textContent: said }).dataset.state = is;
+}
+
+if (known.me) {
+  for (const each of ["#desk", "#status", "#cut", "#me"]) find(each).hidden = false;
+  find("#me").textContent = known.me;
+  const session = connect({
+    url: `${server.replace("http", "ws")}/v1/ws`,
+    token: known.me, // yours would be a JWT, or a cookie
+    onNew: () => (syncing = syncing.then(sync).catch(({ message }) => state("ended", message))),
+    onPublication: publication,
+    onState: state,
+  });
+  use(session);
+  listen(session);
+} else find("#welcome").hidden = false;
