@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.chat.talk import say, text, words
+from tests.chat.talk import say, text
 from tests.chat.world import World
 
 from hubbub.chat.events import MessageCreated
@@ -117,30 +117,3 @@ async def test_twins_with_different_bodies_are_one_message_and_conflicts(chat: W
     assert len(conflicts) == 10
     assert {each.code for each in conflicts} == {ErrorCode.IDEMPOTENCY_CONFLICT}
     assert len(await created(chat, id)) == 1
-
-
-async def test_fifty_senders_at_once_leave_no_gap(chat: World) -> None:
-    users = [f"u{place}" for place in range(50)]
-    id = await chat.group("ada", *users)
-    other = await chat.group("ada", *users)
-    sent = await asyncio.gather(
-        *(say(chat, room, user, f"{user} {n}") for n in range(4) for user in users for room in (id, other))
-    )
-    for room in (id, other):
-        messages = sorted((each for each in sent if each.conversation == room), key=lambda each: each.seq)
-        assert [each.number for each in messages] == list(range(1, 201))
-        assert [each.seq for each in messages] == list(range(messages[0].seq, messages[0].seq + 200))
-        for user in users:  # each in the order in which it sent
-            mine = [each for each in messages if each.sender == user]
-            assert words(mine) == [f"{user} {n}" for n in range(4)]
-
-
-async def test_the_refused_leave_nothing_in_a_batch(chat: World) -> None:
-    id = await chat.group("ada", "bob")
-    await chat.user("eve")
-    senders = ["ada", "eve", "bob", "nobody", "ada"]
-    outcomes = await asyncio.gather(
-        *(say(chat, id, user, str(place)) for place, user in enumerate(senders)), return_exceptions=True
-    )
-    assert [isinstance(each, HubbubError) for each in outcomes] == [False, True, False, True, False]
-    assert words([event.message for event in await created(chat, id)]) == ["0", "2", "4"]

@@ -238,9 +238,8 @@ class Delivery:
         """Who begins a thread follows it, and who replies in it or is mentioned there, but for who has left it."""
         named = item.mentions.users if item.mentions is not None else ()
         for user in (root.sender, *named):
-            follower = (item.conversation, root.seq, user or "")
-            if user and follower not in self.known.following:
-                self.arrived.setdefault(follower, (seq - 1, number - 1))
+            if user:
+                self.arrived.setdefault((item.conversation, root.seq, user), (seq - 1, number - 1))
         if item.sender:
             self.replied[item.conversation, root.seq, item.sender] = (seq, number)
 

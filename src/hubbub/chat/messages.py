@@ -142,10 +142,10 @@ def page(view: View, actor: Actor, params: ListMessages) -> MessagePage:
     timeline = Timeline(view, actor, row, member, params.thread)
     if params.before is not None:
         found = timeline.before(params.before, size + 1)
-        return _page(found[-size:], len(found) > size, timeline.any(messages.c.seq >= params.before))
+        return _page(found[-size:], len(found) > size, bool(timeline.after(params.before - 1, 1)))
     if params.after is not None:
         found = timeline.after(params.after, size + 1)
-        return _page(found[:size], timeline.any(messages.c.seq <= params.after), len(found) > size)
+        return _page(found[:size], bool(timeline.before(params.after + 1, 1)), len(found) > size)
     place = params.around
     if params.at is not None:
         place = _first_at(view, row.id, params.at)
@@ -198,10 +198,6 @@ class Timeline:
     def after(self, seq: int, count: int) -> list[Message]:
         """The oldest `count` after `seq`."""
         return self._read((messages.c.seq > seq,), messages.c.seq, count)
-
-    def any(self, where: Condition) -> bool:
-        query = sa.select(sa.literal(1)).select_from(messages).where(*self._where, where).limit(1)
-        return self._view.execute(query).first() is not None
 
     def _read(self, where: tuple[Condition, ...], order: Any, count: int) -> list[Message]:
         query = sa.select(*MESSAGE).where(*self._where, *where).order_by(order).limit(count)
