@@ -116,9 +116,11 @@ class Channels:
         self, channel: str, *, since: Position | None, limit: int, reverse: bool, reader: str | None
     ) -> History:
         """As `hubbub.hub.base.ChannelOwner` says; `reader` sees nothing from before what it may see, and that counts as
-        complete. Raises NOT_FOUND for a reader who is no member."""
+        complete. Raises UNAUTHENTICATED for nobody, and what `authorize` raises."""
         kind, _, id = channel.partition(":")
         epoch = self._chat.store.epoch
+        if reader is not None and (kind != CONVERSATION or not reader):
+            await self.authorize(Principal(reader), "history", channel)
         if kind == STATUS:
             return History(Position(epoch, 0), complete=since is None)
         if kind == CONVERSATION:

@@ -22,6 +22,14 @@ E = TypeVar("E", bound=LogEvent)
 N = TypeVar("N", bound=InboxHead)
 
 
+# Made once: to make one takes as long as SQLite takes to run it.
+FIND = sa.select(*CONVERSATION).where(conversations.c.id == sa.bindparam("id"))
+FIND_LOCKED = FIND.with_for_update()
+FIND_MEMBER = sa.select(*MEMBER).where(
+    members.c.conversation == sa.bindparam("conversation_id"), members.c.user == sa.bindparam("user_id")
+)
+
+
 class Actor(Struct, frozen=True):
     """Who acts. Without a `user` it is the server itself, which may do everything."""
 
@@ -53,15 +61,11 @@ class View:
     def find(self, id: str, *, lock: bool = False) -> ConversationRow | None:
         """The conversation, or None. With `lock` no other transaction changes it or appends to its log before ours has
         ended."""
-        query = sa.select(*CONVERSATION).where(conversations.c.id == id)
-        if lock:
-            query = query.with_for_update()
-        row = self.execute(query).first()
+        row = self.execute(FIND_LOCKED if lock else FIND, {"id": id}).first()
         return None if row is None else ConversationRow(*row)
 
     def member(self, conversation: str, user: str) -> MemberRow | None:
-        query = sa.select(*MEMBER).where(members.c.conversation == conversation, members.c.user == user)
-        row = self.execute(query).first()
+        row = self.execute(FIND_MEMBER, {"conversation_id": conversation, "user_id": user}).first()
         return None if row is None else MemberRow(*row)
 
     def access(
@@ -130,7 +134,14 @@ class Ledger(View):
         self.tx = tx
 
     def append(
-        self, row: ConversationRow, event: type[E], actor: Actor, /, *, about: int | None = None, **fields: Any
+        self,
+        row: ConversationRow,
+        event: type[E],
+        actor: Actor,
+        /,
+        *,
+        about: int | None = None,
+        **fields: Any,
     ) -> E:
         """Write an event into the conversation's log, with the next `seq`, and have it published after the commit.
 

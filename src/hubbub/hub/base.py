@@ -55,7 +55,8 @@ class ChannelOwner(Protocol):
         self, channel: str, *, since: Position | None, limit: int, reverse: bool, reader: str | None
     ) -> History:
         """As the broker's, but for the part of the log that the user `reader` may not see; None is this node, which
-        sees all."""
+        sees all. Raises HubbubError for a reader who may not follow the channel, as `authorize` does: it is not asked
+        before that."""
 
     async def heads(self, channels: Sequence[str]) -> dict[str, Position]:
         """Where the logs of many channels stand."""

@@ -129,7 +129,7 @@ async def _resume(fresh: Session, command: model.Connect, proof: model.Resume) -
                     hub.release(stale.channel, stale.buffer)
                 try:
                     since = proof.positions.get(name) or (session.entered or {}).get(name)
-                    entries[name] = await begin(session, name, since)
+                    entries[name] = await begin(session, name, since, back=True)
                 except HubbubError:
                     if hub.owner(name) is None:
                         raise
@@ -174,7 +174,8 @@ async def subscribe(session: Session, command: model.Subscribe) -> None:
     check_free(session, name)
     join(session, name)
     try:
-        await authorize(session, "subscribe", name, command.token)
+        if hub.owner(name) is None:  # an owner is asked with the log
+            await authorize(session, "subscribe", name, command.token)
         entry = await begin(session, name, command.since)
         try:
             if not session.asked:
@@ -267,7 +268,7 @@ async def publish(session: Session, command: model.Publish) -> model.Published:
 async def history(session: Session, command: model.HistoryQuery) -> model.Result:
     hub, name = session.hub, command.channel
     check_channel(name, hub.config.limits.channel_length)
-    if name not in session.subscriptions:
+    if name not in session.subscriptions and hub.owner(name) is None:
         await authorize(session, "history", name)
     return model.Result(
         command.id,

@@ -36,8 +36,12 @@ class Entry(NamedTuple):
         return recovery is None or (recovery.joined and self.channel.position in (None, recovery.position))
 
 
-async def begin(session: Session, name: str, since: Position | None) -> Entry:
-    """Start buffering, then read the log. The caller releases the channel and buffer, whatever happens."""
+async def begin(session: Session, name: str, since: Position | None, *, back: bool = False) -> Entry:
+    """Start buffering, then read the log. The caller releases the channel and buffer, whatever happens.
+
+    `back`: the session was in the channel, and has been taken out if it may be there no more. Otherwise reading the
+    log of a channel with an owner is being let in: it raises what the owner refuses with.
+    """
     hub = session.hub
     buffer: list[Publication] = []
     channel = await hub.hold(name, buffer)
@@ -46,7 +50,7 @@ async def begin(session: Session, name: str, since: Position | None) -> Entry:
     limit = hub.config.limits.history if since is not None else 0
     try:
         for _ in range(READS):
-            if since is not None and since == channel.position and _knows_all(channel):
+            if back and since is not None and since == channel.position and _knows_all(channel):
                 return Entry(
                     channel, buffer, since, History(since)
                 )  # as for most who come back: nothing was missed
@@ -192,8 +196,6 @@ async def subscribe_by_server(
     hub = session.hub
     if checked:
         check_channel(name, hub.config.limits.channel_length)
-        if (owner := hub.owner(name)) is not None:
-            await owner.authorize(session.principal, "subscribe", name)
     if (
         session.closed
         or name in session.subscriptions
