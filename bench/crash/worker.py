@@ -1,0 +1,103 @@
+"""Some of the participants, in a process of their own. Usage: python -m bench.crash.worker PLAN
+
+It prints a line of JSON now and then: how many are there, and how many of their messages are acknowledged. On its
+standard input it is told `stop` (send no more), and then the heads of all conversations: what is to be waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from bench.crash.clients import Participant
+from bench.crash.history import Writer
+
+EVERY = 0.05
+REST = 30.0
+"""Seconds in which everybody must have got everything, when nothing is sent any more."""
+
+
+class Person(Struct, frozen=True):
+    name: str
+    kind: str
+    token: str
+    conversations: tuple[str, ...]
+
+
+class Plan(Struct, frozen=True):
+    """`pause`: mean seconds between the messages of one participant."""
+
+    port: int
+    people: tuple[Person, ...]
+    history: str
+    pause: float
+    seed: int
+
+
+class Status(Struct, frozen=True):
+    online: int
+    acked: int
+    sending: bool
+
+
+async def work(plan: Plan) -> None:
+    writer = Writer(Path(plan.history))
+    people = [
+        Participant(
+            person.name,
+            person.kind,
+            person.token,
+            person.conversations,
+            plan.port,
+            writer,
+            plan.pause,
+            plan.seed * 1000 + number,
+        )
+        for number, person in enumerate(plan.people)
+    ]
+    orders = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(orders), sys.stdin
+    )
+    stop = asyncio.Event()
+    staying = [asyncio.create_task(each.stay()) for each in people]
+    sending = [asyncio.create_task(each.send(stop)) for each in people]
+    telling = asyncio.create_task(_tell(people, sending))
+    await orders.readline()
+    stop.set()
+    await asyncio.gather(*sending)
+    heads = msgspec.json.decode(await orders.readline(), type=dict[str, int])
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(REST):
+            for each in people:
+                await each.reach(heads)
+    for each in people:
+        each.end()
+    for task in (telling, *staying):
+        task.cancel()
+    for each in people:
+        if each.wire is not None:
+            each.wire.cut()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.gather(*staying, telling)
+    writer.close()
+
+
+async def _tell(people: list[Participant], sending: list[asyncio.Task[None]]) -> None:
+    while True:
+        status = Status(
+            sum(each.online for each in people),
+            sum(each.acked for each in people),
+            not all(each.done() for each in sending),
+        )
+        print(msgspec.json.encode(status).decode(), flush=True)
+        await asyncio.sleep(EVERY)
+
+
+if __name__ == "__main__":
+    asyncio.run(work(msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Plan)))
