@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 from tests.chat.world import World
 
 from hubbub.errors import ErrorCode
+from hubbub.storage.tables import followers, mentions
 
 pytestmark = pytest.mark.anyio
 HELLO = [{"type": "text", "text": "hello"}]
@@ -47,6 +49,8 @@ async def test_who_comes_back_has_nothing_unread_and_no_old_rights(chat: World) 
     await chat.do("messages.send", "ada", conversation=group, parts=HELLO, mentions=mentioned)
     assert (await chat.do("conversations.get", "bob", conversation=group)).membership.mentions == 1
     await chat.do("members.remove", "ada", conversation=group, user="bob")
+    gone = (await chat.state(group)).members["bob"]
+    assert (gone.role, gone.state, gone.invited_by) == ("member", "left", None)
     await chat.do("messages.send", "ada", conversation=group, parts=HELLO)
     await chat.do("members.add", "ada", conversation=group, users=["bob"])
     mine = (await chat.do("conversations.get", "bob", conversation=group)).membership
@@ -59,5 +63,10 @@ async def test_who_is_gone_follows_no_threads_there(chat: World) -> None:
     root = await chat.do("messages.send", "bob", conversation=group, parts=HELLO)
     await chat.do("messages.send", "ada", conversation=group, parts=HELLO, thread=root.message.seq)
     assert len((await chat.do("threads.list", "bob")).threads) == 1
+    await chat.do("messages.send", "ada", conversation=group, parts=HELLO, mentions={"users": ["bob"]})
     await chat.do("members.leave", "bob", conversation=group)
     assert (await chat.do("threads.list", "bob")).threads == ()
+    for table in (mentions, followers):
+        query = sa.select(sa.func.count()).select_from(table).where(table.c.user == "bob")
+        count = await chat.read(lambda view, query=query: view.execute(query).scalar_one())  # type: ignore[misc]
+        assert count == 0, table.name
