@@ -1,5 +1,5 @@
-"""A support desk: customers open tickets, the team answers them. In this folder: `hubbub serve app:app --dev`, and a web
-server for the page: `python -m http.server 9000`, then http://127.0.0.1:9000/."""
+"""A support desk: customers open tickets, the team answers them. In this folder: `hubbub serve app:app --dev`, and a
+web server for the page: `python -m http.server 9000`, then http://127.0.0.1:9000/."""
 
 from __future__ import annotations
 
@@ -74,9 +74,6 @@ async def support_open(session: Session, ticket: Ticket) -> Opened:
         permissions={"invite": "admin"},
         members=[{"user": session.user}, *({"user": agent, "role": "admin"} for agent in TEAM)],
     )
-    opened = Opened(made.conversation.id)
-    text = {"type": "text", "text": ticket.text}
-    await chat.call(
-        "messages.send", as_user=session.user, key=ticket.id, conversation=opened.conversation, parts=[text]
-    )
-    return opened
+    id, parts = made.conversation.id, [{"type": "text", "text": ticket.text}]
+    await chat.call("messages.send", as_user=session.user, key=ticket.id, conversation=id, parts=parts)
+    return Opened(id)

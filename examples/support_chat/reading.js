@@ -3,6 +3,9 @@ import { call, people } from "./asking.js";
 import { current, draw, pane, scrollToFound, shown } from "./desk.js";
 import { find } from "./dom.js";
 
+/** Not where that brings a keyboard up over half of the screen. */
+export const focus = (selector) => matchMedia("(hover: hover)").matches && find(selector).focus();
+
 /** A page of messages: the newest, those before one, or those around one. */
 async function load(ticket, place = {}) {
   const page = await call("messages.list", { conversation: ticket.id, limit: 40, ...place });
@@ -26,7 +29,7 @@ export async function openTicket(id, seq = null, root = null) {
   find("#log").scrollTop = find("#log").scrollHeight;
   if (root) await openThread(root);
   if (seq) scrollToFound((shown.found = seq));
-  else if (matchMedia("(hover: hover)").matches) find("#message").focus();
+  else focus("#message");
   read(ticket);
   await people(ticket);
 }
@@ -39,7 +42,7 @@ export async function openThread(root) {
   for (const message of messages) ticket.messages.set(message.seq, message);
   draw();
   find("#replies").scrollTop = find("#replies").scrollHeight;
-  if (matchMedia("(hover: hover)").matches) find("#reply").focus();
+  focus("#reply");
   read(ticket);
 }
 

@@ -25,7 +25,6 @@ export function connect({ url, token, onNew, onPublication, onState }) {
     if (waiting.delete(id)) type === "error" ? call.reject(message) : call.resolve(message.result);
     else if (type === "publication") handOn(message);
     else if (type === "subscribed" && message.position) positions[channel] = message.position;
-    else if (type === "unsubscribed") delete positions[channel];
     else if (type === "disconnect" && !message.reconnect) ended = message.reason;
   }
 
@@ -40,7 +39,7 @@ export function connect({ url, token, onNew, onPublication, onState }) {
       publications.forEach(handOn);
       if (position) positions[channel] = position;
     }
-    onState("live", resumed ? "Back, and nothing was missed" : "Live");
+    onState("live", "Live");
     for (const { command } of waiting.values()) send(command);
     if (!resumed || !recovered) onNew(positions);
   }
@@ -64,7 +63,7 @@ export function connect({ url, token, onNew, onPublication, onState }) {
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
     live = false;
-    onState(ended ? "ended" : "away", ended || (cut ? "The network is cut" : "Reconnecting"));
+    onState(ended ? "ended" : "away", ended || (cut ? "Offline" : "Reconnecting"));
     const wait = Math.min(15_000, 250 * 2 ** attempt++) * (0.5 + Math.random() / 2); // back-off with jitter
     if (!ended && !cut) timer = setTimeout(open, wait);
   }

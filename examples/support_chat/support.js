@@ -2,7 +2,7 @@
 import { listen, startAsking } from "./acts.js";
 import { call, meet, threads, use } from "./asking.js";
 import { current, draw, shown } from "./desk.js";
-import { find } from "./dom.js";
+import { avatar, find, make } from "./dom.js";
 import { apply, known, moved, name, received, returned, words } from "./model.js";
 import { openTicket, read } from "./reading.js";
 import { connect } from "./session.js";
@@ -22,6 +22,7 @@ async function sync() {
     for (const { conversation, receipts } of page.receipts ?? []) moved(known.tickets.get(conversation), receipts);
   }
   known.team = known.people.get(known.me)?.custom?.team ?? false;
+  find("#me").replaceChildren(avatar(known.me, name(known.me)), make("span", {}, name(known.me)));
   if (!known.team && !known.tickets.size) startAsking();
   known.tickets.forEach(read);
   await meet([...known.tickets.values()].flatMap(({ about, last }) => [about.custom?.customer, last?.sender]));
@@ -63,13 +64,10 @@ function typing(ticket, { user, ttl, thread }) {
   if (ttl && !thread) ticket.typing.set(user, setTimeout(() => (ticket.typing.delete(user), draw()), ttl * 1000));
 }
 
-function state(is, said) {
-  Object.assign(find("#status"), { textContent: said }).dataset.state = is;
-}
+const state = (is, said) => (Object.assign(find("#status"), { textContent: said }).dataset.state = is);
 
 if (known.me) {
   for (const each of ["#desk", "#status", "#cut", "#me"]) find(each).hidden = false;
-  find("#me").textContent = known.me;
   const session = connect({
     url: `${server.replace("http", "ws")}/v1/ws`,
     token: known.me, // yours would be a JWT, or a cookie

@@ -20,20 +20,22 @@ export function drawTickets(shown) {
 function row({ id, about, mine, last }, open) {
   const customer = about.custom?.customer ?? id;
   const said = last ? words(last) || "…" : "";
+  const face = known.team ? customer : (last?.sender ?? customer); // of the other side
   const who = last && (last.sender === known.me ? "You" : name(last.sender));
   const unread = mine.unread ?? 0;
-  const shown = [about, unread, said, who, name(customer), open];
+  const shown = [about, unread, said, who, name(customer), name(face), open];
   const draw = () =>
     make("li", {},
       make("button", { className: "row", "data-do": "open", "data-ticket": id, ariaCurrent: String(open) },
-        avatar(customer, name(customer)),
+        avatar(face, name(face)),
         make("span", { className: "about" },
-          make("strong", {}, about.name),
-          about.closed && make("span", { className: "tag" }, "Closed"),
-          make("small", {}, known.team && who !== name(customer) ? `${name(customer)} · ` : "", who && `${who}: ${said}`)),
-        make("span", { className: "side" },
-          time(about.last_activity),
-          unread > 0 && make("span", { className: "badge" }, unread, make("span", { className: "quiet" }, " unread")))));
+          make("span", { className: "line" },
+            make("strong", {}, about.name),
+            about.closed && make("span", { className: "tag" }, "Closed"),
+            unread > 0 && make("span", { className: "badge" }, unread, make("span", { className: "quiet" }, " unread"))),
+          make("span", { className: "line" },
+            make("small", {}, known.team && who !== name(customer) ? `${name(customer)} · ` : "", who && `${who}: ${said}`),
+            time(about.last_activity)))));
   return [id, shown, draw];
 }
 
@@ -46,9 +48,8 @@ function hit({ message, snippet, marks }) {
       make("button", { className: "row", "data-do": "jump", ...place },
         avatar(sender, name(sender)),
         make("span", { className: "about" },
-          make("strong", {}, name(sender)),
+          make("span", { className: "line" }, make("strong", {}, name(sender)), time(created)),
           make("small", {}, subject, thread && " · in a thread"),
-          make("span", { className: "snippet" }, marked(snippet, marks))),
-        make("span", { className: "side" }, time(created))));
+          make("span", { className: "snippet" }, marked(snippet, marks)))));
   return [`${conversation}/${seq}`, [snippet, marks, name(sender), subject], draw];
 }

@@ -1,0 +1,43 @@
+// Writing a message, in a ticket or in a thread of it.
+import { call } from "./asking.js";
+import { current, draw, shown } from "./desk.js";
+
+export const submit = (form, then) => form.addEventListener("submit", (event) => (event.preventDefault(), then()));
+const INTERVAL = 2000; // milliseconds, between two times of saying that one types
+
+/** `root()` is the thread that the form writes in; null: none. */
+export function compose(form, root) {
+  const input = form.querySelector("textarea");
+  let typed = 0;
+  submit(form, () => send(input, root()));
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+  input.addEventListener("input", () => {
+    if (Date.now() - typed < INTERVAL) return;
+    typed = Date.now();
+    call("typing.start", { conversation: shown.id, thread: root() ?? undefined }).catch(() => {}); // it may be lost
+  });
+}
+
+/** It is shown at once, and sent when there is a connection; the key makes it one message, however often it is sent. */
+async function send(input, root) {
+  const ticket = current();
+  const one = { key: crypto.randomUUID(), text: input.value.trim(), thread: root };
+  if (!one.text) return;
+  input.value = "";
+  ticket.sending.push(one);
+  draw();
+  const what = { conversation: ticket.id, parts: [{ type: "text", text: one.text }], thread: root ?? undefined };
+  try {
+    const { message } = await call("messages.send", what, one.key);
+    ticket.sending.splice(ticket.sending.indexOf(one), 1);
+    if (root || !ticket.after) ticket.messages.set(message.seq, { ...message, ...ticket.messages.get(message.seq) });
+  } catch ({ message }) {
+    one.problem = `Not sent: ${message}`;
+  }
+  draw();
+}
+
