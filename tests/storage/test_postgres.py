@@ -20,5 +20,5 @@ class TestPostgresStore(StoreContract):
     async def open(
         self, metrics: Metrics, *, pending_writes: int = 10_000, batch: int = 256
     ) -> PostgresStore:
-        config = StorageConfig(url=self.url, batch=batch)
+        config = StorageConfig(url=self.url, batch=batch, timeout=60.0)  # no verdict by the clock
         return PostgresStore(config, SystemClock(), metrics, pending_writes=pending_writes)
