@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from msgspec import Meta
@@ -43,8 +43,18 @@ def read_cursor(value: str, type: type[T], field: str = "cursor") -> T:
     """What a cursor says, as the tuple `type`. Raises VALIDATION_FAILED for one that is none of this list."""
     try:
         raw = base64.b64decode(value.encode() + b"=" * (-len(value) % 4), b"-_", validate=True)
-        return msgspec.json.decode(raw, type=type)
+        values = msgspec.json.decode(raw, type=type)
+        if not all(map(_askable, cast("tuple[object, ...]", values))):
+            raise ValueError
+        return values
     except (ValueError, binascii.Error, msgspec.MsgspecError):
         raise HubbubError(
             ErrorCode.VALIDATION_FAILED, f"{field}: not a cursor of this list", field=field
         ) from None
+
+
+def _askable(value: object) -> bool:
+    """Whether a database can be asked for it: a cursor that we gave holds nothing else."""
+    if isinstance(value, str):
+        return "\0" not in value
+    return not isinstance(value, int) or -(2**63) <= value < 2**63
