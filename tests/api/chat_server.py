@@ -22,10 +22,12 @@ from hubbub.auth.tickets import Tickets
 class ChatServer:
     """The API over a chat `World` whose policy verifies real tokens."""
 
-    def __init__(self, folder: Path, *, serve: bool = True, **settings: Any) -> None:
+    def __init__(self, database: Path | str, *, serve: bool = True, **settings: Any) -> None:
+        """`database` is a URL, or a folder for an SQLite database."""
+        url = database if isinstance(database, str) else f"sqlite:///{database / 'chat.db'}"
         self.key, hashed = new_key()
         auth = {"hmac_secret": SECRET, "api_keys": (hashed,), **settings.pop("auth", {})}
-        self.world = World(f"sqlite:///{folder / 'chat.db'}", auth=auth, **settings)
+        self.world = World(url, auth=auth, **settings)
         hub, clock = self.world.hub, self.world.clock
         self.policy = TokenPolicy(
             self.world.config, Keys(self.world.config.auth, clock, lambda message: None), clock
