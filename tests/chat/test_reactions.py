@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from typing import Any
 
+import msgspec
 import pytest
 from tests.chat.talk import limited, say
 from tests.chat.world import World
@@ -100,6 +102,15 @@ async def test_many_at_once_are_counted_exactly(chat: World) -> None:
     found = {each.name: each for each in await counts(chat, of)}
     assert found["👍"].count == 10
     assert set(found["👍"].users) == set(users[20:])
+
+
+@pytest.mark.parametrize(
+    "values", [["a\0", "ada"], ["a", "a\0"], ["a"], ["a", "b", "c"], [1, 2], {"a": 1}, "x"], ids=range(7)
+)
+async def test_cursors_are_those_that_were_given(chat: World, values: Any) -> None:
+    of = await message(chat)
+    raw = base64.urlsafe_b64encode(msgspec.json.encode(values)).rstrip(b"=").decode()
+    await chat.refused(ErrorCode.VALIDATION_FAILED, "reactions.list", "ada", at="cursor", **of, cursor=raw)
 
 
 async def test_limits(database: str) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -194,7 +196,9 @@ async def test_threads_are_of_members(chat: World) -> None:
         await chat.refused(ErrorCode.BAD_REQUEST, f"threads.{operation}", "", **asked)
     await chat.refused(ErrorCode.BAD_REQUEST, "threads.list", "")
     await chat.refused(ErrorCode.LIMIT_EXCEEDED, "threads.list", "ada", at="limit", limit=201)
-    await chat.refused(ErrorCode.VALIDATION_FAILED, "threads.list", "ada", at="cursor", cursor="x")
+    for values in ([1, 1.0, "c", 10**30], [10**30, 1.0, "c", 1], [1, 1.0, "c\0", 1], [1, 1.0, "c"], "x"):
+        raw = base64.urlsafe_b64encode(json.dumps(values).encode()).rstrip(b"=").decode()
+        await chat.refused(ErrorCode.VALIDATION_FAILED, "threads.list", "ada", at="cursor", cursor=raw)
 
 
 async def test_many_reply_at_once(chat: World) -> None:

@@ -341,7 +341,7 @@ def page(view: View, actor: Actor, params: ListVersions) -> VersionPage:
         versions.c.conversation == row.id, versions.c.seq == message.seq
     )
     if params.cursor is not None:
-        query = query.where(versions.c.version > read_cursor(params.cursor, tuple[int])[0])
+        query = query.where(versions.c.version > read_cursor(params.cursor, tuple[Seq])[0])
     found = [
         MessageVersion(version, _parts(said), time, editor)
         for version, said, time, editor in view.execute(query.order_by(versions.c.version).limit(size + 1))

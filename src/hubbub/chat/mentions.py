@@ -35,9 +35,6 @@ def check(given: MentionWhom | None, allowed: LimitsConfig) -> Mentions | None:
     if given is None or not (given.users or given.everyone):
         return None
     limits.check(allowed, "mentions", len(given.users), FIELD)
-    for user in given.users:
-        if "\0" in user:  # PostgreSQL takes no such text
-            raise not_a_member(given.users, user)
     return Mentions(tuple(dict.fromkeys(given.users)), given.everyone)
 
 

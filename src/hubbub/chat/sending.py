@@ -20,7 +20,7 @@ from hubbub.chat.mentions import MentionWhom
 from hubbub.chat.model import ConversationId, Seq
 from hubbub.chat.operations import Caller, begin
 from hubbub.chat.outgoing import Outgoing, Sent
-from hubbub.errors import ErrorCode, HubbubError
+from hubbub.errors import HubbubError
 from hubbub.hub.commands import check_name
 from hubbub.storage.base import Action, Transaction
 
@@ -57,8 +57,6 @@ def send(chat: Chat, caller: Caller, params: SendMessage) -> asyncio.Future[Sent
     Raises NOT_FOUND, PERMISSION_DENIED, CONVERSATION_CLOSED, MESSAGE_DELETED (of the root or what is answered),
     VALIDATION_FAILED, INVALID_DATA, LIMIT_EXCEEDED, MESSAGE_TOO_LARGE and IDEMPOTENCY_CONFLICT.
     """
-    if "\0" in params.conversation:  # PostgreSQL takes no such text
-        raise HubbubError(ErrorCode.NOT_FOUND, "there is no such conversation", field="conversation")
     limits = chat.config.limits
     check_name(caller.key, limits.key_length, "key")
     checked = parts.check(params.parts, limits)

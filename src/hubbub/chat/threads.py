@@ -116,7 +116,7 @@ def page(view: View, actor: Actor, params: ListThreads) -> ThreadPage:
     if params.unread:
         query = query.where(fresh == 1)
     if params.cursor is not None:
-        place = read_cursor(params.cursor, tuple[int, float, str, int])
+        place = read_cursor(params.cursor, tuple[Seq, float, ConversationId, Seq])
         query = query.where(sa.tuple_(*order) < sa.tuple_(*place))
     query = query.order_by(*(each.desc() for each in order)).limit(size + 1)
     found = view.execute(query).all()
