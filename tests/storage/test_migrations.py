@@ -233,7 +233,7 @@ def test_the_search_of_each_dialect_is_there(database: Database) -> None:
     if database.url.startswith("sqlite"):
         add, ask = (
             "INSERT INTO message_search (rowid, terms) VALUES (7, 'creme brulee £c1')",
-            "SELECT rowid FROM message_search WHERE message_search MATCH '\"£c1\" AND \"creme brulee\"'",
+            'SELECT rowid FROM message_search WHERE message_search MATCH \'"£c1" AND "creme brulee"\'',
         )
     else:
         add, ask = (
