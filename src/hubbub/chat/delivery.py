@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from hubbub.chat import mentions, search_index
 from hubbub.chat.events import MessageCreated, ThreadUpdated
+from hubbub.chat.inbox import tell_all
 from hubbub.chat.ledger import Ledger, channel_of
 from hubbub.chat.mentions import not_a_member
 from hubbub.chat.model import Message, Permission
@@ -315,12 +316,14 @@ class Delivery:
         }
         rows = [(*each, True, *cursor, stamp) for each, cursor in fresh.items()]
         bulk.insert(self.tx, followers, FOLLOWER, rows)
-        for conversation, thread, user in sorted(fresh, key=lambda each: each[2]):
-            ledger.tell(
-                user,
-                ThreadUpdated,
-                conversation=conversation,
-                thread=thread,
-                following=True,
-                read=fresh[conversation, thread, user][0],
-            )
+        tell_all(
+            ledger,
+            [
+                (
+                    user,
+                    ThreadUpdated,
+                    {"conversation": id, "thread": thread, "following": True, "read": cursor[0]},
+                )
+                for (id, thread, user), cursor in fresh.items()
+            ],
+        )
