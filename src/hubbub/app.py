@@ -96,7 +96,9 @@ def _postgres(config: Config, clock: Clock, metrics: Metrics) -> Store:
     # Its driver is an extra, and takes a while to import.
     from hubbub.storage.postgres import PostgresStore
 
-    return PostgresStore(config.storage, clock, metrics, pending_writes=config.limits.pending_writes)
+    return PostgresStore(
+        config.storage, clock, metrics, pending_writes=config.limits.pending_writes, migrate=config.dev
+    )
 
 
 def _socketio_limits(config: Config) -> SocketIoLimits:

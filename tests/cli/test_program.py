@@ -6,7 +6,10 @@ from tests.cli.conftest import Command
 from hubbub import __version__
 from hubbub.cli import program
 
-COMMANDS = ("serve", "token", "publish", "tail", "config", "errors", "metrics", "doctor", "bench", "version")
+COMMANDS = (
+    *("serve", "token", "publish", "tail", "config", "migrate", "backup"),
+    *("errors", "metrics", "doctor", "bench", "version"),
+)
 
 
 def test_without_arguments_it_says_what_there_is(hubbub: Command) -> None:
