@@ -24,7 +24,7 @@ class ChatAdapter(Adapter, Protocol):
         """Where the new message in `payload` stands; None if there is none in it."""
 
     def ack(self, payload: bytes) -> tuple[int, bytes, int]:
-        """Of a REPLY: the id, and where the message stands."""
+        """Of a REPLY: the id, and where the message stands; (id, b"", 0) if the server had no time for it."""
 
 
 class HubbubChat(Hubbub):
@@ -39,7 +39,11 @@ class HubbubChat(Hubbub):
         ).encode()
 
     def kind(self, payload: bytes) -> Kind:
-        return Kind.REPLY if payload.startswith(b'{"type":"result"') else super().kind(payload)
+        if payload.startswith(b'{"type":"result"'):
+            return Kind.REPLY
+        if payload.startswith(b'{"type":"error"') and b'"temporary":true' in payload:
+            return Kind.REPLY
+        return super().kind(payload)
 
     def delivery(self, payload: bytes) -> Place | None:
         if not payload.startswith(b'{"type":"publication","channel":"conversation:'):
@@ -50,6 +54,8 @@ class HubbubChat(Hubbub):
         return payload[46:end], int(payload[payload.rindex(b":") + 1 : -1])
 
     def ack(self, payload: bytes) -> tuple[int, bytes, int]:
+        if payload.startswith(b'{"type":"error"'):
+            return int(payload[21 : payload.index(b",", 21)]), b"", 0
         return int(payload[22 : payload.index(b",", 22)]), *_place(payload)
 
 

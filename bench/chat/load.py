@@ -89,7 +89,7 @@ class Load:
         self._padding = "x" * max(0, asked.size - len(_STAMP) - _DIGITS - 1)
         self._ids = itertools.count(100)
         self.under_way: list[dict[int, float]] = [{} for _ in links]
-        self.outstanding = 0
+        self.outstanding = self.refused = 0
         self.acked: dict[bytes, int] = dict.fromkeys(self.audience.heads, 0)
         self.latencies: list[tuple[float, float]] = []  # when it was due, and how long it took
         self.ages: list[float] = []
@@ -128,6 +128,9 @@ class Load:
         id, room, seq = self.adapter.ack(payload)
         due = self.under_way[index].pop(id)
         self.outstanding -= 1
+        if not seq:
+            self.refused += 1
+            return
         self.acked[room] += 1
         self.audience.acked(room, seq)
         self.latencies.append((due, time.perf_counter() - due))
@@ -212,6 +215,7 @@ def accounts(work: Load) -> dict[str, float]:
     return {
         "acknowledged": sum(work.acked.values()),
         "delivered": audience.delivered,
+        "refused": work.refused,
         "unacknowledged": work.outstanding,
         "lost": audience.lost(),
         "repeated": audience.repeated,

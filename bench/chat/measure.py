@@ -21,7 +21,7 @@ from hubbub.loadgen import BenchError
 
 US = "hubbub"
 SERVER_CORE, LOAD_CORE = 0, 1
-FAULTS = ("unacknowledged", "lost", "repeated", "disordered", "uncounted")
+FAULTS = ("refused", "unacknowledged", "lost", "repeated", "disordered", "uncounted")
 """Figures that are 0 of a server that keeps its word."""
 Found = dict[tuple[str, Database, str], dict[str, list[float]]]
 """By row, database and server: figures by name, one value a round."""

@@ -125,6 +125,7 @@ def started(
         own = {
             **settings(secret),
             "HUBBUB_AUTH__API_KEYS": f'["{digest}"]',
+            "HUBBUB_CHAT__ENABLED": "true",
             "HUBBUB_STORAGE__URL": url,
         }
         if server.command is None:

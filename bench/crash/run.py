@@ -44,7 +44,7 @@ class Settings:
     def faults(self, database: Database) -> list[str]:
         """What is killed in each round."""
         return [
-            "database" if database == "postgres" and number % 3 == 2 else "server"
+            "database" if database == "postgres" and number % 3 == 1 else "server"
             for number in range(self.kills)
         ]
 
@@ -54,7 +54,7 @@ class Settings:
         acked = self.kills * self.messages
         return Floors(
             acked=acked,
-            delivered=acked * 2,
+            delivered=acked * min(settings.senders, SIZE - 1),
             resumes=server * self.senders,
             retried=server // 5,
             reads=min(1, self.kills * self.messages // 100),
@@ -113,6 +113,8 @@ def _nemesis(
     say: Callable[[str], object],
 ) -> None:
     chance = random.Random(settings.seed)
+    workers.wait(lambda: workers.online == settings.senders, "everybody to be there")
+    workers.tell("go")
     acked = 0
     for number, kind in enumerate(settings.faults(database), 1):
         _under_load(workers, settings, acked)

@@ -46,6 +46,7 @@ class Victim:
                     **os.environ,
                     **settings(self.secret),
                     "HUBBUB_AUTH__API_KEYS": f'["{self.digest}"]',
+                    "HUBBUB_CHAT__ENABLED": "true",
                     "HUBBUB_STORAGE__URL": self.url,
                     "HUBBUB_SERVER__PORT": str(self.port),
                 },

@@ -1,7 +1,8 @@
 """Some of the participants, in a process of their own. Usage: python -m bench.crash.worker PLAN
 
 It prints a line of JSON now and then: how many are there, and how many of their messages are acknowledged. On its
-standard input it is told `stop` (send no more), and then the heads of all conversations: what is to be waited for.
+standard input it is told `go`, when everybody is there, `stop`, when no more is to be sent, and then the heads of all
+conversations: what is to be waited for.
 """
 
 from __future__ import annotations
@@ -66,8 +67,10 @@ async def work(plan: Plan) -> None:
     )
     stop = asyncio.Event()
     staying = [asyncio.create_task(each.stay()) for each in people]
-    sending = [asyncio.create_task(each.send(stop)) for each in people]
+    sending: list[asyncio.Task[None]] = []
     telling = asyncio.create_task(_tell(people, sending))
+    await orders.readline()
+    sending += [asyncio.create_task(each.send(stop)) for each in people]
     await orders.readline()
     stop.set()
     await asyncio.gather(*sending)
