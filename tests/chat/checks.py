@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from hubbub.chat.events import State, apply, decode_event
 from hubbub.chat.ledger import View, channel_of, inbox_of
-from hubbub.chat.listing import my_conversations
-from hubbub.chat.model import Message
+from hubbub.chat.listing import for_users
+from hubbub.chat.model import Mentions, Message
 from hubbub.chat.rows import CONVERSATION, MEMBER, MESSAGE, ConversationRow, MemberRow, message_of
 from hubbub.storage.base import Logged
 from hubbub.storage.tables import events, inbox, members, mentions, messages, metadata, users
@@ -106,14 +106,15 @@ def _check_counts(row: ConversationRow, fresh: State) -> None:
 
 def _check_memberships(view: View, row: ConversationRow, fresh: State) -> None:
     query = sa.select(*MEMBER).where(members.c.conversation == row.id)
-    for each in view.execute(query).all():
-        member = MemberRow(*list(each))
-        timeline = [message for message in fresh.messages.values() if message.number is not None]
+    rows = [MemberRow(*each) for each in view.execute(query)]
+    joined = for_users(view, row, [member.user for member in rows if member.joined])
+    timeline = [message for message in fresh.messages.values() if message.number is not None]
+    for member in rows:
         assert member.read_number == _number_at(timeline, member.read), member
         assert member.delivered_number == _number_at(timeline, member.delivered), member
         if not member.joined:
             continue
-        (mine,) = my_conversations(view, member.user, [row])
+        mine = joined[member.user]
         unread = [m for m in timeline if m.seq > member.read and m.deleted is None]
         assert mine.membership.unread == len(unread), member
         assert mine.membership.mentions == _mentioned(view, row.id, member, unread), member
@@ -130,4 +131,9 @@ def _mentioned(view: View, conversation: str, member: MemberRow, unread: Sequenc
         mentions.c.conversation == conversation, mentions.c.user.in_((member.user, "*"))
     )
     found = set(view.execute(query).scalars())
+    for message in unread:
+        said = message.mentions or Mentions()
+        if said.everyone != "here":  # that hangs on who was there
+            named = member.user in said.users or said.everyone == "all"
+            assert (message.seq in found) is named, message
     return sum(message.seq in found for message in unread)
