@@ -54,7 +54,7 @@ class Settings:
         acked = self.kills * self.messages
         return Floors(
             acked=acked,
-            delivered=acked * min(settings.senders, SIZE - 1),
+            delivered=acked * min(self.senders, SIZE),
             resumes=server * self.senders,
             retried=server // 5,
             reads=min(1, self.kills * self.messages // 100),

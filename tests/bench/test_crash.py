@@ -14,6 +14,7 @@ from bench.crash.servers import DATABASES, Database
 SMALL = Settings(kills=2, senders=5, rate=150.0, messages=30, workers=2, longest=0.3)
 
 
+@pytest.mark.timeout(300)  # servers are started again and again, on a machine that may be busy
 @pytest.mark.parametrize("database", DATABASES)
 def test_nothing_acknowledged_is_lost_by_kills(database: Database, tmp_path: Path) -> None:
     verdict = torture(database, SMALL, tmp_path)
