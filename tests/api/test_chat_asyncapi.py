@@ -62,8 +62,8 @@ def test_params_are_described() -> None:
 
 def test_every_event_is_in_its_channel() -> None:
     named = {channel.name: channel for channel in CHANNELS}
-    for union, channel in ((events.LogEvent, "conversation"), (events.InboxEvent, "inbox")):
-        assert set(get_args(union)) == set(named[channel].logged)
+    for union, name in ((events.LogEvent, "conversation"), (events.InboxEvent, "inbox")):
+        assert set(get_args(union)) == set(named[name].logged)
     assert {event for each in CHANNELS for event in each.signals} == set(get_args(events.Signal))
     for channel in CHANNELS:
         described = DOCUMENT["channels"][channel.name]

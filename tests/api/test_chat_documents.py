@@ -37,8 +37,7 @@ def described(operation: Operation[Any, Any]) -> Any:
     return DOCUMENT["paths"][f"/v1{operation.path}"][operation.method.lower()]
 
 
-def each() -> Any:
-    return pytest.mark.parametrize("operation", ALL, ids=OPERATIONS)
+EACH = pytest.mark.parametrize("operation", ALL, ids=OPERATIONS)
 
 
 def test_it_is_openapi_3_1() -> None:
@@ -63,7 +62,7 @@ def test_tags_are_described() -> None:
         assert described[f"Chat: {operation.tag.lower()}"]
 
 
-@each()
+@EACH
 def test_every_operation_says_what_readers_need(operation: Operation[Any, Any]) -> None:
     found = described(operation)
     assert found["operationId"] == operation_id(operation)
@@ -83,7 +82,7 @@ def test_every_operation_says_what_readers_need(operation: Operation[Any, Any]) 
             assert content["example"]["code"] in list(ErrorCode)
 
 
-@each()
+@EACH
 def test_every_parameter_has_its_place(operation: Operation[Any, Any]) -> None:
     found = described(operation)
     places = {(each["in"], each["name"]) for each in found.get("parameters", ())}
@@ -107,7 +106,7 @@ def test_every_parameter_has_its_place(operation: Operation[Any, Any]) -> None:
         assert {"type": "null"} not in each["schema"].get("anyOf", ())
 
 
-@each()
+@EACH
 def test_results_are_described(operation: Operation[Any, Any]) -> None:
     (content,) = described(operation)["responses"][str(operation.status)]["content"].values()
     assert set(content["schema"]) == {"$ref"}
@@ -133,7 +132,7 @@ def reachable(value: Any, seen: set[str] | None = None) -> set[str]:
     return seen
 
 
-@each()
+@EACH
 def test_the_example_of_a_body_is_one(operation: Operation[Any, Any]) -> None:
     body = described(operation).get("requestBody")
     if body is None:
@@ -194,7 +193,7 @@ def real(case: Any, ids: Iterator[Ids]) -> None:
 
 
 @pytest.mark.anyio
-@each()
+@EACH
 async def test_generated_requests_get_documented_answers(
     server: ChatServer, operation: Operation[Any, Any]
 ) -> None:

@@ -43,7 +43,7 @@ TEXTS = (
     "true",
     "x" * 10_000,
 )
-OTHERS = (None, True, 1.5, [], {})
+OTHERS: tuple[Any, ...] = (None, True, 1.5, [], {})
 VALUES: dict[str, tuple[Any, ...]] = {
     "conversation": (*TEXTS, 1, *OTHERS),
     "user": (*TEXTS, 1, *OTHERS),
