@@ -13,6 +13,7 @@ import pytest
 import trustme
 
 from hubbub.cli import checks
+from hubbub.cli.checks import storage
 from hubbub.cli.credentials import development_keys
 from hubbub.config import Config
 
@@ -141,3 +142,33 @@ def test_a_port_that_is_taken_by_something_silent() -> None:
         taken.bind(("127.0.0.1", 0))
         (found,) = checks.server(config(server={"port": taken.getsockname()[1]}), None)
     assert (found.verdict, "cannot be used" in found.text) == ("fail", True)
+
+
+def stored(url: str) -> Config:
+    return Config(chat={"enabled": True}, storage={"url": url})
+
+
+def test_a_database_that_will_be_made(tmp_path: Path) -> None:
+    finding = storage(stored(f"sqlite:///{tmp_path / 'chat.db'}"))
+    assert (finding.verdict, finding.subject) == ("ok", "storage")
+    assert "will be made" in finding.text
+    assert not (tmp_path / "chat.db").exists()
+
+
+def test_a_database_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "chat.db").write_bytes(b"not a database at all" * 100)
+    assert storage(stored(f"sqlite:///{tmp_path / 'chat.db'}")).verdict == "fail"
+    assert storage(stored(f"sqlite:///{tmp_path / 'nowhere' / 'chat.db'}")).verdict == "fail"
+    assert storage(stored("postgresql://nobody@127.0.0.1:1/none")).verdict == "fail"
+
+
+def test_a_disk_that_is_nearly_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "FREE_WARNING", 1 << 62)
+    assert storage(stored(f"sqlite:///{tmp_path / 'chat.db'}")).verdict == "warn"
+
+
+def test_a_postgresql_that_is_migrated_and_one_that_is_not(
+    postgres_url: str, empty_postgres_url: str
+) -> None:
+    assert storage(stored(postgres_url)).verdict == "ok"
+    assert "hubbub migrate" in storage(stored(empty_postgres_url)).advice

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
 import platform
+import shutil
 import socket
+import sqlite3
 import sys
 import time
 import zlib
@@ -25,6 +28,8 @@ from hubbub.errors import ConfigError
 MINIMUM_PYTHON = (3, 11)
 EXPIRY_WARNING = 21 * 86400.0
 DESCRIPTORS_BESIDE_CLIENTS = 128
+FREE_WARNING = 256 << 20
+"""Bytes of disk below which conversations may soon find no room."""
 SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 
 
@@ -53,7 +58,41 @@ def examine(path: Path | None, url: str | None) -> Iterator[Finding]:
     yield from certificate(config, time.time())
     yield descriptors(config, descriptor_limit())
     yield backlog(config, SOMAXCONN)
+    if config.chat.enabled:
+        yield storage(config)
     yield from server(config, url)
+
+
+def storage(config: Config) -> Finding:
+    """Whether the database of the conversations is there, or can be made, and has this version's tables."""
+    from hubbub.cli.databases import on_database
+    from hubbub.storage import migrations
+
+    url = config.storage.url.get_secret_value()
+    what = "SQLite"
+    if url.startswith("sqlite"):
+        from hubbub.storage.sqlite import database_path
+
+        path = database_path(url)
+        what = f"SQLite {sqlite3.sqlite_version}, {path}"
+        if not os.access(path.parent, os.W_OK):
+            return Finding(
+                "fail", "storage", f"{path.parent} cannot be written", "Name another file in storage.url."
+            )
+        free = shutil.disk_usage(path.parent).free
+        if free < FREE_WARNING:
+            return Finding("warn", "storage", f"{what}: {free >> 20} MiB are free", "Make room on the disk.")
+        if not path.exists():
+            return Finding("ok", "storage", f"{what} will be made")
+    elif url.startswith("postgresql"):
+        what = "PostgreSQL"
+    try:
+        pending = on_database(url, config.storage.timeout, migrations.pending, read_only=True)
+    except (Problem, ConfigError) as error:
+        return Finding("fail", "storage", str(error), "See storage.url.")
+    if pending and not url.startswith("sqlite"):
+        return Finding("fail", "storage", f"{what} lacks {', '.join(pending)}", "Run `hubbub migrate`.")
+    return Finding("ok", "storage", what)
 
 
 def python(version: tuple[int, ...]) -> Finding:
