@@ -1,4 +1,4 @@
-// Writing a message, in a ticket or in a thread of it.
+// Writing a message, in a ticket or in a thread of it, and seeing that others do.
 import { call } from "./asking.js";
 import { current, draw, shown } from "./desk.js";
 
@@ -41,3 +41,9 @@ async function send(input, root) {
   draw();
 }
 
+/** Somebody types, for the next `ttl` seconds. */
+export function typing(ticket, { user, ttl, thread }) {
+  clearTimeout(ticket.typing.get(user));
+  ticket.typing.delete(user);
+  if (ttl && !thread) ticket.typing.set(user, setTimeout(() => (ticket.typing.delete(user), draw()), ttl * 1000));
+}

@@ -28,7 +28,7 @@ function message(ticket, { seq, sender, created, kind, deleted, edited, reaction
   const seen = last ? receipt(ticket, seq) : "";
   const shown = [text, reactions, replies, unread, name(sender), edited, follows, seen, seq === found, ticket.about.closed];
   const chips = reactions.map(({ name: kind, count, users }) =>
-    react(seq, kind, users.includes(known.me), `${REACTIONS[kind] ?? kind}: ${people(users)}`, ` ${count}`));
+    react(seq, kind, users.includes(known.me), `${kind} ${count}, ${REACTIONS[kind] ?? "reaction"}: ${people(users)}`, ` ${count}`));
   const tools = Object.keys(REACTIONS).filter((kind) => !reactions.some((each) => each.name === kind))
     .map((kind) => react(seq, kind, false, `React with ${REACTIONS[kind]}`));
   const draw = () =>

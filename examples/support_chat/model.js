@@ -56,7 +56,7 @@ function replace(messages, seq, changes) {
 
 /** Receipts: cursors only go forward. */
 export function moved(ticket, receipts = []) {
-  for (const { user, read, delivered } of receipts) {
+  for (const { user, read, delivered } of ticket ? receipts : []) {
     const old = ticket.readers.get(user) ?? { read: 0, delivered: 0 };
     ticket.readers.set(user, { ...old, user, read: Math.max(old.read ?? 0, read), delivered: Math.max(old.delivered ?? 0, delivered) });
   }

@@ -1,19 +1,15 @@
 // A session over a plain WebSocket, without an SDK. It comes back by itself and resumes; what was called and is not
-// answered is called again, so writes have a key. `onNew`: the session is new, or something is missing: sync.
-export function connect({ url, token, onNew, onPublication, onState }) {
+// answered is called again, so writes have a key. `onLive(whole)`: unless it is whole, something is missing: sync.
+export function connect({ url, token, onLive, onPublication, onState }) {
   const positions = {}, waiting = new Map(); // channel -> the last Position handed on; id -> a call without an answer
   let socket, session, beat, timer, heard, attempt = 0, id = 1, live = false, cut = false, ended = "";
 
   const send = (command) => socket.send(JSON.stringify(command));
-
   function open() {
     clearTimeout(timer);
     socket = new WebSocket(url, "hubbub.v1.json");
     socket.onopen = () => send({ type: "connect", id: 1, ...(session ? { resume: { ...session, positions } } : { token }) });
-    socket.onmessage = ({ data }) => {
-      heard = Date.now();
-      for (const line of data.split("\n")) take(JSON.parse(line));
-    };
+    socket.onmessage = ({ data }) => ((heard = Date.now()), data.split("\n").forEach((line) => take(JSON.parse(line))));
     socket.onclose = lost;
   }
 
@@ -28,20 +24,23 @@ export function connect({ url, token, onNew, onPublication, onState }) {
     else if (type === "disconnect" && !message.reconnect) ended = message.reason;
   }
 
-  function entered({ resumed, recovered, subscriptions = [], ping_interval, ping_timeout, ...connected }) {
+  function entered({ resumed, subscriptions = [], ping_interval, ping_timeout, ...connected }) {
     session = { session: connected.session, secret: connected.secret };
     [live, attempt] = [true, 0];
+    const interval = (ping_interval || 25) * 1000;
     beat = setInterval(() => { // the browser does not show us the server's own pings
-      if (Date.now() - heard > (ping_interval + ping_timeout) * 1000) lost();
+      if (Date.now() - heard > interval + ping_timeout * 1000) lost();
       else send({ type: "ping", id: 0 });
-    }, ping_interval * 1000);
-    for (const { channel, position, publications = [] } of subscriptions) {
+    }, interval);
+    let whole = resumed === true;
+    for (const { channel, position, recovered, publications = [] } of subscriptions) {
       publications.forEach(handOn);
       if (position) positions[channel] = position;
+      if (!recovered && !channel.startsWith("status:")) whole = false; // who is there is in no log
     }
     onState("live", "Live");
     for (const { command } of waiting.values()) send(command);
-    if (!resumed || !recovered) onNew(positions);
+    onLive(whole);
   }
 
   function refused(error) {

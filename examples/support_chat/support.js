@@ -1,10 +1,11 @@
 // The page: its session, and what comes by it.
 import { listen, startAsking } from "./acts.js";
-import { call, meet, threads, use } from "./asking.js";
+import { call, meet, people, threads, use } from "./asking.js";
+import { typing } from "./composer.js";
 import { current, draw, shown } from "./desk.js";
 import { avatar, find, make } from "./dom.js";
 import { apply, known, moved, name, received, returned, words } from "./model.js";
-import { openTicket, read } from "./reading.js";
+import { openThread, openTicket, read } from "./reading.js";
 import { connect } from "./session.js";
 
 const server = new URLSearchParams(location.search).get("server") ?? "http://127.0.0.1:8000";
@@ -27,8 +28,12 @@ async function sync() {
   known.tickets.forEach(read);
   await meet([...known.tickets.values()].flatMap(({ about, last }) => [about.custom?.customer, last?.sender]));
   await threads();
-  if (current()) await openTicket(shown.id, null, shown.root);
+  if (current() && shown.root) await openThread(shown.root);
+  await back();
 }
+
+/** The logs have brought what was missed; receipts and presence are in none. */
+const back = () => current() && people(current());
 
 function publication({ channel, event, data }) {
   const [kind, id] = channel.split(":");
@@ -58,12 +63,6 @@ function arrived(ticket, message) {
   if (message.thread) threads();
 }
 
-function typing(ticket, { user, ttl, thread }) {
-  clearTimeout(ticket.typing.get(user));
-  ticket.typing.delete(user);
-  if (ttl && !thread) ticket.typing.set(user, setTimeout(() => (ticket.typing.delete(user), draw()), ttl * 1000));
-}
-
 const state = (is, said) => (Object.assign(find("#status"), { textContent: said }).dataset.state = is);
 
 if (known.me) {
@@ -71,7 +70,7 @@ if (known.me) {
   const session = connect({
     url: `${server.replace("http", "ws")}/v1/ws`,
     token: known.me, // yours would be a JWT, or a cookie
-    onNew: () => (syncing = syncing.then(sync).catch(({ message }) => state("ended", message))),
+    onLive: (whole) => (syncing = syncing.then(whole ? back : sync).catch(({ message }) => state("ended", message))),
     onPublication: publication,
     onState: state,
   });

@@ -124,12 +124,13 @@ async def test_there_is_nothing_but_conversations_and_nobody_without_a_name(desk
 
 
 @pytest.mark.browser
-def test_in_chromium(pages: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", sorted(path.name for path in HERE.glob("support_chat*.test.js")))
+def test_in_chromium(pages: str, tmp_path: Path, file: str) -> None:
     node = shutil.which("node")
     assert node is not None, "install Node 20 or later, or deselect these tests with -m 'not browser'"
     assert NODE_MODULES.is_dir(), "run `npm ci --ignore-scripts` in tests/browser first"
     done = subprocess.run(
-        [node, "--test", "--test-reporter=spec", "support_chat.test.js"],
+        [node, "--test", "--test-reporter=spec", file],
         cwd=HERE,
         env={
             **os.environ,
