@@ -143,7 +143,7 @@ def started(
             preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
         )
         stack.callback(_stop, process)
-        wait_until_listening(process, port)
+        listening(process, port)
         if server.command is None:
             rest = Rest(port, key)
             try:
@@ -159,6 +159,17 @@ def started(
         )
         if process.poll() is not None:
             raise BenchError(f"{server.name} ended with status {process.returncode}")
+
+
+def listening(process: subprocess.Popen[bytes], port: int) -> None:
+    """Wait for a server on a machine that may be busy with others. Raises BenchError after a minute."""
+    for attempt in range(4):
+        try:
+            return wait_until_listening(process, port)
+        except BenchError:
+            if attempt == 3 or process.poll() is not None:
+                raise
+    return None
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -18,10 +18,10 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from bench.chat.servers import DATABASES, Database
 from bench.compare import RESULTS, machine, say
 from bench.crash.checker import Verdict
 from bench.crash.run import Settings, torture
-from bench.crash.servers import DATABASES, Database
 from hubbub.loadgen import BenchError
 
 

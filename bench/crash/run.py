@@ -11,11 +11,12 @@ from pathlib import Path
 import msgspec
 
 from bench.chat.rest import Rest
+from bench.chat.servers import Database
 from bench.crash.checker import Floors, Verdict, check
 from bench.crash.clients import id_of
 from bench.crash.crowd import Crowd, crowd
 from bench.crash.history import Final, Item, Nemesis, Writer, load, now
-from bench.crash.servers import Database, Victim, victim
+from bench.crash.servers import Victim, victim
 from bench.crash.wires import CHANNEL
 from bench.crash.worker import Person, Plan
 from hubbub.auth.tokens import mint

@@ -11,15 +11,12 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from bench.chat.rest import Rest
+from bench.chat.servers import Database, listening
 from hubbub.auth.api_keys import new_key
-from hubbub.loadgen.target import free_port, serve, settings, wait_until_listening
+from hubbub.loadgen.target import free_port, serve, settings
 from hubbub.testing.postgres import Cluster, migrate
-
-Database = Literal["sqlite", "postgres"]
-DATABASES: tuple[Database, ...] = ("sqlite", "postgres")
 
 
 @dataclass(slots=True)
@@ -54,7 +51,7 @@ class Victim:
                 stdout=log,
                 stderr=log,
             )
-        wait_until_listening(self.process, self.port)
+        listening(self.process, self.port)
 
     def kill(self) -> None:
         """SIGKILL."""

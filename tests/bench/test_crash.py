@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from bench.chat.servers import DATABASES, Database
 from bench.crash.__main__ import report
 from bench.crash.checker import check
 from bench.crash.history import Attach, Send, load
 from bench.crash.run import Settings, people, torture
-from bench.crash.servers import DATABASES, Database
 
 SMALL = Settings(kills=2, senders=5, rate=150.0, messages=30, workers=2, longest=0.3)
 
