@@ -140,6 +140,20 @@ async def test_the_server_is_no_user(chat: World) -> None:
         await chat.refused(ErrorCode.BAD_REQUEST, operation, "")
 
 
+async def test_nobody_acts_who_is_not_there(chat: World) -> None:
+    topic = await chat.topic("ada")
+    for operation, params in (
+        ("me.get", {}),
+        ("me.update", {"name": "Ghost"}),
+        ("blocks.add", {"user": "ada"}),
+        ("conversations.create", {"kind": "group"}),
+        ("conversations.direct", {"user": "ada"}),
+        ("members.join", {"conversation": topic}),
+    ):
+        fields: dict[str, Any] = dict(params)
+        await chat.refused(ErrorCode.NOT_FOUND, operation, "ghost", **fields)
+
+
 async def test_a_user_that_is_not_there_is_not_found(chat: World) -> None:
     await chat.refused(ErrorCode.NOT_FOUND, "users.get", "", user="nobody", at="user")
 

@@ -10,7 +10,7 @@ from hubbub.chat.events import BlocksChanged
 from hubbub.chat.ledger import Actor, Ledger, View
 from hubbub.chat.operations import Nothing, read, write
 from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
-from hubbub.chat.users import ByUser, myself, no_such_user
+from hubbub.chat.users import ByUser, known_self, myself, no_such_user
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage import bulk
 from hubbub.storage.tables import blocks
@@ -44,7 +44,7 @@ def add(ledger: Ledger, actor: Actor, params: ByUser) -> Nothing:
     Neither of the two can then send in their direct conversation or open it, put the other into a conversation, or see
     whether the other is there; the blocked one is not told. To block twice is to block once. Raises NOT_FOUND.
     """
-    user = myself(actor)
+    user = known_self(ledger, actor)
     if params.user == user:
         raise HubbubError(ErrorCode.VALIDATION_FAILED, "nobody can block itself", field="user")
     if ledger.missing_users([params.user]):

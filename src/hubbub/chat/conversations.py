@@ -32,7 +32,7 @@ from hubbub.chat.model import (
 )
 from hubbub.chat.operations import read, write
 from hubbub.chat.rows import CONVERSATION, ConversationRow, pair_of
-from hubbub.chat.users import myself, no_such_user
+from hubbub.chat.users import known_self, myself, no_such_user
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage import bulk
 from hubbub.storage.tables import conversations
@@ -154,7 +154,7 @@ def direct(ledger: Ledger, actor: Actor, params: OpenDirect) -> DirectConversati
     There is one for each pair of users, whoever asks first, and one with oneself for notes. Raises NOT_FOUND for an
     unknown user, and PERMISSION_DENIED if one has blocked the other.
     """
-    user, other = myself(actor), params.user
+    user, other = known_self(ledger, actor), params.user
     if ledger.missing_users([other]):
         raise no_such_user()
     if ledger.blocked(user, other):

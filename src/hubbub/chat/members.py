@@ -23,7 +23,7 @@ from hubbub.chat.model import (
 from hubbub.chat.operations import Nothing, read, write
 from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
 from hubbub.chat.rows import MEMBER, ConversationRow, MemberRow
-from hubbub.chat.users import myself, no_such_user
+from hubbub.chat.users import known_self, myself, no_such_user
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage.tables import members
 
@@ -139,7 +139,7 @@ def join(ledger: Ledger, actor: Actor, params: ByConversation) -> MyConversation
     To join twice is to join once. Raises NOT_FOUND, PERMISSION_DENIED where joining is not for everybody,
     CONVERSATION_CLOSED, and LIMIT_EXCEEDED (`limits.members`).
     """
-    user = myself(actor)
+    user = known_self(ledger, actor)
     row, member = ledger.access(actor, params.conversation, lock=True, invited=True)
     if member is None or not member.joined:
         if row.closed:

@@ -109,7 +109,7 @@ def update_me(ledger: Ledger, actor: Actor, params: UpdateMe) -> Me:
     `show_last_seen` says who sees when one was last there: `everyone`, `contacts` (who shares a direct conversation
     or a group) or `nobody`. Other devices learn of it by `user.updated`. Raises as `users.upsert`.
     """
-    user = myself(actor)
+    user = known_self(ledger, actor)
     _change(ledger, user, params)
     return _me(ledger, user)
 
@@ -166,7 +166,16 @@ def myself(actor: Actor) -> str:
     return actor.user
 
 
-def no_such_user(field: str = "user") -> HubbubError:
+def known_self(view: View, actor: Actor) -> str:
+    """As `myself`, of one who is there for certain: the application's code may act for whomever it names. Raises
+    NOT_FOUND too."""
+    user = myself(actor)
+    if view.missing_users([user]):
+        raise no_such_user(None)
+    return user
+
+
+def no_such_user(field: str | None = "user") -> HubbubError:
     return HubbubError(ErrorCode.NOT_FOUND, "there is no such user", field=field)
 
 
