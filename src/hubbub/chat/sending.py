@@ -27,12 +27,29 @@ from hubbub.storage.base import Action, Transaction
 if TYPE_CHECKING:
     from hubbub.chat.chat import Chat
 
+Part = Annotated[
+    Raw,
+    Meta(
+        extra_json_schema={
+            "type": "object",
+            "properties": {"type": {"type": "string", "minLength": 1, "maxLength": parts.TYPE_LENGTH}},
+            "required": ["type"],
+        }
+    ),
+]
 Parts = Annotated[
-    tuple[Raw, ...],
+    tuple[Part, ...],
     Meta(
         description="JSON objects with a `type`: `text` (`text`, `format`: plain or markdown), `data` (`data`: an "
         "object), or a type of the application's own, which is kept as it is.",
-        examples=[[{"type": "text", "text": "Hello!"}]],
+        examples=[
+            [{"type": "text", "text": "Hello!"}],
+            [
+                {"type": "text", "text": "**Two** of these?", "format": "markdown"},
+                {"type": "data", "data": {"order": 17}},
+            ],
+        ],
+        extra_json_schema={"minItems": 1},
     ),
 ]
 
