@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from typing import Any, get_args
 
 import msgspec
@@ -118,8 +118,8 @@ def chat() -> str:
     parts += [_channel(channel, schemas) for channel in CHANNELS]
     parts.append(_permissions())
     parts.append("## Types\n\nWhat is absent by default is left out.\n")
-    described = {_named(schemas[key]) for key in types if not (isinstance(key, tuple) and key[0] == "result")}
-    parts += [section_of(schemas.components[name]) for name in sorted(_needed(schemas, types) - described)]
+    results = [schemas["result", operation.name] for operation in operations]
+    parts += [section_of(schemas.components[name]) for name in sorted(_linked([schemas.components, results]))]
     return "\n".join(parts)
 
 
@@ -127,10 +127,9 @@ def _named(schema: dict[str, Any]) -> str:
     return str(schema["$ref"]).rpartition("/")[2]
 
 
-def _needed(schemas: Schemas, types: Iterable[Hashable]) -> set[str]:
-    """The components that tables link to."""
-    text = json.dumps([schemas.components, [schemas[key] for key in types]])
-    return set(re.findall(r'"#/components/schemas/(\w+)"', text))
+def _linked(schemas: Any) -> set[str]:
+    """The names that tables of `schemas` link to."""
+    return set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(schemas)))
 
 
 def _introduction(operations: tuple[Operation[Any, Any], ...]) -> str:

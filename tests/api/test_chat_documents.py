@@ -55,6 +55,11 @@ def test_the_rest_of_the_document_is_as_without() -> None:
     assert not any(tag["name"].startswith("Chat") for tag in plain["tags"])
 
 
+def test_names_of_schemas_are_short() -> None:
+    assert [name for name in SCHEMAS if not name.isalnum()] == []
+    assert all(SCHEMAS[name].get("title", name) == name for name in SCHEMAS)
+
+
 def test_tags_are_described() -> None:
     assert {operation.tag.lower() for operation in ALL} <= set(TAGS)
     described = {tag["name"]: tag["description"] for tag in DOCUMENT["tags"]}

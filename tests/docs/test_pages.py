@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from hubbub.chat.directory import OPERATIONS
+from hubbub.chat.operations import PREFIX
 from hubbub.config import Config, LimitsConfig
 from hubbub.errors import DISCONNECTS, ERRORS
 from hubbub.telemetry.metrics import TABLE
@@ -87,10 +89,11 @@ def test_what_a_page_names_exists(path: Path) -> None:
     metrics = {f"hubbub_{name}" + "_total" * (kind == "counter") for name, (kind, _, _) in TABLE.items()}
     assert set(re.findall(r"\bhubbub_[a-z_]{6,}\b", text)) - metrics == set()
     sections = "|".join(Config.model_fields)
+    methods = {PREFIX + name for name in OPERATIONS}
     for section, name in re.findall(rf"`({sections})\.([a-z_]+)`", text):
         if section != "namespaces":
             fields = Config.model_fields[section].annotation.model_fields  # type: ignore[union-attr]
-            assert name in fields, f"{section}.{name}"
+            assert name in fields or f"{section}.{name}" in methods, f"{section}.{name}"
 
 
 def test_troubleshooting_knows_only_codes_that_exist() -> None:

@@ -12,11 +12,13 @@ from hubbub.chat.operations import Operation
 
 Document = dict[str, Any]
 REFERENCE = "#/components/schemas/"
+ALIKE = {"conversation": "6ac852a32e9b14548965dbeb", "user": "bob", "message": 42, "thread": 42, "seq": 45}
+"""Examples of what has none of its own, by its name."""
 
 
 class Schemas:
     """The schemas of `types`, by whatever they are called, all with one set of components. A name that is `taken` by a
-    component of the rest of the document gets `Chat` before it."""
+    component of the rest of the document gets `Chat` before it, and two that are alike the names of their modules."""
 
     def __init__(self, types: Mapping[Hashable, Any], taken: Container[str] = ()) -> None:
         schemas, components = msgspec.json.schema_components(
@@ -24,7 +26,7 @@ class Schemas:
         )
         # As JSON has it: without tuples.
         plain = msgspec.to_builtins([list(schemas), components])
-        names = {name: f"Chat{name}" if name in taken else name for name in components}
+        names = {name: _short(name, taken) for name in components}
         pointers = {REFERENCE + old: REFERENCE + new for old, new in names.items()}
         renamed, found = _renamed(plain, pointers)
         self._schemas: dict[Hashable, Document] = dict(zip(types, renamed, strict=True))
@@ -38,6 +40,13 @@ class Schemas:
 
     def example(self, schema: Document) -> Any:
         return example(schema, self.components)
+
+
+def _short(name: str, taken: Container[str]) -> str:
+    """msgspec calls those that are alike by their modules: `hubbub.chat.search.Mark`."""
+    *_, module, last = ("", *name.split("."))
+    short = f"{module.capitalize()}{last}"
+    return f"Chat{short}" if short in taken else short
 
 
 def _renamed(value: Any, names: dict[str, str]) -> Any:
@@ -111,9 +120,11 @@ def example(schema: Document, components: Document, *, whole: bool = False) -> A
         case "object" if "properties" in schema:
             required = schema.get("required", ())
             return {
-                name: example(each, components, whole=whole)
+                name: ALIKE[name]
+                if name in ALIKE and not _has_example(each)
+                else example(each, components, whole=whole)
                 for name, each in schema["properties"].items()
-                if whole or name in required or _has_example(each, components)
+                if whole or name in required or _has_example(each)
             }
         case "object":
             return {}
@@ -134,7 +145,7 @@ def example(schema: Document, components: Document, *, whole: bool = False) -> A
             return {}
 
 
-def _has_example(schema: Document, components: Document) -> bool:
+def _has_example(schema: Document) -> bool:
     if "examples" in schema:
         return True
     return any("examples" in each for each in schema.get("anyOf", ()))
