@@ -87,7 +87,7 @@ class SyncPage(Struct, frozen=True, omit_defaults=True):
     token: str
     conversations: tuple[SyncConversation, ...] = ()
     invitations: tuple[MyConversation, ...] = ()
-    """Conversations that wait for an answer."""
+    """Conversations that wait for an answer. What a device still has of them is to be thrown away."""
     removed: tuple[str, ...] = ()
     """Conversations that one is in no more."""
     receipts: tuple[Receipts, ...] = ()

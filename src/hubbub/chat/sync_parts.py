@@ -47,8 +47,8 @@ def newest(
             sa.and_(
                 messages.c.conversation == members.c.conversation,
                 messages.c.thread.is_(None),
-                messages.c.seq > members.c.visible,
-                messages.c.seq >= sa.func.coalesce(first, 0),
+                # The only bound: with another, SQLite begins at that one.
+                messages.c.seq >= sa.func.coalesce(first, members.c.visible + 1),
             ),
         )
         .where(members.c.user == user, members.c.conversation.in_(ids))

@@ -1,0 +1,1 @@
+"""Whether a conversation of 1,000,000 messages pages, counts and searches about as fast as one of 1,000."""
