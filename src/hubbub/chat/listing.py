@@ -124,8 +124,10 @@ def _mine(
 ) -> MyConversation:
     membership = _membership(row.messages, counted)
     role = membership.role if membership.state == "joined" else None
+    # Who has not joined where one reads from then on has nothing to read yet.
+    floor = membership.visible if role is not None or row.history == "all" else row.head
     if newest is not None and (
-        newest.seq <= membership.visible
+        newest.seq <= floor
         or (row.id, user) in unseen
         or not rules.allowed(row.kind, "read", role, row.overrides)
     ):
