@@ -20,6 +20,10 @@ WITHOUT_A_SOURCE = {
     "examples": "about examples/, not src/",
     "bench": "about bench/, not src/",
     "docs": "about docs/, not src/",
+    "chat/test_machine.py": "random users against a model: all operations together",
+    "chat/test_outsiders.py": "every operation, by those who may not",
+    "chat/test_outsiders_ids.py": "every id of every operation",
+    "chat/test_two_nodes.py": "two servers on one database",
     "socketio_clients": "stock Socket.IO clients against a running server",
 }
 """Test files and folders that mirror no source, and why."""

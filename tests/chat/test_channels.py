@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from tests.chat.wire import RefusedError, Wire, chat_server, do, group, text
 
@@ -79,7 +81,7 @@ async def test_a_token_that_names_a_conversation_opens_it_for_members_only(datab
         for user, told in (("bob", "subscribed"), ("eve", "unsubscribed")):
             token = server.token(user, subscribe=[f"conversation:{id}"])
             async with Wire.open(server, user, token=token) as wire:
-                await wire.until(lambda each, told=told: each.told(told))
+                await wire.until(partial(Wire.told, kind=told))
                 assert wire.told("subscribed" if told == "unsubscribed" else "unsubscribed") == []
 
 
@@ -117,60 +119,6 @@ async def test_whoever_is_removed_while_it_is_away_is_not_there_when_it_is_back(
             assert bob.events("message.created") == []
 
 
-async def test_sessions_that_follow_enter_what_their_user_is_added_to(database: str) -> None:
-    async with chat_server(database) as server:
-        first = await group(server, "ada", "bob")
-        async with Wire.open(server, "bob") as bob:
-            await bob.call("sync", live=True)
-            assert f"conversation:{first}" in bob.told("subscribed")
-            second = await group(server, "ada", "bob")
-            await do(server, "messages.send", "ada", conversation=second, parts=text("hello"))
-            heard = await bob.heard("message.created", conversation=second)
-            assert (
-                heard["message"]["parts"] == text("hello") or heard["message"]["parts"][0]["text"] == "hello"
-            )
-            channel = f"conversation:{second}"
-            added = bob.events("conversation.added")[0]["conversation"]["conversation"]
-            offsets = bob.offsets(channel)
-            assert offsets == list(range(added["seq"] + 1, offsets[-1] + 1))
-            await do(server, "members.remove", "ada", conversation=second, user="bob")
-            await bob.until(lambda wire: channel in wire.told("unsubscribed"))
-            assert bob.events("conversation.removed", conversation=second)
-
-
-async def test_live_from_the_sync_on_without_a_gap(database: str) -> None:
-    """What the sync says and what is pushed after it are together everything, once."""
-    async with chat_server(database) as server:
-        id = await group(server, "ada", "bob")
-        channel = f"conversation:{id}"
-        async with Wire.open(server, "ada") as ada, Wire.open(server, "bob") as bob:
-            sent = [
-                ada.begin(
-                    type="call",
-                    method="chat.messages.send",
-                    params={"conversation": id, "parts": text(str(number))},
-                )
-                for number in range(50)
-            ]
-            answer = await bob.call("sync", live=True)
-            for number in range(50):
-                await ada.call("messages.send", conversation=id, parts=text(f"later {number}"))
-            for each in sent:
-                await each
-            (conversation,) = [
-                each["conversation"]
-                for each in answer["conversations"]
-                if each["conversation"]["conversation"]["id"] == id
-            ]
-            head = conversation["conversation"]["seq"]
-            last = (await do(server, "conversations.get", "ada", conversation=id)).conversation.seq
-            await bob.until(lambda wire: (wire.offsets(channel) or [0])[-1] == last)
-            assert bob.offsets(channel) == list(range(head + 1, last + 1))
-            replies = [place for place, each in enumerate(bob.log) if each["type"] == "result"]
-            pushes = [place for place, each in enumerate(bob.log) if each.get("channel") == channel]
-            assert replies[0] < pushes[0], "the answer comes before what follows it"
-
-
 async def test_a_closed_topic_lets_its_guests_go(database: str) -> None:
     async with chat_server(database) as server:
         id = await group(server, "ada", kind="topic", name="News")
@@ -200,17 +148,3 @@ async def test_new_members_see_what_they_may(database: str) -> None:
             ]
             assert "before" not in texts
             assert "after" in texts
-
-
-async def test_the_limit_of_subscriptions_does_not_count_conversations(database: str) -> None:
-    async with chat_server(database, limits={"subscriptions": 2}) as server:
-        for _ in range(4):
-            await group(server, "ada")
-        async with Wire.open(server, "ada") as ada:
-            await ada.call("sync", live=True)
-            assert len(ada.told("subscribed")) == 5
-            await ada.subscribe("a")
-            await ada.subscribe("b")
-            with pytest.raises(RefusedError) as refused:
-                await ada.subscribe("c")
-            assert refused.value.code == ErrorCode.LIMIT_EXCEEDED
