@@ -100,7 +100,7 @@ MEASURES = (
     _search("one word without another", f"{filling.COMMON} -{filling.SELDOM}", 50),
     _search("word that is nowhere", "xylophonist", 0),
     _search("common words never together", f"{filling.COMMON} {filling.APART}", 0),
-    _search("long ago", filling.COMMON, 10, before=START + 500 * 0.5 * 250),
+    _search("long ago", filling.COMMON, 5, before=START + 500 * 0.5 * 250),
 )
 
 

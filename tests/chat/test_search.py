@@ -3,21 +3,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.chat.talk import limited, say, text
 from tests.chat.test_search_query import HOSTILE
 from tests.chat.world import World
 
-from hubbub.chat import tokens
-from hubbub.chat.ledger import View
-from hubbub.chat.parts import searchable
-from hubbub.chat.rows import MESSAGE, message_of
 from hubbub.chat.search import Mark
-from hubbub.chat.search_index import STRETCH, scope, vector
 from hubbub.errors import ErrorCode
-from hubbub.storage.tables import messages
 
 pytestmark = pytest.mark.anyio
 
@@ -30,30 +23,6 @@ async def find(world: World, user: str, query: str, **params: Any) -> list[str]:
 
 async def found(world: World, user: str, query: str, **params: Any) -> set[str]:
     return set(await find(world, user, query, **params))
-
-
-async def check_index(world: World) -> None:
-    """The index is what one made anew would be."""
-
-    def compare(view: View) -> None:
-        kept = "rowid, terms" if view.dialect == "sqlite" else "id, CAST(terms AS text)"
-        there = {row[0]: row[1] for row in view.execute(sa.text(f"SELECT {kept} FROM message_search"))}
-        expected = {}
-        for id, *columns in view.execute(sa.select(messages.c.id, *MESSAGE)):
-            message = message_of(columns)
-            terms = tokens.terms(searchable(message.parts)) if message.kind == "user" else []
-            if not terms:
-                continue
-            mark = scope(message.conversation)
-            if view.dialect == "sqlite":
-                expected[id] = f"{' '.join(terms)} {mark}"
-            else:
-                line = f"{vector(terms)} '{mark}' '{mark}.{message.seq // STRETCH}'"
-                cast = sa.text("SELECT CAST(CAST(:line AS tsvector) AS text)")
-                expected[id] = view.execute(cast, {"line": line}).scalar_one()
-        assert there == expected
-
-    await world.read(compare)
 
 
 async def test_words_phrases_beginnings_and_what_must_not_be_there(chat: World) -> None:
@@ -195,25 +164,6 @@ async def test_topics_are_searched_by_guests_only_by_name(chat: World) -> None:
     await chat.refused(ErrorCode.PERMISSION_DENIED, "search", "guest", query="word", conversation=topic)
 
 
-async def test_the_index_follows_edits_and_deletions(chat: World) -> None:
-    group = await chat.group("ada", "bob")
-    one = await say(chat, group, "ada", "old words")
-    two = await say(chat, group, "ada", "gone for all")
-    three = await say(chat, group, "ada", "gone for bob")
-    await chat.do("messages.edit", "ada", conversation=group, message=one.seq, parts=text("new text"))
-    await chat.do("messages.delete", "ada", conversation=group, message=two.seq)
-    await chat.do("messages.delete", "bob", conversation=group, message=three.seq, **{"for": "me"})
-    assert await find(chat, "bob", "old") == []
-    assert await find(chat, "bob", "new") == ["new text"]
-    assert await find(chat, "bob", "gone") == []
-    assert await find(chat, "ada", "gone") == ["gone for bob"]
-    await chat.do("messages.edit", "ada", conversation=group, message=one.seq, parts=text("..."))
-    assert await find(chat, "bob", "new") == []
-    await chat.do("messages.edit", "ada", conversation=group, message=one.seq, parts=text("new again"))
-    assert await find(chat, "bob", "new") == ["new again"]
-    await check_index(chat)
-
-
 async def test_no_query_is_wrong(chat: World) -> None:
     group = await chat.group("ada", "bob")
     await say(chat, group, "ada", "a b x not or and near terms")
@@ -290,61 +240,6 @@ async def test_cursors_of_something_else(chat: World) -> None:
         )
     await chat.do("search", "bob", query="word", order="newest", cursor=page.next)
     await chat.refused(ErrorCode.LIMIT_EXCEEDED, "search", "bob", query="word", limit=201, at="limit")
-
-
-async def test_stretches_and_many_conversations_hide_nothing(
-    chat: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However few there are in a stretch, at first and at once; and who is in very many conversations."""
-    monkeypatch.setattr("hubbub.chat.search_index._INSERT", INSERT_OF_STRETCHES_OF_THREE)
-    monkeypatch.setattr("hubbub.chat.search_matches.STRETCH", 3)
-    group = await chat.group("ada", "bob")
-    expected: dict[str, list[int]] = {"often": [], "seldom": [], "once": []}
-    for number in range(60):
-        words = ["often"] * (number % 2) + ["seldom"] * (number % 9 == 4) + ["once"] * (number == 7)
-        message = await say(chat, group, "ada", " ".join(["x", *words]))
-        for word in words:
-            expected[word].insert(0, message.seq)
-    for costs in ((4, 400), (4_000_000, 1), (1, 4_000_000)):
-        monkeypatch.setattr("hubbub.chat.search_matches.MATCH_COST", costs[0])
-        monkeypatch.setattr("hubbub.chat.search_matches.STRETCH_COST", costs[1])
-        for word, seqs in expected.items():
-            for limit in (1, 2, 5, 50):
-                page = await chat.do(
-                    "search", "bob", query=word, conversation=group, order="newest", limit=limit
-                )
-                assert [hit.message.seq for hit in page.hits] == seqs[:limit], (word, limit)
-    monkeypatch.setattr("hubbub.chat.search_matches.SCOPES", 0)
-    hidden = await chat.group("eve")
-    await say(chat, hidden, "eve", "often")
-    assert len(await find(chat, "bob", "often", limit=100)) == len(expected["often"])
-    moderated = await chat.group("ada", "bob", permissions={"read": "moderator"})
-    await say(chat, moderated, "ada", "often")
-    assert len(await find(chat, "bob", "often", limit=100)) == len(expected["often"])
-
-
-INSERT_OF_STRETCHES_OF_THREE = (
-    "INSERT INTO message_search (id, terms) SELECT m.id, given.terms::tsvector || "
-    "array_to_tsvector(ARRAY[given.scope, given.scope || '.' || m.seq / 3]) "
-    "FROM unnest($1::bigint[], $2::text[], $3::text[]) AS given (id, scope, terms) "
-    "JOIN messages AS m ON m.id = given.id"
-)
-
-
-async def test_in_five_hundred_conversations(chat: World) -> None:
-    await chat.user("ada")
-    for number in range(30):
-        group = await chat.group("ada", name=f"g{number}")
-        await say(chat, group, "ada", f"word {number}")
-    assert len(await find(chat, "ada", "word", limit=100)) == 30
-
-    def wide(view: View) -> None:
-        marks = [f"£c{number}" for number in range(500)]
-        if view.dialect == "sqlite":
-            match = f'"word" AND ({" OR ".join(f"{chr(34)}{mark}{chr(34)}" for mark in marks)})'
-            view.execute(sa.text("SELECT rowid FROM message_search WHERE terms MATCH :m"), {"m": match}).all()
-
-    await chat.read(wide)
 
 
 WORDS = ["straße", "東京都", "café", "report", "re", "🎉", "ガラス", "x"]
