@@ -236,6 +236,9 @@ async def test_receipts_that_one_may_not_list(chat: World) -> None:
     await chat.refused(
         ErrorCode.VALIDATION_FAILED, listed, "ada", conversation=group, message=seq, state="seen"
     )
+    topic = await chat.topic("ada", history="joined")
+    early = await say(chat, "ada", topic)
+    await chat.refused(ErrorCode.NOT_FOUND, listed, "zoe", conversation=topic, message=early, at="message")
     await chat.do("conversations.update", "ada", conversation=group, permissions={"read": "admin"})
     await chat.refused(ErrorCode.PERMISSION_DENIED, listed, "bob", conversation=group, message=seq)
     assert (await chat.do(listed, "", conversation=group, message=seq)).members == 1

@@ -19,6 +19,7 @@ from hubbub.chat.events import MembershipUpdated, Receipt
 from hubbub.chat.inbox import Notice, tell_all
 from hubbub.chat.ledger import Actor, Ledger, View
 from hubbub.chat.listing import Pair, memberships_of
+from hubbub.chat.messages import floor_of
 from hubbub.chat.model import ConversationId, MyMembership, Seq
 from hubbub.chat.operations import Caller, begin, read
 from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
@@ -110,7 +111,7 @@ def page(view: View, actor: Actor, params: ListReceipts) -> ReceiptPage:
             messages.c.conversation == row.id, messages.c.seq == params.message
         )
     ).first()
-    if message is None or (me is not None and params.message <= me.visible):
+    if message is None or params.message <= floor_of(actor, row, me):
         raise HubbubError(ErrorCode.NOT_FOUND, "there is no such message", field="message")
     size = page_size(view.config, params.limit)
     column = members.c[params.state]
