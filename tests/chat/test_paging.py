@@ -15,7 +15,19 @@ def test_a_cursor_says_what_was_put_in_and_fits_a_url() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "x", "?", "\u00e4", "\ud800", "bm9wZQ", cursor(1), cursor("a", "b"), cursor(1.5, "a", 2), "A" * 999],
+    [
+        "",
+        "x",
+        "?",
+        "\u00e4",
+        "\ud800",
+        "bm9wZQ",
+        cursor(1),
+        cursor("a", "b"),
+        cursor(1.5, "a", 2),
+        cursor(1.5, "a\0"),
+        "A" * 999,
+    ],
 )
 def test_what_is_no_cursor_of_the_list_is_refused(value: str) -> None:
     with pytest.raises(HubbubError) as failure:
