@@ -78,10 +78,10 @@ def torture(
 ) -> Verdict:
     """Run it; histories, and the server's log, are left in `folder`. Raises BenchError if there is nothing to judge."""
     with victim(database, settings.folder, settings.command) as server:
-        server.start()
         writer = Writer(folder / "nemesis.jsonl")
         rest = server.rest()
         try:
+            server.start()
             kinds, places = people(settings)
             rooms = _seed(rest, places)
             plans = _plans(
