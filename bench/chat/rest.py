@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from hubbub.loadgen import BenchError
+
 T = TypeVar("T")
 R = TypeVar("R")
 CONNECTIONS = 8
 
 
-class RestError(Exception):
+class RestError(BenchError):
     """The server has refused; the message is its answer."""
 
 
