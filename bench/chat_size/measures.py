@@ -62,6 +62,8 @@ def _page(name: str, **given: Callable[[int], Any]) -> Measure:
 
 
 def _search(name: str, query: str, least: int, **given: Any) -> Measure:
+    """Both answers have as many hits: those that the short conversation has."""
+    given["limit"] = max(least, 1)
     return Measure(
         name, "search", "search", lambda where, _: {"conversation": where, "query": query, **given}, least
     )
