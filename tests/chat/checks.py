@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from hubbub.chat.events import State, apply, decode_event
+from hubbub.chat.events import MessageUpdated, State, apply, decode_event
 from hubbub.chat.ledger import View, channel_of, inbox_of
 from hubbub.chat.listing import for_users
 from hubbub.chat.model import Mentions, Message
@@ -64,12 +64,19 @@ def _check_log(view: View, row: ConversationRow, fresh: State, heard: Sequence[L
     )
     log = view.execute(query).all()
     applied: State | None = None
+    asked_for: set[int] = set()  # messages of which an event withheld what they say
     for logged in log:
         event = decode_event(logged.data)
         assert (event.seq, event.__struct_config__.tag) == (logged.seq, logged.type)
         assert event.conversation == row.id
         applied = apply(applied, event)
+        if isinstance(event, MessageUpdated):
+            (asked_for.add if event.withheld else asked_for.discard)(event.message.seq)
     assert applied is not None
+    for seq in asked_for:
+        now = fresh.messages[seq]
+        if now.deleted is None:
+            applied.messages[seq] = replace(applied.messages[seq], parts=now.parts, mentions=now.mentions)
     # Cursors move without events; the events' own say how far they had come at least.
     for user, member in fresh.members.items():
         known = applied.members[user]

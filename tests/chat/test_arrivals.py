@@ -37,11 +37,23 @@ async def test_what_the_server_has_said_of_a_user_stands(database: str) -> None:
             assert me.get("user", me)["name"] == "Countess"
 
 
-@pytest.mark.parametrize("info", [b'{"name": 3}', b'"text"', b"[]", b'{"avatar": {}}'])
+@pytest.mark.parametrize(
+    "info",
+    [
+        b'{"name": 3}',
+        b'"text"',
+        b"[]",
+        b'{"avatar": {}}',
+        b'{"name": "a\\u0000b", "avatar": "javascript:alert(1)"}',
+        b'{"name": "   "}',
+    ],
+)
 async def test_what_a_token_says_wrongly_is_no_profile(chat: World, info: bytes) -> None:
     actor = await chat.chat.actor(Principal("ada", info=info))
     assert actor.user == "ada"
     assert await chat.read(ids) == ["ada"]
+    made = await chat.do("users.get", "ada", user="ada")
+    assert (made.name, made.avatar) == ("", None)
 
 
 async def test_many_at_once_make_one_user_and_ask_once(chat: World, monkeypatch: pytest.MonkeyPatch) -> None:

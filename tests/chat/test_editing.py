@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.chat.checks import everything
 from tests.chat.talk import limited, said, say, text
 from tests.chat.world import World
 
@@ -204,3 +205,36 @@ async def test_a_reply_is_edited_in_its_thread(chat: World) -> None:
     )
     page = await chat.do("messages.list", "ada", conversation=of["conversation"], thread=of["message"])
     assert [said(each) for each in page.messages] == [["changed"]]
+
+
+async def test_who_came_later_does_not_learn_of_the_past_by_an_edit(chat: World) -> None:
+    id = await chat.group("ada", "bob", history="joined")
+    sent = await say(chat, id, "ada", "the plan")
+    await chat.do("messages.edit", "ada", conversation=id, message=sent.seq, parts=text("the old plan"))
+    assert isinstance(event := (await chat.log(id))[-1], MessageUpdated)
+    assert (event.withheld, len(event.message.parts)) == (False, 1), "all may read it"
+    await chat.user("cyd")
+    await chat.do("members.add", "ada", conversation=id, users=["cyd"])
+    await chat.do("messages.edit", "ada", conversation=id, message=sent.seq, parts=text("the new plan"))
+    assert isinstance(event := (await chat.log(id))[-1], MessageUpdated)
+    assert (event.withheld, event.message.parts, event.message.version) == (True, (), 3)
+    read = await chat.do("messages.get", "bob", conversation=id, message=sent.seq)
+    assert read.version == 3
+    later = await say(chat, id, "ada", "from here on")
+    await chat.do("messages.edit", "ada", conversation=id, message=later.seq, parts=text("and so on"))
+    assert isinstance(event := (await chat.log(id))[-1], MessageUpdated)
+    assert not event.withheld
+
+
+async def test_neither_inboxes_nor_kept_answers_hold_what_is_deleted(chat: World) -> None:
+    id = await chat.group("ada", "bob")
+    sent = await say(chat, id, "ada", "xyzzy")
+    await chat.user("cyd")
+    await chat.do("members.add", "ada", idempotency_key="a", conversation=id, users=["cyd"])
+    pair = await chat.direct("ada", "bob")
+    other = await say(chat, pair, "ada", "xyzzy")
+    await chat.do("conversations.direct", "bob", idempotency_key="b", user="ada")
+    for conversation, message in ((id, sent), (pair, other)):
+        await chat.do("messages.delete", "ada", conversation=conversation, message=message.seq)
+    rows = await chat.read(everything)
+    assert [name for name, found in rows.items() if "xyzzy" in repr(found)] == []

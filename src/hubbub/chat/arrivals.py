@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
+from hubbub.chat import profile
+from hubbub.errors import HubbubError
 from hubbub.model import Principal
 from hubbub.storage.base import Transaction, each
 from hubbub.storage.tables import users
@@ -83,9 +86,17 @@ class Arrivals:
                 info = msgspec.json.decode(principal.info or b"{}", type=_Info)
             except msgspec.ValidationError:
                 info = _Info()
-            limits = self._chat.config.limits
-            name = info.name[: limits.name_length]
-            await self._chat.store.write(ARRIVE, _Arrival(user, principal.kind, name, info.avatar), user)
+            await self._chat.store.write(ARRIVE, self._arrival(principal, info), user)
         self._known[user] = None
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
+
+    def _arrival(self, principal: Principal, info: _Info) -> _Arrival:
+        """What of a token's `info` cannot be a profile's is left out: the application may have meant it otherwise."""
+        config = self._chat.config
+        name, avatar = "", None
+        with suppress(HubbubError):
+            name = profile.name(config, info.name[: config.limits.name_length]) if info.name else ""
+        with suppress(HubbubError):
+            avatar = None if info.avatar is None else profile.avatar(info.avatar)
+        return _Arrival(principal.user, principal.kind, name, avatar)

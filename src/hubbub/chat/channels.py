@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import sqlalchemy as sa
 from msgspec import Raw, Struct
 
+from hubbub.chat.events_list import LogRow, inbox_page, log_page
 from hubbub.chat.ledger import Actor, View, channel_of, inbox_of, status_of
+from hubbub.chat.messages import floor_of
 from hubbub.chat.model import MemberState
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub.session import Session
 from hubbub.model import Envelope, History, Operation, Position, Principal, Publication
-from hubbub.storage.tables import conversations, events, inbox, members, users
+from hubbub.storage.tables import conversations, inbox, members, users
 from hubbub.telemetry.logging import get_logger
 
 if TYPE_CHECKING:
@@ -231,32 +233,14 @@ class Channels:
             self._take_out(user, channel)
 
 
-def _log_page(
-    view: View,
-    table: sa.Table,
-    owner: sa.ColumnElement[bool],
-    after: int,
-    limit: int,
-    reverse: bool,
-    before: int | None,
-) -> list[Any]:
-    query = sa.select(table.c.seq, table.c.type, table.c.data, table.c.time)
-    if table is events:
-        query = query.add_columns(events.c.actor)
-    query = query.where(owner, table.c.seq > after)
-    if before is not None:
-        query = query.where(table.c.seq < before)
-    query = query.order_by(table.c.seq.desc() if reverse else table.c.seq).limit(limit + 1)
-    return list(view.execute(query))
-
-
 def _conversation_log(
     view: View, id: str, epoch: str, since: Position | None, limit: int, reverse: bool, reader: str | None
 ) -> History:
     floor = 0
     if reader is not None:
-        row, member = view.access(Actor(reader), id, "read", field="channel")
-        floor, head = (member.visible if member is not None else 0), row.head
+        actor = Actor(reader)
+        row, member = view.access(actor, id, "read", field="channel")
+        floor, head = floor_of(actor, row, member), row.head
     else:
         found = view.find(id)
         head = found.head if found is not None else 0
@@ -265,13 +249,10 @@ def _conversation_log(
         return History(position, complete=False)
     if not limit:
         return History(position, complete=True)
-    after = max(floor, since.offset if since is not None and not reverse else 0)
+    after = since.offset if since is not None and not reverse else 0
     before = since.offset if since is not None and reverse else None
-    rows = _log_page(view, events, events.c.conversation == id, after, limit, reverse, before)
-    publications = tuple(
-        publication_of(channel_of(id), epoch, seq, kind, data.encode(), actor, time)
-        for seq, kind, data, time, actor in rows[:limit]
-    )
+    rows = log_page(view, id, after, limit + 1, reverse=reverse, before=before, floor=floor)
+    publications = _publications(channel_of(id), epoch, rows[:limit])
     beyond = since is not None and since.offset > head  # of a life that this database does not know
     return History(position, publications, not beyond, len(rows) > limit)
 
@@ -287,15 +268,19 @@ def _inbox_log(
         return History(position)
     after = since.offset if since is not None and not reverse else 0
     before = since.offset if since is not None and reverse else None
-    rows = _log_page(view, inbox, inbox.c.user == user, after, limit, reverse, before)
-    publications = tuple(
-        publication_of(inbox_of(user), epoch, seq, kind, data.encode(), None, time)
-        for seq, kind, data, time in rows[:limit]
-    )
+    rows = inbox_page(view, user, after, limit + 1, reverse=reverse, before=before)
+    publications = _publications(inbox_of(user), epoch, rows[:limit])
     oldest = view.execute(sa.select(sa.func.min(inbox.c.seq)).where(inbox.c.user == user)).scalar()
     kept = since is None or since.offset == head or (oldest is not None and since.offset >= oldest - 1)
     return History(
         position, publications, kept and (since is None or since.offset <= head), len(rows) > limit
+    )
+
+
+def _publications(channel: str, epoch: str, rows: list[LogRow]) -> tuple[Publication, ...]:
+    return tuple(
+        publication_of(channel, epoch, row.seq, row.type, row.data.encode(), row.actor, row.time)
+        for row in rows
     )
 
 

@@ -18,6 +18,7 @@ from hubbub.chat.channels import Channels, publication_of
 from hubbub.chat.directory import OPERATIONS
 from hubbub.chat.ledger import Actor, Ledger, View
 from hubbub.chat.limits import LimitError
+from hubbub.chat.listing import without_words
 from hubbub.chat.operations import PREFIX, Caller, Operation
 from hubbub.chat.presence import Presences
 from hubbub.chat.signals import Moved, Typists
@@ -133,12 +134,16 @@ class Chat:
         # Commands begin outside of any task (decision 4), and what waits for a database must be in one.
         return await (reading if asyncio.current_task() is not None else asyncio.create_task(reading))
 
-    def decode(self, operation: Operation[Any, Any], raw: bytes) -> Any:
-        """The params in `raw`. Raises VALIDATION_FAILED, naming the field, INVALID_DATA and LIMIT_EXCEEDED."""
+    def decode(self, operation: Operation[Any, Any], raw: bytes, *, checked: bool = False) -> Any:
+        """The params in `raw`; `checked`: it is known to be strict JSON within the limits.
+
+        Raises VALIDATION_FAILED, naming the field, INVALID_DATA and LIMIT_EXCEEDED.
+        """
         if raw == b"null":
             raw = b"{}"
-        limits = self.config.limits
-        jsondata.check(raw, depth=limits.json_depth, keys=limits.json_keys, field="params")
+        if not checked:
+            limits = self.config.limits
+            jsondata.check(raw, depth=limits.json_depth, keys=limits.json_keys, field="params")
         try:
             return self._decoders[operation.name].decode(raw)
         except msgspec.ValidationError as error:
@@ -166,7 +171,7 @@ class Chat:
                 "scope": item.actor.user,
                 "key": item.key,
                 "digest": digest,
-                "result": msgspec.json.encode(result).decode(),
+                "result": msgspec.json.encode(without_words(result)).decode(),
                 "time": tx.now,
             },
         )
@@ -182,7 +187,7 @@ class Chat:
         reply: Callable[[model.Result], object],
     ) -> model.Result | None:
         check_name(command.key, self.config.limits.key_length, "key")
-        params = self.decode(operation, bytes(command.params))
+        params = self.decode(operation, bytes(command.params), checked=True)  # by the codec
         actor = await self.actor(session.principal)
         asker = session.asker
         answered = False

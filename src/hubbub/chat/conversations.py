@@ -15,7 +15,7 @@ from hubbub.chat.contacts import blocked_with
 from hubbub.chat.events import ConversationAdded, ConversationCreated, ConversationUpdated, MembershipUpdated
 from hubbub.chat.inbox import tell_all
 from hubbub.chat.ledger import Actor, Ledger, View
-from hubbub.chat.listing import for_users, my_conversations, my_membership
+from hubbub.chat.listing import for_users, my_conversations, my_membership, without_words
 from hubbub.chat.membership import Newcomer, newcomer_row, write_members
 from hubbub.chat.model import (
     FOREVER,
@@ -323,7 +323,10 @@ def _begin(ledger: Ledger, row: ConversationRow, actor: Actor, newcomers: list[N
         members=tuple(member.public() for member in entered),
     )
     added = for_users(ledger, row, [member.user for member in entered])
-    tell_all(ledger, [(user, ConversationAdded, {"conversation": mine}) for user, mine in added.items()])
+    tell_all(
+        ledger,
+        [(user, ConversationAdded, {"conversation": without_words(mine)}) for user, mine in added.items()],
+    )
     return added[actor.user] if actor.user in added else my_conversations(ledger, actor.user, [row])[0]
 
 

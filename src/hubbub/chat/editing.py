@@ -132,8 +132,22 @@ def edit(ledger: Ledger, actor: Actor, params: EditMessage) -> EditedMessage:
     )
     _mention_anew(ledger, changed, message.mentions, whom)
     search_index.reindex(ledger.tx, id, row.id, checked.text)
-    ledger.append(row, MessageUpdated, actor, about=message.seq, message=changed)
+    if _has_newcomers(ledger, row, message.seq):
+        bare = replace(changed, parts=(), mentions=None)
+        ledger.append(row, MessageUpdated, actor, about=message.seq, message=bare, withheld=True)
+    else:
+        ledger.append(row, MessageUpdated, actor, about=message.seq, message=changed)
     return EditedMessage(row.id, message.seq, changed.version, changed.edited)
+
+
+def _has_newcomers(view: View, row: ConversationRow, seq: int) -> bool:
+    """Whether there are members who came after the message, and may not read it."""
+    if row.history == "all":
+        return False
+    query = sa.select(members.c.user).where(
+        members.c.conversation == row.id, members.c.state == "joined", members.c.visible >= seq
+    )
+    return view.execute(query.limit(1)).first() is not None
 
 
 def _editable(

@@ -67,9 +67,11 @@ class MessageCreated(Head, frozen=True, tag="message.created", kw_only=True):
 
 
 class MessageUpdated(Head, frozen=True, tag="message.updated", kw_only=True):
-    """A message was edited."""
+    """A message was edited. `withheld`: there are members who may not read it (`history` is `joined`), so the event has
+    all of it but the parts and mentions, for which whoever may is to ask `messages.get`."""
 
     message: Message
+    withheld: bool = False
 
 
 class MessageDeleted(Head, frozen=True, tag="message.deleted", kw_only=True):
@@ -263,6 +265,10 @@ def apply(state: State | None, event: LogEvent | Receipts) -> State:
                     members = members | {
                         sender.user: replace(sender, read=message.seq, delivered=message.seq)
                     }
+        case MessageUpdated(message=message, withheld=True):
+            if (old := messages.get(message.seq)) is not None:
+                message = replace(message, parts=old.parts, mentions=old.mentions)
+            messages = messages | {message.seq: message}
         case MessageUpdated(message=message) | MessageDeleted(message=message):
             messages = messages | {message.seq: message}
         case ReactionsChanged():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from hubbub.chat import limits, rules, text
 from hubbub.chat.ledger import View
@@ -12,6 +14,7 @@ from hubbub.chat.model import Message, MyConversation, MyMembership
 from hubbub.chat.rows import MEMBER, MESSAGE, ConversationRow, MemberRow, message_of
 from hubbub.storage.tables import hidden, members, mentions, messages
 
+S = TypeVar("S")
 EVERYBODY = "*"
 Pair = tuple[str, str]
 """Conversation and user."""
@@ -169,3 +172,14 @@ def word_begins(view: View, column: sa.ColumnElement[str], prefix: str, field: s
     first = [lowered.startswith(form, autoescape=True) for form in forms]
     later = [lowered.contains(f" {form}", autoescape=True) for form in forms]
     return sa.or_(*first, *later)
+
+
+def without_words(value: S) -> S:
+    """An answer as it may be kept: without anybody's messages, which may be deleted later."""
+    kept: Any = value
+    if isinstance(value, MyConversation):
+        kept = replace(value, last_message=None)
+    elif isinstance(mine := getattr(value, "conversation", None), MyConversation):
+        kept = replace(kept, conversation=without_words(mine))
+    found: S = kept
+    return found

@@ -13,7 +13,7 @@ from hubbub.chat.events import ConversationAdded, ConversationRemoved, MemberCha
 from hubbub.chat.inbox import Notice, tell_all
 from hubbub.chat.ledger import Actor, Ledger, View
 from hubbub.chat.limits import exceeded
-from hubbub.chat.listing import for_users
+from hubbub.chat.listing import for_users, without_words
 from hubbub.chat.model import MemberState, Role
 from hubbub.chat.rows import MEMBER, ConversationRow, MemberRow
 from hubbub.chat.system import Announced, announce
@@ -87,7 +87,10 @@ def enter(
     invited = tuple(member.user for member in entered if not member.joined)
     announce(ledger, row, actor, "member.invited", invited)
     added = for_users(ledger, row, [member.user for member in entered])
-    tell_all(ledger, [(user, ConversationAdded, {"conversation": mine}) for user, mine in added.items()])
+    tell_all(
+        ledger,
+        [(user, ConversationAdded, {"conversation": without_words(mine)}) for user, mine in added.items()],
+    )
     return entered
 
 

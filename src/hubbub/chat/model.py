@@ -38,7 +38,7 @@ Everyone = Literal["all", "here"]
 Availability = Literal["online", "away", "offline"]
 
 # Without control characters: PostgreSQL cannot be asked for a text with NUL in it.
-UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+UserId = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
 ConversationId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Seq = Annotated[int, Meta(ge=0, le=2**53)]
 FOREVER = 9e15

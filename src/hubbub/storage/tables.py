@@ -133,6 +133,13 @@ messages = sa.Table(
     sa.Column("last_reply", Time),
     sa.Index("uq_messages_conversation_seq", "conversation", "seq", unique=True),
     sa.Index(
+        "ix_messages_timeline",  # lest a page of it walks through the threads
+        "conversation",
+        "seq",
+        sqlite_where=sa.text("thread IS NULL"),
+        postgresql_where=sa.text("thread IS NULL"),
+    ),
+    sa.Index(
         "ix_messages_thread",
         "conversation",
         "thread",

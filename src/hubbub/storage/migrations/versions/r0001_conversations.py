@@ -152,6 +152,7 @@ def messages(op: Operations) -> None:
         primary("messages", "id"),
     )
     op.create_index("uq_messages_conversation_seq", "messages", ["conversation", "seq"], unique=True)
+    partial(op, "ix_messages_timeline", "messages", ["conversation", "seq"], "thread IS NULL")
     partial(op, "ix_messages_thread", "messages", ["conversation", "thread", "seq"], "thread IS NOT NULL")
     op.create_index("ix_messages_time", "messages", ["conversation", "created"])
     partial(
