@@ -20,6 +20,8 @@ class Ids:
     message: Any
     thread: Any
     user: Any = "bob"
+    deleted: int = 0
+    """A message that was deleted for everybody."""
 
 
 Params = dict[str, Any]
@@ -106,10 +108,7 @@ async def furnish(world: World) -> Place:
     await world.users(*USERS)
     for user in ("ada", "bob"):
         await world.do("blocks.add", user, user="blocked")
-    group = await world.group("ada", "bob", "removed", name="Ops")
-    await world.do("members.add", "ada", conversation=group, users=["invited"], invite=True)
-    talk = await _talk(world, group)
-    await world.do("members.remove", "ada", conversation=group, user="removed")
+    talk = await furnish_group(world)
     topic = await world.topic("ada", "bob", name="Public")
     talk_of_topic = await _talk(world, topic)
     quiet = await world.group("ada", "bob", history="joined")
@@ -118,10 +117,21 @@ async def furnish(world: World) -> Place:
     return Place(talk, talk_of_topic, talk_before)
 
 
+async def furnish_group(world: World) -> Ids:
+    """Another group like the first."""
+    group = await world.group("ada", "bob", "removed", name="Ops")
+    await world.do("members.add", "ada", conversation=group, users=["invited"], invite=True)
+    talk = await _talk(world, group)
+    await world.do("members.remove", "ada", conversation=group, user="removed")
+    return talk
+
+
 async def _talk(world: World, conversation: str) -> Ids:
-    """A message with a thread and a reaction, by `ada`; ids of a conversation."""
+    """A message with a thread and a reaction, by `ada`, and one that is deleted; the ids of a conversation."""
     sent = await world.do("messages.send", "ada", conversation=conversation, parts=PARTS)
     root = sent.message.seq
     await world.do("messages.send", "bob", conversation=conversation, parts=PARTS, thread=root)
     await world.do("reactions.add", "ada", conversation=conversation, message=root, name="+1")
-    return Ids(conversation, root, root)
+    gone = await world.do("messages.send", "ada", conversation=conversation, parts=PARTS)
+    await world.do("messages.delete", "ada", conversation=conversation, message=gone.message.seq)
+    return Ids(conversation, root, root, deleted=gone.message.seq)

@@ -53,6 +53,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
 CURSORS = [
     cursor(*values) for length in (1, 2, 3, 4) for values in product(("\0", 2**63, 1e308), repeat=length)
 ]
+OF_MESSAGES = ("message", "thread")
 FAULTS = (ErrorCode.INTERNAL, ErrorCode.TIMEOUT, ErrorCode.STORE_UNAVAILABLE)
 OF_ANYBODY = {"blocks.add", "conversations.create", "conversations.direct"}
 """What anybody may do with users that there are."""
@@ -72,7 +73,7 @@ def attempts(field: str, place: Place) -> list[tuple[str, dict[str, Any]]]:
     found = []
     for name, attempt in ATTEMPTS.items():
         if name in OPERATIONS:
-            for value in VALUES[field]:
+            for value in (*VALUES[field], *((place.group.deleted,) if field in OF_MESSAGES else ())):
                 params = attempt(replace(place.group, **{field: value}))
                 if params != attempt(place.group):
                     found.append((name, params))
