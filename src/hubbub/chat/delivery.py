@@ -236,10 +236,12 @@ class Delivery:
         return sent
 
     def _follow(self, item: Outgoing, root: Target, seq: int, number: int) -> None:
-        """Who begins a thread follows it, and who replies in it or is mentioned there, but for who has left it."""
+        """Who begins a thread follows it, and who replies in it or is mentioned there, but for who has left it, or the
+        conversation."""
         named = item.mentions.users if item.mentions is not None else ()
-        for user in (root.sender, *named):
-            if user:
+        for user in (root.sender or "", *named):
+            member = self.known.members.get((item.conversation, user))
+            if member is not None and member.state == "joined":
                 self.arrived.setdefault((item.conversation, root.seq, user), (seq - 1, number - 1))
         if item.sender:
             self.replied[item.conversation, root.seq, item.sender] = (seq, number)

@@ -143,6 +143,9 @@ class Known:
         for item in self.items:
             if item.mentions is not None:
                 wanted.update((item.conversation, user) for user in item.mentions.users)
+        self._add_members(wanted)
+
+    def _add_members(self, wanted: set[tuple[str, str]]) -> None:
         for row in lookup(self.tx, members, MEMBER, ("conversation", "user"), list(wanted)):
             member = Member(*row)
             self.members[member.conversation, member.user] = member
@@ -192,9 +195,12 @@ class Known:
         mine = [(conversation, user, seq) for conversation, seq, user in wanted if user]
         self.hidden = {(c, u, s) for c, u, s in lookup(self.tx, hidden, columns, columns, mine)}
         threads: set[Follower] = set()
+        beginners: set[tuple[str, str]] = set()
         for item in self.items:
             if item.thread is not None:
                 root = self.targets.get((item.conversation, item.thread))
+                if root is not None and root.sender is not None:
+                    beginners.add((item.conversation, root.sender))
                 for user in (
                     item.sender,
                     root and root.sender,
@@ -204,3 +210,4 @@ class Known:
                         threads.add((item.conversation, item.thread, user))
         names = ("conversation", "thread", "user")
         self.following = {(c, t, u) for c, t, u in lookup(self.tx, followers, names, names, list(threads))}
+        self._add_members(beginners - self.members.keys())

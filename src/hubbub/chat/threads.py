@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
 import sqlalchemy as sa
 from msgspec import Meta, Struct
 
+from hubbub.chat import rules
 from hubbub.chat.events import ThreadUpdated
 from hubbub.chat.ledger import Actor, Ledger, View
 from hubbub.chat.messages import find, not_hidden
-from hubbub.chat.model import ConversationId, Message, MyThread, Seq
+from hubbub.chat.model import ConversationId, Message, MyThread, Permission, Rank, Seq
 from hubbub.chat.operations import read, write
 from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
 from hubbub.chat.rows import MESSAGE, ConversationRow, message_of
 from hubbub.chat.users import myself
 from hubbub.errors import ErrorCode, HubbubError
-from hubbub.storage.tables import followers, members, messages
+from hubbub.storage.tables import conversations, followers, members, messages
 
+_permissions = msgspec.json.Decoder(dict[Permission, Rank]).decode
 replies = messages.alias("replies")
 
 unread = (
@@ -110,6 +113,7 @@ def page(view: View, actor: Actor, params: ListThreads) -> ThreadPage:
             followers.c.following.is_(True),
             members.c.state == "joined",
             messages.c.seq > members.c.visible,
+            followers.c.conversation.not_in(_unreadable(view, user)),
             not_hidden(actor),
         )
     )
@@ -128,6 +132,24 @@ def page(view: View, actor: Actor, params: ListThreads) -> ThreadPage:
     flag, time = found[-1][:2]
     root = threads[-1].root
     return ThreadPage(threads, cursor(flag, time, root.conversation, root.seq))
+
+
+def _unreadable(view: View, user: str) -> list[str]:
+    """The user's conversations in which it may not read: few, for only a conversation's own permissions say so."""
+    query = (
+        sa.select(conversations.c.id, conversations.c.kind, conversations.c.permissions, members.c.role)
+        .join(members, members.c.conversation == conversations.c.id)
+        .where(
+            members.c.user == user,
+            members.c.state == "joined",
+            conversations.c.permissions.like('%"read":%'),
+        )
+    )
+    return [
+        id
+        for id, kind, permissions, role in view.execute(query)
+        if not rules.allowed(kind, "read", role, _permissions(permissions))
+    ]
 
 
 @write("threads.follow", "PUT", "/conversations/{conversation}/threads/{thread}/me")
