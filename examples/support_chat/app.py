@@ -1,5 +1,5 @@
 """A support desk: customers open tickets, the team answers them. In this folder: `hubbub serve app:app --dev`, and a
-web server for the page: `python -m http.server 9000`, then http://127.0.0.1:9000/."""
+web server for the page: `python -m http.server 9000 --bind 127.0.0.1 --directory page`. Then http://127.0.0.1:9000/."""
 
 from __future__ import annotations
 

@@ -47,6 +47,24 @@ test("a ticket from its first word to its end, on both sides", async (t) => {
   await sam.keyboard.press("Escape");
   await sam.locator("#thread").waitFor({ state: "hidden" });
 
+  await carla.evaluate(async () => { // the page has no buttons for what other clients do
+    const { call } = await import("./asking.js");
+    const { current } = await import("./desk.js");
+    const [first] = current().messages.values();
+    const message = { conversation: current().id, message: first.seq };
+    await call("messages.edit", { ...message, parts: [{ type: "text", text: "Hello, I was charged thrice." }] });
+  });
+  await reads(sam, ["Hello, I was charged thrice.", "<img src=x onerror=alert(1)>"]);
+  await has(sam, "#log article:first-child header", "edited");
+  await sam.evaluate(async () => {
+    const { call } = await import("./asking.js");
+    const { current } = await import("./desk.js");
+    const message = [...current().messages.values()].find((each) => each.reactions?.length);
+    await call("messages.delete", { conversation: current().id, message: message.seq });
+  });
+  await reads(carla, ["Hello, I was charged thrice.", "This message was deleted."]);
+  await carla.locator("#log .chip").waitFor({ state: "detached" });
+
   await sam.click("#close");
   await has(carla, "#closed", "This ticket is closed.");
   assert.ok(await carla.locator(".composer").first().isHidden());

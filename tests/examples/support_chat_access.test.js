@@ -68,6 +68,11 @@ for (const [name, options] of [
     await whole(eve);
     await eve.click('[data-do="unthread"]');
     await eve.locator("#thread").waitFor({ state: "hidden" });
+    await say(sam, "And more.");
+    await has(eve, "#log article:last-child", "And more.");
+    await (options.hasTouch ? eve.tap(".replies") : eve.click(".replies")); // nothing moves away under the finger
+    await eve.locator("#thread").waitFor();
+    await whole(eve);
     await sam.click("#close");
     await has(sam, "#closed", "closed");
     await whole(sam);

@@ -123,6 +123,13 @@ async def test_there_is_nothing_but_conversations_and_nobody_without_a_name(desk
     assert stranger.value.code == ErrorCode.UNAUTHENTICATED
 
 
+def test_text_never_becomes_html() -> None:
+    scripts = list((EXAMPLES / "support_chat" / "page").glob("*.js"))
+    assert scripts
+    ways = ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "DOMParser")
+    assert [(path.name, way) for path in scripts for way in ways if way in path.read_text()] == []
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("file", sorted(path.name for path in HERE.glob("support_chat*.test.js")))
 def test_in_chromium(pages: str, tmp_path: Path, file: str) -> None:

@@ -38,10 +38,10 @@ function message(ticket, { seq, sender, created, kind, deleted, edited, reaction
         make("header", {}, make("strong", {}, own ? "You" : name(sender)), time(created), edited && make("small", {}, "edited")),
         make("p", { className: deleted ? "text gone" : "text" }, text),
         make("div", { className: "under" }, chips,
+          !root && replies > 0 && make("button", { className: "replies", "data-do": "thread", "data-seq": seq },
+            `${replies} ${replies === 1 ? "reply" : "replies"}`, unread > 0 && make("span", { className: "badge" }, `${unread} new`)),
           !deleted && !ticket.about.closed && make("span", { className: "tools" }, tools,
             !root && make("button", { "data-do": "thread", "data-seq": seq }, "Reply in thread"))),
-        !root && replies > 0 && make("button", { className: "replies", "data-do": "thread", "data-seq": seq },
-          `${replies} ${replies === 1 ? "reply" : "replies"}`, unread > 0 && make("span", { className: "badge" }, `${unread} new`)),
         seen && make("small", { className: "receipt" }, seen)));
   return [seq, shown, draw];
 }

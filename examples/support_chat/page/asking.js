@@ -31,7 +31,7 @@ export async function threads() {
 }
 
 export async function search(query) {
-  shown.query = query;
+  Object.assign(shown, { query, found: query ? shown.found : null });
   const { hits } = query ? await call("search", { query, prefix: true, limit: 20 }) : { hits: null };
   if (shown.query !== query) return; // typed on
   shown.hits = hits;

@@ -33,7 +33,8 @@ export function apply(ticket, event) {
   if (type === "conversation.updated") ticket.about = event.updated;
   else if (type === "member.changed") member.state === "joined" ? readers.set(member.user, member) : readers.delete(member.user);
   else if (type === "reactions.changed") replace(messages, message, { reactions: event.reactions });
-  else if (type === "message.updated" || type === "message.deleted") replace(messages, message.seq, message);
+  else if (event.withheld) replace(messages, message.seq, message); // all but the words
+  else if (type === "message.updated" || type === "message.deleted") messages.has(message.seq) && messages.set(message.seq, message);
   else if (type === "message.created") {
     if (message.thread) replace(messages, message.thread, { replies: event.replies });
     if (message.thread || !ticket.after) messages.set(message.seq, message);
@@ -71,6 +72,6 @@ export function received(event) {
   else if (event.type === "thread.updated") known.threads.delete(`${event.conversation}/${event.thread}`);
 }
 
-export const name = (id) => known.people.get(id)?.name || id;
-export const words = ({ parts = [] }) => parts.filter((part) => part.type === "text").map((part) => part.text).join("\n");
+export const name = (id) => known.people.get(id)?.name || id || "Support"; // the server itself has no id
+export const words = ({ parts = [] }) => parts.map((part) => (part.type === "text" ? part.text : `[${part.type}]`)).join("\n");
 export const byActivity = () => [...known.tickets.values()].sort((a, b) => b.about.last_activity - a.about.last_activity);

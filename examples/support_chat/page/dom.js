@@ -37,7 +37,7 @@ export const find = (selector) => document.querySelector(selector);
 
 /** A round picture: initials, in a colour of the user's own. */
 export function avatar(id, name, there) {
-  const hue = [...id].reduce((sum, each) => (sum * 31 + each.codePointAt(0)) % 360, 7);
+  const hue = [...(id ?? "")].reduce((sum, each) => (sum * 31 + each.codePointAt(0)) % 360, 7);
   const initials = name.split(/\s+/).slice(0, 2).map((word) => [...word][0]).join("").toUpperCase();
   const picture = make("span", { className: "avatar", ariaHidden: "true" }, initials);
   picture.style.setProperty("--hue", hue);

@@ -45,8 +45,8 @@ export function listen(session) {
   document.onclick = ({ target }) => {
     const button = target.closest("[data-do]");
     find("#problem").textContent = "";
-    const [act, name] = button?.dataset.do.split(" ") ?? [];
-    if (act) Promise.resolve(PRESSED[act](button.dataset, name, button.ariaPressed === "true")).catch(problem);
+    const [act, ...name] = button?.dataset.do.split(" ") ?? [];
+    if (act) Promise.resolve(PRESSED[act](button.dataset, name.join(" "), button.ariaPressed === "true")).catch(problem);
   };
   submit(find("#ask"), () => ask(session));
   submit(find("#finder"), () => find("#hits button")?.click());
