@@ -1,5 +1,5 @@
 """A chat for stock Socket.IO clients. In this folder: `hubbub serve app:app --dev`, and a web server for the page:
-`python -m http.server 9000`, then http://127.0.0.1:9000/."""
+`python -m http.server 9000 --bind 127.0.0.1`, then http://127.0.0.1:9000/."""
 
 from __future__ import annotations
 

@@ -157,12 +157,11 @@ class Hubbub:
             self.handlers,
             self.metrics,
         )
-        self.chat: Chat | None = None
-        """Conversations, where `chat.enabled` is on: its operations, for the application's own code too."""
+        self._chat: Chat | None = None
         if self.config.chat.enabled:
             scheme = self.config.storage.url.get_secret_value().partition(":")[0].partition("+")[0]
             store = _registered(STORES, scheme, "storage.url")(self.config, self.clock, self.metrics)
-            self.chat = Chat(self.hub, store, self.config, self.clock)
+            self._chat = Chat(self.hub, store, self.config, self.clock)
         self.socketio = SocketIo(self.hub, PARSERS[self.config.socketio.parser](self.config))
         """The Socket.IO server: its handlers, events and rooms."""
         protocols = {name: make(self.config) for name, make in PROTOCOLS.items()}
@@ -175,6 +174,14 @@ class Hubbub:
         self._api = Deferred(self._rest)
         self._asgi: Root | None = None
         self._started = False
+
+    @property
+    def chat(self) -> Chat:
+        """Conversations: `await app.chat.call("messages.send", as_user="ada", ...)`. Raises RuntimeError where
+        `chat.enabled` is off."""
+        if self._chat is None:
+            raise RuntimeError("there are no conversations: chat.enabled is off")
+        return self._chat
 
     # --- what the application adds ------------------------------------------------------------------------
 
@@ -269,7 +276,7 @@ class Hubbub:
     def _http(self) -> AsgiApp:
         """What answers HTTP where no transport does: health and metrics, the playground, and the server API."""
         api = self._api
-        written = self.chat.probe if self.chat is not None else None
+        written = self._chat.probe if self._chat is not None else None
         health = Health(self.hub, self.api_keys, lambda: self._started, written=written)
         page = playground.playground_app(self.config) if self.config.server.playground else api
 
@@ -287,7 +294,7 @@ class Hubbub:
         from hubbub.api.context import ApiContext
 
         revocations = self.tokens.revocations if self._reads_tokens else None
-        return build_api(ApiContext(self.hub, self.api_keys, self.tickets, revocations, self.chat))
+        return build_api(ApiContext(self.hub, self.api_keys, self.tickets, revocations, self._chat))
 
     @property
     def started(self) -> bool:
@@ -299,9 +306,9 @@ class Hubbub:
             return
         await self.keys.start()
         await self.hub.start()
-        if self.chat is not None:
+        if self._chat is not None:
             try:
-                await self.chat.start()
+                await self._chat.start()
             except BaseException:
                 await self.hub.stop()
                 await self.keys.stop()
@@ -316,8 +323,8 @@ class Hubbub:
         if self._asgi is not None:
             await self._asgi.close()
         self.node.stop()
-        if self.chat is not None:
-            await self.chat.stop()
+        if self._chat is not None:
+            await self._chat.stop()
         await self.hub.stop()
         await self.keys.stop()
 

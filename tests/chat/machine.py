@@ -17,9 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from tests.chat.machine_devices import Device
 from tests.chat.machine_live import check_live, check_synced
 from tests.chat.machine_look import check_all, check_lists, check_place
-from tests.chat.machine_model import Model, Place, Post, RefusedError
+from tests.chat.machine_model import RANKS, Model, Place, Post, RefusedError
 from tests.chat.talk import text
-from tests.chat.world import TICK, World
+from tests.chat.world import World
 
 from hubbub.chat.ledger import View
 from hubbub.chat.model import FOREVER
@@ -34,6 +34,8 @@ LOOK = 12
 users = st.sampled_from(USERS)
 several = st.lists(users, max_size=3, unique=True)
 numbers = st.integers(0, 30)
+actors = st.integers(0, 11)
+"""Who does something in a conversation: see `Machine.actor`."""
 roles = st.sampled_from(("owner", "admin", "moderator", "member", "reader"))
 words = st.lists(st.sampled_from(("red", "blue", "tea")), min_size=1, max_size=2).map(" ".join)
 permissions = st.dictionaries(
@@ -41,6 +43,7 @@ permissions = st.dictionaries(
     st.sampled_from(("reader", "member", "moderator", "owner")),
     max_size=2,
 )
+bursts = st.lists(st.tuples(st.integers(0, 7), actors, users, numbers), min_size=1, max_size=6)
 keys = st.sampled_from((None, None, None, "k1", "k2"))
 
 
@@ -128,6 +131,13 @@ class Machine(RuleBasedStateMachine):
     def place(self, number: int) -> Place:
         return self.model.places[number % len(self.model.places)]
 
+    def actor(self, place: Place, number: int) -> str:
+        """Mostly one of those who may do something there: up to 2 the first of them, from 9 on anybody."""
+        there = sorted(place.joined, key=lambda user: -RANKS[place.seats[user].role])
+        if not there or number > 8:
+            return USERS[number % len(USERS)]
+        return there[0] if number < 3 else there[number % len(there)]
+
     def seq(self, place: Place, number: int, *, roots: bool = False) -> int:
         """The seq of a message, the newest for 0, or of something else."""
         posts = [post.seq for post in place.posts.values() if post.counted or not roots]
@@ -152,23 +162,23 @@ class Machine(RuleBasedStateMachine):
 
     async def _one(self, deed: Deed) -> Any:
         try:
-            return await self.world.do(
-                deed.operation, deed.user, idempotency_key=deed.key, **deed.params
-            )
+            return await self.world.do(deed.operation, deed.user, idempotency_key=deed.key, **deed.params)
         except HubbubError as error:
             return error
 
     def _compare(self, deed: Deed, outcome: Any) -> None:
         got = outcome.code.name if isinstance(outcome, HubbubError) else "done"
+        wanted, result = "done", None
         try:
             result = deed.model()
         except RefusedError as refused:
-            assert got == refused.code.name, f"{deed.operation} by {deed.user}: {got}, not {refused}"
+            wanted = refused.code.name
+        assert got == wanted, f"{deed.operation} by {deed.user}: {outcome!r}, not {wanted}"
+        if got != "done":
             return
-        assert got == "done", f"{deed.operation} by {deed.user}: {outcome!r}"
         deed.check(outcome, result)
         if deed.key is not None and deed.operation != "messages.send":
-            deed.outcome = msgspec.json.encode(outcome)
+            deed.outcome = _answer(outcome)
             self.repeatable.append(deed)
 
     async def quiet(self) -> None:
@@ -180,6 +190,8 @@ class Machine(RuleBasedStateMachine):
             await self.world.settle()
         for device in self.devices:
             device.hear()
+            if device.stale and device.connected:
+                await device.sync(live=False)
 
     async def look(self, *, everything: bool, places: Sequence[Place | None] = ()) -> None:
         def check(view: View) -> None:
@@ -211,9 +223,7 @@ class Machine(RuleBasedStateMachine):
         invite=st.booleans(),
         history=st.sampled_from(("all", "joined")),
     )
-    def create(
-        self, user: str, kind: str, others: dict[str, str | None], invite: bool, history: str
-    ) -> None:
+    def create(self, user: str, kind: str, others: dict[str, str | None], invite: bool, history: str) -> None:
         place = Place(kind, history, f"n{len(self.model.places)}")
         named = [
             {"user": other} if role is None else {"user": other, "role": role}
@@ -252,7 +262,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.places)
     @rule(
         number=numbers,
-        user=users,
+        who=actors,
         change=st.one_of(
             st.fixed_dictionaries({"name": st.sampled_from(("x", "y"))}),
             st.fixed_dictionaries({"permissions": permissions}),
@@ -260,8 +270,9 @@ class Machine(RuleBasedStateMachine):
             st.fixed_dictionaries({"closed": st.booleans()}),
         ),
     )
-    def update(self, number: int, user: str, change: dict[str, Any]) -> None:
+    def update(self, number: int, who: int, change: dict[str, Any]) -> None:
         place = self.place(number)
+        user = self.actor(place, who)
 
         def model() -> None:
             if "name" in change:
@@ -272,9 +283,10 @@ class Machine(RuleBasedStateMachine):
         self.do(self.deed("conversations.update", user, place, model, **change))
 
     @precondition(lambda self: self.model.places)
-    @rule(number=numbers, user=users, archived=st.booleans(), muted=st.booleans())
-    def settings(self, number: int, user: str, archived: bool, muted: bool) -> None:
+    @rule(number=numbers, who=actors, archived=st.booleans(), muted=st.booleans())
+    def settings(self, number: int, who: int, archived: bool, muted: bool) -> None:
         place = self.place(number)
+        user = self.actor(place, who)
         self.do(
             self.deed(
                 "conversations.settings",
@@ -298,13 +310,14 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.places)
     @rule(
         number=numbers,
-        user=users,
+        who=actors,
         others=st.lists(users, min_size=1, max_size=2),
         role=st.none() | roles,
         invite=st.booleans(),
     )
-    def add(self, number: int, user: str, others: list[str], role: str | None, invite: bool) -> None:
+    def add(self, number: int, who: int, others: list[str], role: str | None, invite: bool) -> None:
         place = self.place(number)
+        user = self.actor(place, who)
         self.do(self.adding(place, user, others, role, invite))
 
     def adding(self, place: Place, user: str, others: list[str], role: str | None, invite: bool) -> Deed:
@@ -326,15 +339,17 @@ class Machine(RuleBasedStateMachine):
         self.do(self.deed("members.join", user, place, lambda: self.model.join(user, place)))
 
     @precondition(lambda self: self.model.places)
-    @rule(number=numbers, user=users)
-    def leave(self, number: int, user: str) -> None:
+    @rule(number=numbers, who=actors)
+    def leave(self, number: int, who: int) -> None:
         place = self.place(number)
+        user = self.actor(place, who)
         self.do(self.deed("members.leave", user, place, lambda: self.model.leave(user, place)))
 
     @precondition(lambda self: self.model.places)
-    @rule(number=numbers, user=users, other=users, role=roles)
-    def give(self, number: int, user: str, other: str, role: str) -> None:
+    @rule(number=numbers, who=actors, other=users, role=roles)
+    def give(self, number: int, who: int, other: str, role: str) -> None:
         place = self.place(number)
+        user = self.actor(place, who)
         self.do(
             self.deed(
                 "members.update",
@@ -347,9 +362,10 @@ class Machine(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.model.places)
-    @rule(number=numbers, user=users, other=users)
-    def remove(self, number: int, user: str, other: str) -> None:
-        self.do(self.removing(self.place(number), user, other))
+    @rule(number=numbers, who=actors, other=users)
+    def remove(self, number: int, who: int, other: str) -> None:
+        place = self.place(number)
+        self.do(self.removing(place, self.actor(place, who), other))
 
     def removing(self, place: Place, user: str, other: str) -> Deed:
         return self.deed(
@@ -393,7 +409,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.places)
     @rule(
         number=numbers,
-        user=users,
+        who=actors,
         said=words,
         mentioned=several,
         everyone=st.booleans(),
@@ -403,7 +419,7 @@ class Machine(RuleBasedStateMachine):
     def send(
         self,
         number: int,
-        user: str,
+        who: int,
         said: str,
         mentioned: list[str],
         everyone: bool,
@@ -411,20 +427,22 @@ class Machine(RuleBasedStateMachine):
         key: str | None,
     ) -> None:
         place = self.place(number)
+        user = self.actor(place, who)
         reply_to = None if replying is None else self.seq(place, replying)
         self.do(self.sending(place, user, said, tuple(mentioned), everyone, None, reply_to, key))
 
     @precondition(lambda self: any(place.posts for place in self.model.places))
-    @rule(number=numbers, user=users, said=words, mentioned=several, root=numbers)
-    def reply(self, number: int, user: str, said: str, mentioned: list[str], root: int) -> None:
+    @rule(number=numbers, who=actors, said=words, mentioned=several, root=numbers)
+    def reply(self, number: int, who: int, said: str, mentioned: list[str], root: int) -> None:
         place = self.place(number)
+        user = self.actor(place, who)
         thread = self.seq(place, root, roots=True)
         self.do(self.sending(place, user, said, tuple(mentioned), thread=thread))
 
     @precondition(lambda self: any(place.posts for place in self.model.places))
     @rule(
         number=numbers,
-        user=users,
+        who=actors,
         message=numbers,
         said=words,
         mentions=st.none() | st.tuples(several.map(tuple), st.booleans()),
@@ -432,12 +450,13 @@ class Machine(RuleBasedStateMachine):
     def edit(
         self,
         number: int,
-        user: str,
+        who: int,
         message: int,
         said: str,
         mentions: tuple[tuple[str, ...], bool] | None,
     ) -> None:
         place = self.place(number)
+        user = self.actor(place, who)
         seq = self.seq(place, message)
         post = place.posts.get(seq)
         if post is not None and post.sender is not None and message % 2:
@@ -460,9 +479,10 @@ class Machine(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: any(place.posts for place in self.model.places))
-    @rule(number=numbers, user=users, message=numbers, everybody=st.booleans())
-    def delete(self, number: int, user: str, message: int, everybody: bool) -> None:
+    @rule(number=numbers, who=actors, message=numbers, everybody=st.booleans())
+    def delete(self, number: int, who: int, message: int, everybody: bool) -> None:
         place = self.place(number)
+        user = self.actor(place, who)
         self.do(self.deleting(place, user, self.seq(place, message), everybody))
 
     def deleting(self, place: Place, user: str, seq: int, everybody: bool) -> Deed:
@@ -478,13 +498,14 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: any(place.posts for place in self.model.places))
     @rule(
         number=numbers,
-        user=users,
+        who=actors,
         message=numbers,
         name=st.sampled_from(("+1", "👍")),
         added=st.booleans(),
     )
-    def react(self, number: int, user: str, message: int, name: str, added: bool) -> None:
+    def react(self, number: int, who: int, message: int, name: str, added: bool) -> None:
         place = self.place(number)
+        user = self.actor(place, who)
         self.do(self.reacting(place, user, self.seq(place, message), name, added))
 
     def reacting(self, place: Place, user: str, seq: int, name: str, added: bool) -> Deed:
@@ -500,9 +521,10 @@ class Machine(RuleBasedStateMachine):
     # --- threads, receipts, blocks ------------------------------------------------------------------------------------
 
     @precondition(lambda self: any(place.posts for place in self.model.places))
-    @rule(number=numbers, user=users, root=numbers, following=st.booleans())
-    def follow(self, number: int, user: str, root: int, following: bool) -> None:
+    @rule(number=numbers, who=actors, root=numbers, following=st.booleans())
+    def follow(self, number: int, who: int, root: int, following: bool) -> None:
         place = self.place(number)
+        user = self.actor(place, who)
         seq = self.seq(place, root, roots=True)
         self.do(
             self.deed(
@@ -533,14 +555,13 @@ class Machine(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.model.places)
-    @rule(number=numbers, user=users, read=numbers, delivered=numbers)
-    def mark(self, number: int, user: str, read: int, delivered: int) -> None:
+    @rule(number=numbers, who=actors, read=numbers, delivered=numbers)
+    def mark(self, number: int, who: int, read: int, delivered: int) -> None:
         place = self.place(number)
+        user = self.actor(place, who)
         seqs = [max(place.head - each, 0) if each else place.head + 5 for each in (read, delivered)]
         params = {"marks": [{"conversation": place.id, "read": seqs[0], "delivered": seqs[1]}]}
-        self.do(
-            Deed("receipts.mark", user, params, lambda: self.model.mark(user, place, *seqs), place=place)
-        )
+        self.do(Deed("receipts.mark", user, params, lambda: self.model.mark(user, place, *seqs), place=place))
 
     @rule(user=users, other=users, blocked=st.booleans())
     def block(self, user: str, other: str, blocked: bool) -> None:
@@ -551,15 +572,16 @@ class Machine(RuleBasedStateMachine):
     # --- at once, and again -------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.model.places)
-    @rule(number=numbers, what=st.lists(st.tuples(st.integers(0, 7), users, users, numbers), max_size=6))
-    def at_once(self, number: int, what: list[tuple[int, str, str, int]]) -> None:
+    @rule(number=numbers, what=bursts)
+    def at_once(self, number: int, what: list[tuple[int, int, str, int]]) -> None:
         self.do(*self.burst(number, what))
 
-    def burst(self, number: int, what: list[tuple[int, str, str, int]]) -> list[Deed]:
+    def burst(self, number: int, what: list[tuple[int, int, str, int]]) -> list[Deed]:
         """Things that happen at the same time in one conversation."""
         place = self.place(number)
         deeds = []
-        for kind, user, other, n in what:
+        for kind, who, other, n in what:
+            user = self.actor(place, who)
             seq, root = self.seq(place, n), self.seq(place, n, roots=True)
             match kind:
                 case 0 | 1:
@@ -583,7 +605,7 @@ class Machine(RuleBasedStateMachine):
         deed = self.repeatable[-1 - number % len(self.repeatable)]
 
         def check(result: Any, _: Any) -> None:
-            assert msgspec.json.encode(result) == deed.outcome, deed.operation
+            assert _answer(result) == deed.outcome, deed.operation
 
         again = Deed(deed.operation, deed.user, deed.params, lambda: None, check, deed.key, place=deed.place)
         self.do(again)
@@ -638,11 +660,11 @@ class Machine(RuleBasedStateMachine):
     @rule(
         number=numbers,
         device=numbers,
-        what=st.lists(st.tuples(st.integers(0, 7), users, users, numbers), min_size=1, max_size=6),
+        what=bursts,
         resuming=st.booleans(),
     )
     def come_back_meanwhile(
-        self, number: int, device: int, what: list[tuple[int, str, str, int]], resuming: bool
+        self, number: int, device: int, what: list[tuple[int, int, str, int]], resuming: bool
     ) -> None:
         """A device comes back while things happen."""
         away = [each for each in self.devices if not each.connected]
@@ -677,4 +699,10 @@ def _named(mine: Any, place: Place) -> None:
     place.id = mine.conversation.id
 
 
-assert TICK
+def _answer(result: Any) -> Any:
+    """An answer that is kept with its key. What messages said is not kept, for they may be deleted."""
+    told = msgspec.json.decode(msgspec.json.encode(result))
+    for each in (told, told.get("conversation")):
+        if isinstance(each, dict):
+            each.pop("last_message", None)
+    return told

@@ -19,7 +19,9 @@ from hubbub.chat.events import (
     LogEvent,
     MemberChanged,
     MembershipUpdated,
+    MessageDeleted,
     MessageHidden,
+    MessageUpdated,
     State,
     ThreadUpdated,
     apply,
@@ -87,6 +89,8 @@ class Known:
     """The main timeline is known from there on."""
     messages: dict[int, Message] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
+    withheld: set[int] = field(default_factory=set)
+    """Messages of which it is not told what they say now."""
 
 
 class Device:
@@ -111,6 +115,8 @@ class Device:
         self.inbox = 0
         self.gone: set[str] = set()
         """Channels in which the user was told to have left."""
+        self.stale = False
+        """It has entered a conversation behind what it knows of it, and is to sync."""
         self.receipts: dict[tuple[str, str], tuple[int, int]] = {}
         self._waiting: dict[int, Callable[[bytes], None]] = {}
 
@@ -203,6 +209,9 @@ class Device:
                 assert push.position is not None
                 self.stream[push.channel] = push.position.offset
                 self.gone.discard(push.channel)
+                known = self.known.get(push.channel.partition(":")[2])
+                if known is not None and known.seq < push.position.offset:
+                    self.stale = True
             elif push.type == "unsubscribed":
                 self.stream.pop(push.channel, None)
             else:
@@ -240,7 +249,8 @@ class Device:
             key = told["conversation"], each["user"]
             now = each["read"], each["delivered"]
             before = self.receipts.get(key, (0, 0))
-            assert now[0] >= before[0] and now[1] >= before[1], f"receipts went back: {before}, {now}"
+            assert max(before[0], now[0]) == now[0], f"receipts went back: {before}, {now}"
+            assert max(before[1], now[1]) == now[1], f"receipts went back: {before}, {now}"
             self.receipts[key] = now
 
     def _resumed(self, subscriptions: tuple[_Push, ...]) -> None:
@@ -251,7 +261,8 @@ class Device:
         first = sorted(told, key=lambda name: name != self.inbox_channel)
         for name in first:
             each = told[name]
-            assert each.recovered and each.position is not None, f"{name} was not recovered"
+            assert each.recovered, f"{name} was not recovered"
+            assert each.position is not None
             offsets = [push.offset or 0 for push in each.publications]
             end = each.position.offset
             assert offsets == list(range(end + 1 - len(offsets), end + 1)), f"{name}: {offsets} up to {end}"
@@ -273,6 +284,11 @@ class Device:
             del later[seq]
 
     def _apply(self, known: Known, event: LogEvent) -> None:
+        if isinstance(event, MessageUpdated | MessageDeleted):
+            if getattr(event, "withheld", False):
+                known.withheld.add(event.message.seq)
+            else:
+                known.withheld.discard(event.message.seq)
         state = apply(State(known.conversation, {}, known.messages), event)
         known.conversation, known.messages, known.seq = state.conversation, state.messages, event.seq
 
@@ -294,7 +310,9 @@ class Device:
                 id = mine.conversation.id
                 self.mine[id], self.memberships[id] = mine, mine.membership
                 before = self.known.get(id)
-                if mine.membership.state == "joined" and (before is None or before.seq < mine.conversation.seq):
+                if mine.membership.state == "joined" and (
+                    before is None or before.seq < mine.conversation.seq
+                ):
                     head = mine.conversation.seq
                     self.known[id] = Known(head, head, mine.conversation, head + 1)
                     self._catch_up(id)
@@ -319,7 +337,7 @@ class Device:
         return asyncio.ensure_future(self._sync(live, size, named))
 
     async def _sync(self, live: bool, size: int | None, named: bool) -> None:
-        more = True
+        more, self.stale = True, False
         while more:
             positions: dict[str, int] = {}
             params: dict[str, Any] = {"live": live}

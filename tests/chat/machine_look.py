@@ -86,7 +86,10 @@ def check_membership(told: MyMembership, place: Place, user: str) -> None:
         return
     unread = place.unread(user)
     assert (told.role, told.state, told.invited_by) == (seat.role, "joined", seat.by), (user, told)
-    assert (told.read, told.delivered, told.visible) == (seat.read, seat.delivered, seat.visible), (user, told)
+    assert (told.read, told.delivered, told.visible) == (seat.read, seat.delivered, seat.visible), (
+        user,
+        told,
+    )
     assert told.unread == len(unread), (user, told.unread, len(unread))
     mentions = sum(post.mentions(user) for post in unread)
     assert told.mentions == mentions, (user, told.mentions, mentions)
@@ -218,9 +221,7 @@ def check_place(view: View, model: Model, place: Place, user: str) -> None:
     for post in posts[-1:]:
         receipts = ask(view, "receipts.list", user, conversation=conversation, message=post.seq)
         meant = [
-            other
-            for other in place.joined
-            if other != post.sender and place.seats[other].since <= post.time
+            other for other in place.joined if other != post.sender and place.seats[other].since <= post.time
         ]
         read = [other for other in meant if place.seats[other].read >= post.seq]
         got = sum(place.seats[other].delivered >= post.seq for other in meant)

@@ -163,9 +163,7 @@ class Place:
         if not self.knows(user) or not self.may(user, "read"):
             return []
         floor = self.floor(user)
-        return [
-            post for seq, post in self.posts.items() if seq > floor and (user, seq) not in self.hidden
-        ]
+        return [post for seq, post in self.posts.items() if seq > floor and (user, seq) not in self.hidden]
 
     def newest(self) -> Post | None:
         return next((post for post in reversed(self.posts.values()) if post.counted), None)
@@ -328,7 +326,7 @@ class Model:
         ]
         refuse(ErrorCode.PERMISSION_DENIED, any(self.blocked(user, other) for other in fresh))
         state, by = ("invited", user) if invite else ("joined", None)
-        self.enter(place, {other: (role, state, by) for other in fresh})
+        self.enter(place, dict.fromkeys(fresh, (role, state, by)))
 
     def join(self, user: str, place: Place) -> None:
         seat = place.seats.get(user)

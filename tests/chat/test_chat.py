@@ -7,6 +7,7 @@ from tests.chat.wire import RefusedError, Wire, chat_server, group, text
 
 from hubbub.chat.chat import IN_FLIGHT
 from hubbub.errors import ErrorCode, HubbubError
+from hubbub.testing.server import running_server
 
 pytestmark = pytest.mark.anyio
 
@@ -104,7 +105,6 @@ async def test_limits_count_what_they_refuse(database: str) -> None:
 async def test_an_application_does_all_by_name(database: str) -> None:
     async with chat_server(database) as server:
         chat = server.app.chat
-        assert chat is not None
         await chat.call("users.upsert", user="ada", name="Ada")
         made = await chat.call("conversations.create", as_user="ada", key="k", kind="group", name="Release")
         again = await chat.call(
@@ -123,3 +123,9 @@ async def test_an_application_does_all_by_name(database: str) -> None:
             with pytest.raises(HubbubError) as refused:
                 await chat.call(name, as_user="ada", **params)
             assert refused.value.code == code
+
+
+async def test_without_conversations_an_application_is_told_so() -> None:
+    async with running_server(chat={"enabled": False}) as server:
+        with pytest.raises(RuntimeError, match=r"chat\.enabled is off"):
+            _ = server.app.chat

@@ -82,6 +82,7 @@ async def test_strangers_and_the_blocked_see_nobody(database: str) -> None:
                 assert eve.told("subscribed") == []
             await bob.call("presence.follow", users=["ada"])
             assert bob.told("subscribed") == ["status:ada"]
+            assert all("position" not in push and not push.get("recoverable") for push in bob.pushes)
             await ada.call("blocks.add", user="bob")
             await bob.until(lambda wire: wire.told("unsubscribed") == ["status:ada"])
             (seen,) = (await bob.call("presence.query", users=["ada"]))["users"]

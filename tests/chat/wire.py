@@ -151,7 +151,6 @@ class Wire:
 async def do(server: RunningServer, operation: str, actor: str, /, **params: Any) -> Any:
     """The result of an operation, by Python; `actor` "" is the server."""
     chat, found = server.app.chat, OPERATIONS[operation]
-    assert chat is not None
     decoded = chat.decode(found, msgspec.json.encode(params))
     return await chat.perform(found, Caller(Actor(actor)), decoded)
 

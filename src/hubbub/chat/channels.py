@@ -81,7 +81,7 @@ class Channels:
         self.following: dict[str, set[Session]] = {}
         """Sessions that follow their user's conversations by themselves, by user."""
         for namespace in NAMESPACES:
-            self._hub.own(namespace, self)
+            self._hub.own(namespace, self, logged=namespace != STATUS)
         self._hub.ended.append(self._ended)
 
     @property
@@ -123,8 +123,6 @@ class Channels:
         epoch = self._chat.store.epoch
         if reader is not None and (kind != CONVERSATION or not reader):
             await self.authorize(Principal(reader), "history", channel)
-        if kind == STATUS:
-            return History(Position(epoch, 0), complete=since is None)
         if kind == CONVERSATION:
             return await self._chat.read(
                 lambda view: _conversation_log(view, id, epoch, since, limit, reverse, reader)

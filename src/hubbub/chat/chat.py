@@ -31,8 +31,10 @@ from hubbub.hub.session import Session
 from hubbub.model import Envelope, Position, Principal
 from hubbub.storage.base import Action, Logged, Store, Transaction, each
 from hubbub.storage.tables import keys
+from hubbub.telemetry.logging import get_logger
 
 T = TypeVar("T")
+log = get_logger("hubbub.chat")
 IN_FLIGHT = 64
 """Writes that one session may have under way before its next command waits."""
 
@@ -237,6 +239,8 @@ class Chat:
         elif session.connection is not None and session.connection is asker:
             if isinstance(error, LimitError):
                 self.metrics.rejected[error.limit] += 1
+            elif not isinstance(error, HubbubError):
+                log.error("call failed", session=session.id, exc_info=error)
             session.refuse(id, error if isinstance(error, HubbubError) else HubbubError(ErrorCode.INTERNAL))
 
     async def actor(self, principal: Principal) -> Actor:

@@ -12,12 +12,17 @@ from hubbub.chat import limits, rules, text
 from hubbub.chat.ledger import View
 from hubbub.chat.model import Message, MyConversation, MyMembership
 from hubbub.chat.rows import MEMBER, MESSAGE, ConversationRow, MemberRow, message_of
+from hubbub.storage import bulk
 from hubbub.storage.tables import hidden, members, mentions, messages
 
 S = TypeVar("S")
 EVERYBODY = "*"
 Pair = tuple[str, str]
 """Conversation and user."""
+AT_ONCE = 1_000
+"""Pairs of one statement."""
+_PAIR = ("conversation", "user")
+_MESSAGE = tuple(column.name for column in MESSAGE)
 
 tombstones = (
     sa.select(sa.func.count())
@@ -79,10 +84,19 @@ def my_memberships(view: View, user: str, rows: Sequence[ConversationRow]) -> di
 def memberships_of(view: View, newest: Mapping[str, int], pairs: Iterable[Pair]) -> dict[Pair, MyMembership]:
     """Of many users in many conversations. `newest` has the number of each conversation's newest message."""
     wanted = list(pairs)
-    if not wanted:
-        return {}
-    found = _memberships(view, sa.tuple_(members.c.conversation, members.c.user).in_(wanted))
+    found: dict[Pair, Counted] = {}
+    for begin in range(0, len(wanted), AT_ONCE):
+        found |= _memberships(view, _among(view, wanted[begin : begin + AT_ONCE]))
     return {pair: _membership(newest[pair[0]], found.get(pair)) for pair in wanted}
+
+
+def _among(view: View, pairs: Sequence[Pair]) -> sa.ColumnElement[bool]:
+    place = sa.tuple_(members.c.conversation, members.c.user)
+    if view.dialect == "postgresql":
+        return place.in_(pairs)
+    # Of `IN (VALUES ...)` by itself SQLite makes a scan of all members.
+    given = sa.text("SELECT * FROM :pairs").bindparams(sa.bindparam("pairs", pairs, expanding=True))
+    return place.in_(given.columns(members.c.conversation, members.c.user))
 
 
 Counted = tuple[MemberRow, int, int]
@@ -100,22 +114,14 @@ def _memberships(view: View, which: sa.ColumnElement[bool]) -> dict[Pair, Counte
 
 def _newest(view: View, rows: Sequence[ConversationRow]) -> dict[str, Message]:
     pairs = [(row.id, row.last_message) for row in rows if row.last_message is not None]
-    if not pairs:
-        return {}
-    query = sa.select(*MESSAGE).where(sa.tuple_(messages.c.conversation, messages.c.seq).in_(pairs))
-    found = (message_of(row) for row in view.execute(query))
+    found = map(message_of, bulk.select(view.source, messages, _MESSAGE, ("conversation", "seq"), pairs))
     return {message.conversation: message for message in found}
 
 
 def _unseen(view: View, users: Iterable[str], newest: Mapping[str, Message]) -> frozenset[Pair]:
     """Conversation and user, where the user has deleted the newest message for itself."""
-    if not newest:
-        return frozenset()
-    pairs = [(message.conversation, message.seq) for message in newest.values()]
-    query = sa.select(hidden.c.conversation, hidden.c.user).where(
-        hidden.c.user.in_(list(users)), sa.tuple_(hidden.c.conversation, hidden.c.seq).in_(pairs)
-    )
-    return frozenset((row.conversation, row.user) for row in view.execute(query))
+    wanted = [(message.conversation, user, message.seq) for message in newest.values() for user in users]
+    return frozenset(bulk.select(view.source, hidden, _PAIR, (*_PAIR, "seq"), wanted))
 
 
 def _mine(

@@ -40,12 +40,19 @@ async def begin(session: Session, name: str, since: Position | None, *, back: bo
     """Start buffering, then read the log. The caller releases the channel and buffer, whatever happens.
 
     `back`: the session was in the channel, and has been taken out if it may be there no more. Otherwise reading the
-    log of a channel with an owner is being let in: it raises what the owner refuses with.
+    log of a channel with an owner is being let in: it raises what the owner refuses with. (One that keeps no log is
+    asked.)
     """
     hub = session.hub
     buffer: list[Publication] = []
     channel = await hub.hold(name, buffer)
     if not channel.retention.size:
+        if channel.owner is not None and not back:
+            try:
+                await channel.owner.authorize(session.principal, "subscribe", name)
+            except BaseException:
+                hub.release(channel, buffer)
+                raise
         return Entry(channel, buffer, since, None)
     limit = hub.config.limits.history if since is not None else 0
     try:

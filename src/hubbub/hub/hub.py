@@ -25,7 +25,7 @@ from hubbub.hub.live import Live
 from hubbub.hub.presence import Attendance
 from hubbub.hub.recovery import fit
 from hubbub.hub.session import Execute, Session, new_id
-from hubbub.model import Envelope, Position, Principal, Publication, Retention
+from hubbub.model import NO_RETENTION, Envelope, Position, Principal, Publication, Retention
 from hubbub.presence.base import PresenceStore
 from hubbub.telemetry.logging import get_logger
 from hubbub.telemetry.metrics import Metrics
@@ -332,12 +332,13 @@ class Hub:
             channel.owner = owner
         return channel
 
-    def own(self, namespace: str, owner: ChannelOwner) -> None:
-        """From now on the channels `<namespace>:...` are the owner's; to be called before the start."""
+    def own(self, namespace: str, owner: ChannelOwner, *, logged: bool = True) -> None:
+        """From now on the channels `<namespace>:...` are the owner's, who keeps their logs if they are `logged`; to be
+        called before the start."""
         self.owners[namespace] = owner
         self.owned = (*self.owned, f"{namespace}:")
         self.guarded = (*self.guarded, f"{namespace}:")
-        self._retentions[namespace] = UNLIMITED
+        self._retentions[namespace] = UNLIMITED if logged else NO_RETENTION
 
     def owner(self, name: str) -> ChannelOwner | None:
         return self.owners[name.partition(":")[0]] if name.startswith(self.owned) else None
