@@ -32,6 +32,8 @@ WITHOUT_TESTS = {
     "__init__.py": "the public names only; the end-to-end tests and the examples import from it",
     "socketio/__init__.py": "the public names only; the examples and the tests of the clients import from it",
     "storage/migrations/versions": "tests/storage/test_migrations.py runs each, up and down",
+    "api/chat_params.py": "params in requests: tests/api/test_chat.py sends them",
+    "api/chat_schemas.py": "schemas in documents: tests/api/test_chat_documents.py reads them",
     "testing/contracts": "suites, which tests/broker and tests/presence run",
     "loadgen/__main__.py": "calls loadgen/cli.py",
 }

@@ -27,5 +27,5 @@ def test_on_postgresql(postgres_url: str) -> None:
 
 
 def test_where_there_is_none_it_says_so() -> None:
-    with pytest.raises((Problem, ConfigError), match="storage.url"):
+    with pytest.raises((Problem, ConfigError), match=r"storage\.url"):
         on_database("postgresql://nobody@127.0.0.1:1/none", 1.0, one, read_only=True)
