@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.chat.wire import chat_server, do, group, text
 
-import socketio
+import socketio  # type: ignore[import-untyped]
 
 pytestmark = pytest.mark.anyio
 
@@ -18,7 +18,7 @@ async def test_a_stock_client_follows_conversations(tmp_path: Any) -> None:
         client = socketio.AsyncClient()
         heard: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
 
-        @client.on("*")
+        @client.on("*")  # type: ignore[untyped-decorator]
         async def anything(event: str, *data: Any) -> None:
             await heard.put((event, data[0] if data else None))
 
@@ -29,7 +29,7 @@ async def test_a_stock_client_follows_conversations(tmp_path: Any) -> None:
             sent = await client.call("chat.messages.send", {"conversation": id, "parts": text("hello")})
             second = await group(server, "ada", "bob")
             await do(server, "messages.send", "ada", conversation=second, parts=text("there too"))
-            texts = []
+            texts: list[str] = []
             async with asyncio.timeout(20):
                 while len(texts) < 2:
                     event, data = await heard.get()
