@@ -375,7 +375,7 @@ class ChatConfig(Section):
     edit_window: Seconds = Field(
         0.0, description="Seconds in which one's own message can be edited; 0: always."
     )
-    search_candidates: Count = Field(1_000, ge=1, description="Newest matches of a search that are ranked.")
+    search_candidates: Count = Field(200, ge=1, description="Newest matches of a search that are ranked.")
     presence_grace: Seconds = Field(
         5.0, description="Seconds for which somebody whose last session ended is still shown as online."
     )
