@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 from msgspec import Raw, Struct
 
+from hubbub.chat import rules
 from hubbub.chat.events_list import LogRow, inbox_page, log_page
 from hubbub.chat.ledger import Actor, View, channel_of, inbox_of, status_of
 from hubbub.chat.messages import floor_of
-from hubbub.chat.model import MemberState
+from hubbub.chat.model import ConversationKind, MemberState, Permission, Rank, Role
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub.session import Session
 from hubbub.model import Envelope, History, Operation, Position, Principal, Publication
@@ -40,15 +41,25 @@ class _Changed(Struct):
     """What of `member.changed` matters here."""
 
     member: _Member
+    seq: int
+
+
+class _Updated(Struct):
+    """What of `conversation.updated` matters here."""
+
+    seq: int
 
 
 class _Named(Struct):
     id: str
+    kind: ConversationKind
+    permissions: dict[Permission, Rank] = {}
     seq: int = 0
 
 
 class _Membership(Struct):
     state: MemberState | None = None
+    role: Role | None = None
 
 
 class _Mine(Struct):
@@ -68,8 +79,10 @@ class _Blocks(Struct):
 
 
 _changed = msgspec.json.Decoder(_Changed).decode
+_updated = msgspec.json.Decoder(_Updated).decode
 _added = msgspec.json.Decoder(_Added).decode
 _blocks = msgspec.json.Decoder(_Blocks).decode
+_permissions = msgspec.json.Decoder(dict[Permission, Rank]).decode
 
 
 class Channels:
@@ -80,6 +93,8 @@ class Channels:
         self._hub = chat.hub
         self.following: dict[str, set[Session]] = {}
         """Sessions that follow their user's conversations by themselves, by user."""
+        self._shut: dict[str, set[str]] = {}
+        """The channels of conversations that such users have joined and may not read, by user."""
         for namespace in NAMESPACES:
             self._hub.own(namespace, self, logged=namespace != STATUS)
         self._hub.ended.append(self._ended)
@@ -158,6 +173,12 @@ class Channels:
             sessions.discard(session)
             if not sessions:
                 del self.following[session.user]
+                self._shut.pop(session.user, None)
+
+    def shut(self, user: str, channels: Iterable[str]) -> None:
+        """Where the user may not read now: its sessions enter when it may."""
+        if user in self.following and (names := set(channels)):
+            self._shut.setdefault(user, set()).update(names)
 
     def passed(self, envelope: Envelope) -> None:
         """What goes through a channel of ours changes who is in it."""
@@ -167,20 +188,24 @@ class Channels:
         try:
             match push.event:
                 case "member.changed":
-                    member = _changed(push.data).member
-                    if member.state == "left":
-                        self._take_out(member.user, push.channel)
+                    changed = _changed(push.data)
+                    user = changed.member.user
+                    if changed.member.state == "left":
+                        self._shut.get(user, set()).discard(push.channel)
+                        self._take_out(user, push.channel)
                     else:
-                        self._look_again(push.channel, self._hub.users.get(member.user, ()))
+                        waiting = {user} if push.channel in self._shut.get(user, ()) else set()
+                        self._look_again(push.channel, changed.seq, waiting, self._hub.users.get(user, ()))
                 case "conversation.updated":
-                    self._look_again(push.channel)
+                    waiting = {user for user, names in self._shut.items() if push.channel in names}
+                    self._look_again(push.channel, _updated(push.data).seq, waiting)
                 case "conversation.added":
                     self._put_in(push.channel.partition(":")[2], _added(push.data).conversation)
                 case "blocks.changed":
-                    changed = _blocks(push.data)
-                    if changed.blocked:
-                        self._take_out(changed.user, status_of(push.channel.partition(":")[2]))
-                        self._take_out(push.channel.partition(":")[2], status_of(changed.user))
+                    block = _blocks(push.data)
+                    if block.blocked:
+                        self._take_out(block.user, status_of(push.channel.partition(":")[2]))
+                        self._take_out(push.channel.partition(":")[2], status_of(block.user))
         except Exception as error:  # a fan-out must go on
             log.error(
                 "an event could not be followed", channel=push.channel, event_type=push.event, exc_info=error
@@ -189,9 +214,16 @@ class Channels:
     def _put_in(self, user: str, mine: _Mine) -> None:
         if mine.membership.state != "joined":
             return
-        since = Position(self._chat.store.epoch, mine.conversation.seq)
+        conversation, channel = mine.conversation, channel_of(mine.conversation.id)
+        if rules.allowed(conversation.kind, "read", mine.membership.role, conversation.permissions):
+            self._let_in(user, channel, conversation.seq)
+        else:
+            self.shut(user, [channel])
+
+    def _let_in(self, user: str, channel: str, since: int) -> None:
+        position = Position(self._chat.store.epoch, since)
         for session in tuple(self.following.get(user, ())):
-            self._hub.spawn(self._hub.enter(session, channel_of(mine.conversation.id), since))
+            self._hub.spawn(self._hub.enter(session, channel, position))
 
     def _take_out(self, user: str, channel: str) -> None:
         for session in self._hub.users.get(user, ()):
@@ -205,30 +237,46 @@ class Channels:
     async def _unsubscribe(self, session: Session, channel: str) -> None:
         await self._hub.server_unsubscribe(session, channel)
 
-    def _look_again(self, channel: str, sessions: Iterable[Session] | None = None) -> None:
-        """Permissions may have changed: whoever may read no more is taken out."""
+    def _look_again(
+        self, channel: str, seq: int, waiting: set[str], sessions: Iterable[Session] | None = None
+    ) -> None:
+        """Permissions may have changed by the event `seq`: whoever may read no more is taken out, and those who were
+        `waiting` for it are let in, if they may now."""
         if sessions is None:
             live = self._hub.channels.get(channel)
-            if live is None:
-                return
-            ids = {id for group in live.groups.values() for id in group.values()}
+            groups = live.groups.values() if live is not None else ()
+            ids = {id for group in groups for id in group.values()}
             sessions = [session for id in ids if (session := self._hub.sessions.get(id)) is not None]
-        present = {session.user for session in sessions if channel in session.subscriptions}
-        if present:
-            self._hub.spawn(self._check(channel, sorted(present)))
+            sessions += self._hub.detached.values()
+        present = {
+            session.user
+            for session in sessions
+            if channel in session.subscriptions or channel in session.away
+        }
+        if present or waiting:
+            self._hub.spawn(self._check(channel, seq, sorted(present - waiting), sorted(waiting)))
 
-    async def _check(self, channel: str, present: list[str]) -> None:
-        def refused(view: View) -> list[str]:
-            found = []
-            for user in present:
-                try:
-                    view.access(Actor(user), channel.partition(":")[2], "read")
-                except HubbubError:
-                    found.append(user)
-            return found
+    async def _check(self, channel: str, seq: int, present: list[str], waiting: list[str]) -> None:
+        def look(view: View) -> tuple[list[str], list[str]]:
+            states = {user: _reads(view, user, channel.partition(":")[2]) for user in (*present, *waiting)}
+            refused = [user for user in present if states[user] is None]
+            return refused, [user for user in waiting if states[user] == "member"]
 
-        for user in await self._chat.read(refused):
+        refused, admitted = await self._chat.read(look)
+        for user in refused:
+            self.shut(user, [channel])
             self._take_out(user, channel)
+        for user in admitted:
+            self._shut.get(user, set()).discard(channel)
+            self._let_in(user, channel, seq - 1)
+
+
+def _reads(view: View, user: str, conversation: str) -> Literal["member", "guest"] | None:
+    try:
+        _, member = view.access(Actor(user), conversation, "read")
+    except HubbubError:
+        return None
+    return "guest" if member is None else "member"
 
 
 def _conversation_log(
@@ -289,16 +337,30 @@ def publication_of(
     return Publication(channel, event, Raw(data), f"{epoch}-{seq}", sender, time, epoch, seq)
 
 
-def heads(view: View, user: str) -> dict[str, int]:
-    """The channels of a user's conversations, the most active first, and where their logs stand; its inbox too."""
+class Heads(NamedTuple):
+    """Where the logs of channels stand, and the channels that are `shut`: of conversations that one may not read."""
+
+    positions: dict[str, int]
+    shut: list[str]
+
+
+def heads(view: View, user: str) -> Heads:
+    """The channels of a user's conversations, the most active first, and its inbox's."""
     limit = view.config.chat.live_conversations
+    names = ("id", "head", "kind", "permissions")
     query = (
-        sa.select(conversations.c.id, conversations.c.head)
+        sa.select(*(conversations.c[name] for name in names), members.c.role)
         .select_from(members.join(conversations, conversations.c.id == members.c.conversation))
         .where(members.c.user == user, members.c.state == "joined")
         .order_by(conversations.c.last_activity.desc(), conversations.c.id)
         .limit(limit)
     )
-    found = {channel_of(id): head for id, head in view.execute(query)}
-    found[inbox_of(user)] = view.execute(sa.select(users.c.head).where(users.c.id == user)).scalar() or 0
+    found = Heads({}, [])
+    for id, head, kind, permissions, role in view.execute(query):
+        if permissions == "{}" or rules.allowed(kind, "read", role, _permissions(permissions)):
+            found.positions[channel_of(id)] = head
+        else:
+            found.shut.append(channel_of(id))
+    head = view.execute(sa.select(users.c.head).where(users.c.id == user)).scalar()
+    found.positions[inbox_of(user)] = head or 0
     return found

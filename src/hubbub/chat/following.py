@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hubbub.chat.channels import heads
+from hubbub.chat.channels import Heads, heads
 from hubbub.chat.ledger import View
 from hubbub.chat.operations import Caller, Operation, run
 from hubbub.chat.sync import Sync, SyncPage, synchronise
@@ -43,7 +43,7 @@ async def _follow(chat: Chat, session: Session, caller: Caller, params: Sync) ->
     actor, epoch = caller.actor, chat.store.epoch
     page: SyncPage | None = None
 
-    def look(view: View) -> tuple[SyncPage, dict[str, int]]:
+    def look(view: View) -> tuple[SyncPage, Heads]:
         return synchronise(view, actor, params), heads(view, actor.user)
 
     async def answer() -> dict[str, Position]:
@@ -51,10 +51,11 @@ async def _follow(chat: Chat, session: Session, caller: Caller, params: Sync) ->
         page, found = await chat.read(look)
         if caller.answer is not None:
             caller.answer(page)
-        return {name: Position(epoch, head) for name, head in found.items()}
+        chat.channels.shut(actor.user, found.shut)
+        return {name: Position(epoch, head) for name, head in found.positions.items()}
 
-    names = await chat.read(lambda view: list(heads(view, actor.user)))
-    chat.channels.follow(session)
+    chat.channels.follow(session)  # first, so that what is added meanwhile is entered
+    names = await chat.read(lambda view: list(heads(view, actor.user).positions))
     await follow_all(session, names, answer)
     assert page is not None
     return page
