@@ -312,6 +312,8 @@ def _hide(ledger: Ledger, actor: Actor, row: ConversationRow, member: MemberRow 
         return
     find(ledger, actor, row, member, seq)
     ledger.execute(hidden.insert(), key)
+    mine = (members.c.conversation == row.id, members.c.user == actor.user)
+    ledger.execute(members.update().where(*mine).values(changed=ledger.tx.stamp))  # a sync is to tell of it
     ledger.tell(actor.user, MessageHidden, conversation=row.id, message=seq)
 
 
