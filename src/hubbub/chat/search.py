@@ -21,6 +21,7 @@ from hubbub.chat.rows import MESSAGE, message_of
 from hubbub.chat.search_index import index, reindex, remove
 from hubbub.chat.search_matches import Filters, Match, Reach, matches, reach_of
 from hubbub.chat.search_query import Query
+from hubbub.chat.search_spelling import meant
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage.tables import messages
 
@@ -80,10 +81,12 @@ class SearchHit(Struct, frozen=True, omit_defaults=True):
 
 
 class SearchPage(Struct, frozen=True, omit_defaults=True):
-    """What was found. `next` is absent on the last page."""
+    """What was found. `next` is absent on the last page. Where nothing is found, `did_you_mean` may be the query with
+    other words."""
 
     hits: tuple[SearchHit, ...]
     next: str | None = None
+    did_you_mean: str | None = None
 
 
 @read("search", "GET", "/search")
@@ -94,6 +97,9 @@ def search(view: View, actor: Actor, params: Search) -> SearchPage:
     Japanese, Korean, Thai and the like are found by any characters in a row. No query is wrong: what makes no sense is
     left out, and where nothing is left nothing is found. By relevance (how often, how short, how new) the newest
     `chat.search_candidates` matches are ranked, after them the next so many.
+
+    If nothing is found, a word of four letters or more that is nowhere may be a typo: `did_you_mean` is the query with
+    the most similar words (by trigrams) of the newest messages that one may read instead.
 
     Raises NOT_FOUND and PERMISSION_DENIED for the conversation, VALIDATION_FAILED for `thread` without it and for the
     cursor of another search, LIMIT_EXCEEDED (`limits.query_length`, `limits.page`).
@@ -114,9 +120,11 @@ def search(view: View, actor: Actor, params: Search) -> SearchPage:
             )
     if not query.wanted or reach.joined == ():
         return SearchPage(())
-    if order == "n":
-        return _newest(view, reach, query, params, start, size)
-    return _ranked(view, reach, query, params, start, size)
+    look = _newest if order == "n" else _ranked
+    page = look(view, reach, query, params, start, size)
+    if page.hits or params.cursor is not None:
+        return page
+    return SearchPage((), None, meant(view, reach, params.query, _filters(params), prefix=params.prefix))
 
 
 def _newest(view: View, reach: Reach, query: Query, params: Search, start: Cursor, size: int) -> SearchPage:
@@ -145,8 +153,11 @@ def _ranked(view: View, reach: Reach, query: Query, params: Search, start: Curso
 def _matches(
     view: View, reach: Reach, query: Query, params: Search, start: Cursor, count: int
 ) -> list[Match]:
-    filters = Filters(params.sender, params.after, params.before, params.thread, params.in_thread)
-    return matches(view, reach, query, filters, count, (start[1], start[2]))
+    return matches(view, reach, query, _filters(params), count, (start[1], start[2]))
+
+
+def _filters(params: Search) -> Filters:
+    return Filters(params.sender, params.after, params.before, params.thread, params.in_thread)
 
 
 def rank(query: Query, found: list[Match]) -> list[tuple[Match, float]]:

@@ -33,23 +33,72 @@ class Query(NamedTuple):
     unwanted: tuple[Phrase, ...] = ()
 
 
+class Word(NamedTuple):
+    """A word that must be there, and where it stands in the query. With `prefix` it may go on."""
+
+    term: str
+    start: int
+    end: int
+    prefix: bool
+
+
+class _Item(NamedTuple):
+    """What stands from `start` to before `end`: a word, which may `begin` others, or a phrase."""
+
+    start: int
+    end: int
+    unwanted: bool
+    begins: bool
+
+
 def parse(text: str, *, prefix: bool = False) -> Query:
     """What `text` asks for. `prefix`: its last word may go on, as it is still being typed."""
-    text = unicodedata.normalize("NFC", text.translate(_QUOTES))
-    typing = prefix and text != "" and text[-1] not in '"*' and not text[-1].isspace()
-    items = list(_ITEM.finditer(text))
+    text = normal(text)
     wanted: dict[Phrase, None] = {}
     unwanted: dict[Phrase, None] = {}
-    for item in items[:MOST]:
-        minus, quoted, word = item.groups()
-        if word is not None:
-            minus = "-" if len(word) > 1 and _MINUS.match(word) else ""
-            quoted = word[1:] if minus else word
-        begins = word is not None and (quoted.endswith("*") or (typing and item is items[-1]))
-        terms, open_ended = tokens.phrase(quoted, prefix=begins)
+    for item in _items(text, prefix):
+        terms, open_ended = tokens.phrase(text[item.start : item.end], prefix=item.begins)
         if terms:
-            (unwanted if minus else wanted)[Phrase(terms, open_ended)] = None
+            (unwanted if item.unwanted else wanted)[Phrase(terms, open_ended)] = None
     return Query(tuple(wanted), tuple(unwanted))
+
+
+def words(text: str, *, prefix: bool = False) -> list[Word]:
+    """The words that `text` (`normal` already) wants, those of phrases too, in order. `prefix` as in `parse`."""
+    found: list[Word] = []
+    for item in _items(text, prefix):
+        if not item.unwanted:
+            there = tokens.tokens(text[item.start : item.end])
+            found += [
+                Word(
+                    each.term,
+                    item.start + each.start,
+                    item.start + each.end,
+                    item.begins and each is there[-1],
+                )
+                for each in there
+            ]
+    return found
+
+
+def normal(text: str) -> str:
+    """`text` as it is understood."""
+    return unicodedata.normalize("NFC", text.translate(_QUOTES))
+
+
+def _items(text: str, prefix: bool) -> list[_Item]:
+    typing = prefix and text != "" and text[-1] not in '"*' and not text[-1].isspace()
+    found = list(_ITEM.finditer(text))
+    items = []
+    for match in found[:MOST]:
+        minus, _, word = match.groups()
+        if word is None:
+            items.append(_Item(*match.span(2), bool(minus), False))
+            continue
+        unwanted = len(word) > 1 and _MINUS.match(word) is not None
+        begins = (word[1:] if unwanted else word).endswith("*") or (typing and match is found[-1])
+        items.append(_Item(match.start(3) + unwanted, match.end(3), unwanted, begins))
+    return items
 
 
 def fts5(query: Query, scopes: Sequence[str]) -> str:
