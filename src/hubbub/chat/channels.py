@@ -223,7 +223,15 @@ class Channels:
     def _let_in(self, user: str, channel: str, since: int) -> None:
         position = Position(self._chat.store.epoch, since)
         for session in tuple(self.following.get(user, ())):
-            self._hub.spawn(self._hub.enter(session, channel, position))
+            self._hub.spawn(self._enter(session, channel, position))
+
+    async def _enter(self, session: Session, channel: str, since: Position) -> None:
+        try:
+            await self._hub.enter(session, channel, since)
+        except HubbubError as error:
+            if error.code not in (ErrorCode.NOT_FOUND, ErrorCode.PERMISSION_DENIED):
+                raise
+            # The user was removed again meanwhile.
 
     def _take_out(self, user: str, channel: str) -> None:
         for session in self._hub.users.get(user, ()):
