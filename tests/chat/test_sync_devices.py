@@ -159,15 +159,14 @@ async def test_what_was_being_written_comes_with_the_next_sync(postgres_url: str
                 await say(chat, busy, "ada", f"meanwhile {number}")
                 page = await chat.do("sync", "bob", token=token)
                 assert busy in told(page)
-                assert slow not in told(page)
+                # It may be told again, for any transaction of the whole cluster holds the horizon back; but not this.
+                assert slow not in told(page) or not told(page)[slow].membership.archived
                 token = page.token
             await late.commit()
         finally:
             await other.close()
         page = await chat.do("sync", "bob", token=token)
         assert told(page)[slow].membership.archived
-        page = await chat.do("sync", "bob", token=page.token)
-        assert told(page) == {}, "and then no more"
 
 
 async def test_a_token_is_exact_where_one_writes(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ class Owner:
         self.lossless = lossless
         self.logs: dict[str, list[Publication]] = {}
         self.refused: set[str] = set()
+        self.failing = False
         self.floors: dict[str, int] = {}
         self.seen: list[str] = []
         self.reads: list[str | None] = []
@@ -38,6 +39,8 @@ class Owner:
         self, channel: str, *, since: Position | None, limit: int, reverse: bool, reader: str | None
     ) -> History:
         self.reads.append(reader)
+        if self.failing:
+            raise HubbubError(ErrorCode.STORE_UNAVAILABLE)
         if reader in self.refused:
             raise HubbubError(ErrorCode.PERMISSION_DENIED, field="channel")
         log = list(self.logs.get(channel, ()))

@@ -118,6 +118,25 @@ async def test_who_may_be_there_no_more_is_taken_out_when_it_is_back() -> None:
     assert "own:a" not in session.subscriptions
 
 
+async def test_who_comes_back_while_the_log_cannot_be_read_may_try_again() -> None:
+    world, owner = await owned()
+    ada = await world.connected("ada", "own:a")
+    world.hub.detach(world.hub.sessions[ada.session])
+    owner.append("own:a")
+    owner.failing = True
+    proof = {
+        "session": ada.session,
+        "secret": ada.secret,
+        "positions": {"own:a": {"epoch": EPOCH, "offset": 0}},
+    }
+    reply = await world.client().ask(type="connect", resume=proof)
+    assert (reply["code"], reply["temporary"]) == (ErrorCode.STORE_UNAVAILABLE, True)
+    owner.failing = False
+    reply = await world.client().ask(type="connect", resume=proof)
+    assert reply["recovered"] is True
+    assert [each["offset"] for each in reply["subscriptions"][0]["publications"]] == [1]
+
+
 async def test_nothing_is_read_for_who_comes_back_and_has_missed_nothing() -> None:
     world, owner = await owned()
     await world.connected("bob", "own:a")

@@ -130,9 +130,9 @@ async def _resume(fresh: Session, command: model.Connect, proof: model.Resume) -
                 try:
                     since = proof.positions.get(name) or (session.entered or {}).get(name)
                     entries[name] = await begin(session, name, since, back=True)
-                except HubbubError:
-                    if hub.owner(name) is None:
-                        raise
+                except HubbubError as error:
+                    if hub.owner(name) is None or error.info.temporary:
+                        raise  # to be tried again: the session waits
                     await leave(session, name)  # it may be there no more
                     session.push(
                         model.ServerUnsubscribed(name, int(ErrorCode.PERMISSION_DENIED), "no access")

@@ -12,18 +12,18 @@ import contextlib
 import random
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from hubbub.clock import Clock
 from hubbub.config import StorageConfig
 from hubbub.errors import ConfigError, ErrorCode, HubbubError
-from hubbub.storage import migrations
 from hubbub.storage.base import Action, Dialect, Logged, Snapshot, Transaction
 from hubbub.storage.epoch import adopt, read_meta
 from hubbub.storage.postgres_notices import ANY, Hinted, Notices
 from hubbub.storage.postgres_sessions import LOST, READ_ONLY, Fault, Session, Sessions, fault_of
+from hubbub.storage.revision import is_at_head
 from hubbub.storage.writer import RETRY_AFTER, Committed, TransactionFailed, Work, Writer
 from hubbub.telemetry.logging import get_logger
 from hubbub.telemetry.metrics import Metrics
@@ -98,14 +98,12 @@ class PostgresStore:
     ) -> None:
         """See `Store.start`. A database that does not answer is waited for, for `storage.timeout` seconds."""
         self._committed, self._hinted = committed, hinted
-        await asyncio.to_thread(migrations.script)  # which reads files
         session = await self._sessions.open_first()
         try:
             if not session.server.fsync:
                 log.warning("PostgreSQL has fsync off: a crash of its machine loses acknowledged messages")
-            if self._migrate:
-                await session.run(migrations.upgrade, migrations.PATIENCE)
-            await session.run(_check_revision, self._timeout)
+            if not await session.run(is_at_head, self._timeout):
+                await self._bring_to_head(session)
             self._system = session.server.system
             self.epoch = await session.run(self._adopt, self._timeout)
         finally:
@@ -115,6 +113,14 @@ class PostgresStore:
             self.notices.start()
         self._open = True
         self._writer.start(self._publish)
+
+    async def _bring_to_head(self, session: Session) -> None:
+        """Migrate, or raise ConfigError."""
+        migrations = await asyncio.to_thread(_migrations)
+        if self._migrate:
+            await session.run(migrations.upgrade, migrations.PATIENCE)
+        else:
+            await session.run(_check_revision, self._timeout)
 
     async def stop(self) -> None:
         await self._writer.stop()
@@ -353,8 +359,16 @@ def _ask(query: Callable[[Snapshot], R], connection: sa.Connection) -> R:
         return query(Snapshot(connection, "postgresql", horizon))
 
 
+def _migrations() -> Any:
+    """The module of that name. It reads files, when imported and when first used."""
+    from hubbub.storage import migrations
+
+    migrations.script()
+    return migrations
+
+
 def _check_revision(connection: sa.Connection) -> None:
-    missing = migrations.pending(connection)
+    missing = _migrations().pending(connection)
     connection.rollback()
     if missing:
         raise ConfigError(

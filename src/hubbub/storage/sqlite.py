@@ -25,10 +25,10 @@ import sqlalchemy as sa
 from hubbub.clock import Clock
 from hubbub.config import StorageConfig
 from hubbub.errors import ConfigError, ErrorCode, HubbubError
-from hubbub.storage import migrations
 from hubbub.storage.base import Action, Dialect, Logged, Snapshot, Transaction
 from hubbub.storage.epoch import read_meta, renew_epoch, write_meta
 from hubbub.storage.reserve import Reserve
+from hubbub.storage.revision import is_at_head
 from hubbub.storage.writer import RETRY_AFTER, TransactionFailed, Work, Writer
 from hubbub.telemetry.logging import get_logger
 from hubbub.telemetry.metrics import Metrics
@@ -200,7 +200,10 @@ class SqliteStore:
             # Not for everybody to read, nor its -wal and -shm, which take after it.
             os.close(os.open(self.path, os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, 0o600))
             self._connection = self._open_connection("rw")
-            migrations.upgrade(self._connection)
+            if not is_at_head(self._connection):
+                from hubbub.storage import migrations
+
+                migrations.upgrade(self._connection)
             with self._connection.begin():
                 epoch = read_meta(self._connection, "epoch")
                 self.epoch = epoch or renew_epoch(self._connection)
