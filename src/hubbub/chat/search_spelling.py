@@ -53,14 +53,15 @@ def _vocabulary(texts: Iterable[str]) -> dict[str, str]:
     """The long terms of `texts`, the most frequent ones first, and where each stands first."""
     counted: Counter[str] = Counter()
     where: dict[str, str] = {}
+    read = 0
     for text in texts:
-        found = list(filter(_long, tokens.terms(text)))
+        found = tokens.terms(text)
         counted.update(found)
         for term in found:
             where.setdefault(term, text)
-        if counted.total() > TERMS:
+        if (read := read + len(found)) > TERMS:
             break
-    return {term: where[term] for term, _ in counted.most_common()}
+    return {term: where[term] for term, _ in counted.most_common() if _long(term)}
 
 
 def _written(term: str, text: str) -> str:
