@@ -1,45 +1,32 @@
-"""Random users do random things on two devices each, and a model says what must have come of it.
-
-Every step is done to the server and to the model. Then both must agree about what each user is shown, and each device
-that follows must know what has happened from what it was told alone.
-"""
+"""Random users do random things on two devices each: the rules. (`machine_stage.py` does them.)"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
 
-import msgspec
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 from tests.chat.machine_devices import Device
 from tests.chat.machine_live import check_live, check_synced
-from tests.chat.machine_look import check_all, check_lists, check_place
-from tests.chat.machine_model import RANKS, Model, Place, Post, RefusedError
-from tests.chat.talk import text
-from tests.chat.world import World
+from tests.chat.machine_place import Place
+from tests.chat.machine_stage import MOST_PLACES, USERS, Deed, Stage, answer
 
-from hubbub.chat.ledger import View
 from hubbub.chat.model import FOREVER
-from hubbub.errors import HubbubError
-
-T = TypeVar("T")
-USERS = ("ada", "bob", "cyd", "dan")
-MOST_PLACES = 8
-LOOK = 12
-"""Steps after which everything is looked at."""
 
 users = st.sampled_from(USERS)
 several = st.lists(users, max_size=3, unique=True)
 numbers = st.integers(0, 30)
 actors = st.integers(0, 11)
-"""Who does something in a conversation: see `Machine.actor`."""
+"""Who does something in a conversation: see `Stage.actor`."""
 roles = st.sampled_from(("owner", "admin", "moderator", "member", "reader"))
 words = st.lists(st.sampled_from(("red", "blue", "tea")), min_size=1, max_size=2).map(" ".join)
 permissions = st.dictionaries(
-    st.sampled_from(("read", "send", "reply", "react", "delete_any", "mention_all", "invite", "edit_own")),
+    st.sampled_from(
+        ("read", "read", "send", "reply", "react", "delete_any", "mention_all", "invite", "edit_own")
+    ),
     st.sampled_from(("reader", "member", "moderator", "owner")),
     max_size=2,
 )
@@ -47,66 +34,8 @@ bursts = st.lists(st.tuples(st.integers(0, 7), actors, users, numbers), min_size
 keys = st.sampled_from((None, None, None, "k1", "k2"))
 
 
-@dataclass
-class Deed:
-    """One call of an operation, and what does the same to the model."""
-
-    operation: str
-    user: str
-    params: dict[str, Any]
-    model: Callable[[], Any]
-    check: Callable[[Any, Any], object] = lambda result, wanted: None
-    key: str | None = None
-    outcome: Any = None
-    place: Place | None = field(default=None)
-
-
-class Machine(RuleBasedStateMachine):
-    """`database` gives the URL of an empty database, and takes it back."""
-
-    database: Callable[[], Any]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.runner = asyncio.Runner()
-        self.sound = True
-        self.taken = self.database()
-        url = self.taken.__enter__()
-        self.world: World = self.run(self._begin(url))
-        self.model = Model(USERS)
-        self.devices: list[Device] = []
-        self.steps = 0
-        self.repeatable: list[Deed] = []
-        self.keys = 0
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        self.sound = False
-        result = self.runner.run(coroutine)
-        self.sound = True
-        return result
-
-    async def _begin(self, url: str) -> World:
-        return await World(url).start()
-
-    def teardown(self) -> None:
-        try:
-            if self.devices and self.sound:
-                self.run(self._finish())
-        finally:
-            self.runner.run(self.world.stop())
-            self.runner.close()
-            self.taken.__exit__(None, None, None)
-
-    async def _finish(self) -> None:
-        for device in self.devices:
-            if device.connected:
-                await device.sync(live=False)
-        await self.quiet()
-        await self.look(everything=True)
-        for device in self.devices:
-            if device.connected:
-                check_synced(device, self.model)
-        await self.world.check()
+class Machine(Stage):
+    """See `Stage`."""
 
     @initialize(
         kinds=st.lists(st.sampled_from(("group", "topic", "broadcast")), min_size=1, max_size=2),
@@ -116,102 +45,6 @@ class Machine(RuleBasedStateMachine):
         self.run(self._arrive())
         for kind in kinds:
             self.create(USERS[0], kind, dict.fromkeys(USERS[:3]), False, history)
-
-    async def _arrive(self) -> None:
-        await self.world.users(*USERS)
-        for user in USERS:
-            for _ in range(2):
-                device = Device(self.world, user)
-                await device.connect()
-                await device.sync(live=True)
-                self.devices.append(device)
-
-    # --- doing --------------------------------------------------------------------------------------------------------
-
-    def place(self, number: int) -> Place:
-        return self.model.places[number % len(self.model.places)]
-
-    def actor(self, place: Place, number: int) -> str:
-        """Mostly one of those who may do something there: up to 2 the first of them, from 9 on anybody."""
-        there = sorted(place.joined, key=lambda user: -RANKS[place.seats[user].role])
-        if not there or number > 8:
-            return USERS[number % len(USERS)]
-        return there[0] if number < 3 else there[number % len(there)]
-
-    def seq(self, place: Place, number: int, *, roots: bool = False) -> int:
-        """The seq of a message, the newest for 0, or of something else."""
-        posts = [post.seq for post in place.posts.values() if post.counted or not roots]
-        if not posts or number == 30:
-            return 1 + number % place.head
-        return posts[-1 - number % len(posts)]
-
-    def do(self, *deeds: Deed, beside: Sequence[Awaitable[Any]] = ()) -> None:
-        """Do these at once, and `beside` them what changes nothing."""
-        self.run(self._do(deeds, beside))
-
-    async def _do(self, deeds: Sequence[Deed], beside: Sequence[Awaitable[Any]]) -> None:
-        doing = [asyncio.ensure_future(self._one(deed)) for deed in deeds]
-        outcomes = await asyncio.gather(*doing)
-        self.model.now = self.world.clock.now()
-        for deed, outcome in zip(deeds, outcomes, strict=True):
-            self._compare(deed, outcome)
-        await asyncio.gather(*beside)
-        await self.quiet()
-        self.steps += 1
-        await self.look(everything=self.steps % LOOK == 0, places=[deed.place for deed in deeds])
-
-    async def _one(self, deed: Deed) -> Any:
-        try:
-            return await self.world.do(deed.operation, deed.user, idempotency_key=deed.key, **deed.params)
-        except HubbubError as error:
-            return error
-
-    def _compare(self, deed: Deed, outcome: Any) -> None:
-        got = outcome.code.name if isinstance(outcome, HubbubError) else "done"
-        wanted, result = "done", None
-        try:
-            result = deed.model()
-        except RefusedError as refused:
-            wanted = refused.code.name
-        assert got == wanted, f"{deed.operation} by {deed.user}: {outcome!r}, not {wanted}"
-        if got != "done":
-            return
-        deed.check(outcome, result)
-        if deed.key is not None and deed.operation != "messages.send":
-            deed.outcome = _answer(outcome)
-            self.repeatable.append(deed)
-
-    async def quiet(self) -> None:
-        """Everything that goes on has ended, and the devices have heard of it."""
-        tasks = self.world.hub._tasks
-        for _ in range(3):
-            while tasks:
-                await asyncio.wait(set(tasks))
-            await self.world.settle()
-        for device in self.devices:
-            device.hear()
-            if device.stale and device.connected:
-                await device.sync(live=False)
-
-    async def look(self, *, everything: bool, places: Sequence[Place | None] = ()) -> None:
-        def check(view: View) -> None:
-            if everything:
-                check_all(view, self.model)
-                return
-            turn = self.steps % len(USERS)
-            for user in (USERS[turn], USERS[turn - 2]):
-                check_lists(view, self.model, user)
-                for place in {id(each): each for each in places if each is not None and each.id}.values():
-                    check_place(view, self.model, place, user)
-
-        await self.world.read(check)
-        for device in self.devices:
-            if device.connected:
-                check_live(device, self.model)
-
-    def key(self) -> str:
-        self.keys += 1
-        return f"key-{self.keys}"
 
     # --- conversations ------------------------------------------------------------------------------------------------
 
@@ -298,13 +131,6 @@ class Machine(RuleBasedStateMachine):
             )
         )
 
-    def deed(
-        self, operation: str, user: str, place: Place, model: Callable[[], Any], /, **params: Any
-    ) -> Deed:
-        params["conversation"] = place.id
-        key = self.key() if operation not in ("receipts.mark", "messages.send") else None
-        return Deed(operation, user, params, model, key=key, place=place)
-
     # --- members ------------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.model.places)
@@ -319,18 +145,6 @@ class Machine(RuleBasedStateMachine):
         place = self.place(number)
         user = self.actor(place, who)
         self.do(self.adding(place, user, others, role, invite))
-
-    def adding(self, place: Place, user: str, others: list[str], role: str | None, invite: bool) -> Deed:
-        given = {} if role is None else {"role": role}
-        return self.deed(
-            "members.add",
-            user,
-            place,
-            lambda: self.model.add(user, place, others, role, invite),
-            users=others,
-            invite=invite,
-            **given,
-        )
 
     @precondition(lambda self: self.model.places)
     @rule(number=numbers, user=users)
@@ -367,44 +181,7 @@ class Machine(RuleBasedStateMachine):
         place = self.place(number)
         self.do(self.removing(place, self.actor(place, who), other))
 
-    def removing(self, place: Place, user: str, other: str) -> Deed:
-        return self.deed(
-            "members.remove", user, place, lambda: self.model.remove(user, place, other), user=other
-        )
-
     # --- messages -----------------------------------------------------------------------------------------------------
-
-    def sending(
-        self,
-        place: Place,
-        user: str,
-        said: str,
-        mentioned: tuple[str, ...] = (),
-        everyone: bool = False,
-        thread: int | None = None,
-        reply_to: int | None = None,
-        key: str | None = None,
-    ) -> Deed:
-        given: dict[str, Any] = {"parts": text(said)}
-        if mentioned or everyone:
-            given["mentions"] = {"users": mentioned, **({"everyone": "all"} if everyone else {})}
-        given |= {} if thread is None else {"thread": thread}
-        given |= {} if reply_to is None else {"reply_to": reply_to}
-
-        def check(result: Any, post: Post) -> None:
-            assert result.message.seq == post.seq, "the same order for everybody"
-            if result.duplicate:
-                assert key is not None
-
-        deed = self.deed(
-            "messages.send",
-            user,
-            place,
-            lambda: self.model.send(user, place, said, mentioned, everyone, thread, reply_to, key),
-            **given,
-        )
-        deed.key, deed.check = key, check
-        return deed
 
     @precondition(lambda self: self.model.places)
     @rule(
@@ -463,37 +240,12 @@ class Machine(RuleBasedStateMachine):
             user = post.sender
         self.do(self.editing(place, user, seq, said, mentions))
 
-    def editing(
-        self, place: Place, user: str, seq: int, said: str, mentions: tuple[tuple[str, ...], bool] | None
-    ) -> Deed:
-        given: dict[str, Any] = {"message": seq, "parts": text(said)}
-        if mentions is not None:
-            mentioned, everyone = mentions
-            given["mentions"] = {"users": mentioned, **({"everyone": "all"} if everyone else {})}
-        return self.deed(
-            "messages.edit",
-            user,
-            place,
-            lambda: self.model.edit(user, place, seq, said, mentions),
-            **given,
-        )
-
     @precondition(lambda self: any(place.posts for place in self.model.places))
     @rule(number=numbers, who=actors, message=numbers, everybody=st.booleans())
     def delete(self, number: int, who: int, message: int, everybody: bool) -> None:
         place = self.place(number)
         user = self.actor(place, who)
         self.do(self.deleting(place, user, self.seq(place, message), everybody))
-
-    def deleting(self, place: Place, user: str, seq: int, everybody: bool) -> Deed:
-        given = {"message": seq, "for": "all" if everybody else "me"}
-        return self.deed(
-            "messages.delete",
-            user,
-            place,
-            lambda: self.model.delete(user, place, seq, everybody),
-            **given,
-        )
 
     @precondition(lambda self: any(place.posts for place in self.model.places))
     @rule(
@@ -507,16 +259,6 @@ class Machine(RuleBasedStateMachine):
         place = self.place(number)
         user = self.actor(place, who)
         self.do(self.reacting(place, user, self.seq(place, message), name, added))
-
-    def reacting(self, place: Place, user: str, seq: int, name: str, added: bool) -> Deed:
-        return self.deed(
-            "reactions.add" if added else "reactions.remove",
-            user,
-            place,
-            lambda: self.model.react(user, place, seq, name, added),
-            message=seq,
-            name=name,
-        )
 
     # --- threads, receipts, blocks ------------------------------------------------------------------------------------
 
@@ -555,19 +297,29 @@ class Machine(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.model.places)
-    @rule(number=numbers, who=actors, read=numbers, delivered=numbers)
-    def mark(self, number: int, who: int, read: int, delivered: int) -> None:
+    @rule(
+        number=numbers,
+        who=actors,
+        marks=st.lists(st.tuples(st.integers(-1, 4), st.integers(-1, 4)), min_size=2, max_size=3),
+    )
+    def mark(self, number: int, who: int, marks: list[tuple[int, int]]) -> None:
+        """So many events before the newest, or far beyond it; older marks may come later."""
         place = self.place(number)
         user = self.actor(place, who)
-        seqs = [max(place.head - each, 0) if each else place.head + 5 for each in (read, delivered)]
-        params = {"marks": [{"conversation": place.id, "read": seqs[0], "delivered": seqs[1]}]}
-        self.do(Deed("receipts.mark", user, params, lambda: self.model.mark(user, place, *seqs), place=place))
+        for each in marks:
+            seqs = [max(place.head - back, 0) if back >= 0 else place.head + 5 for back in each]
+            params = {"marks": [{"conversation": place.id, "read": seqs[0], "delivered": seqs[1]}]}
+            model = partial(self.model.mark, user, place, *seqs)
+            self.do(Deed("receipts.mark", user, params, model, place=place))
 
     @rule(user=users, other=users, blocked=st.booleans())
     def block(self, user: str, other: str, blocked: bool) -> None:
         operation = "blocks.add" if blocked else "blocks.remove"
         params = {"user": other}
         self.do(Deed(operation, user, params, lambda: self.model.block(user, other, blocked)))
+        place = next((each for each in self.model.places if set(each.pair) == {user, other}), None)
+        if place is not None:
+            self.do(self.sending(place, user, "red"), self.sending(place, other, "blue"))
 
     # --- at once, and again -------------------------------------------------------------------------------------------
 
@@ -576,28 +328,6 @@ class Machine(RuleBasedStateMachine):
     def at_once(self, number: int, what: list[tuple[int, int, str, int]]) -> None:
         self.do(*self.burst(number, what))
 
-    def burst(self, number: int, what: list[tuple[int, int, str, int]]) -> list[Deed]:
-        """Things that happen at the same time in one conversation."""
-        place = self.place(number)
-        deeds = []
-        for kind, who, other, n in what:
-            user = self.actor(place, who)
-            seq, root = self.seq(place, n), self.seq(place, n, roots=True)
-            match kind:
-                case 0 | 1:
-                    deeds.append(self.sending(place, user, f"red {n}", (other,) if n % 3 == 0 else ()))
-                case 2 | 3:
-                    deeds.append(self.sending(place, user, "blue", thread=root, key=f"b{n % 3}"))
-                case 4:
-                    deeds.append(self.deleting(place, user, seq, bool(n % 4)))
-                case 5:
-                    deeds.append(self.editing(place, user, seq, f"tea {n}", None))
-                case 6:
-                    deeds.append(self.removing(place, user, other))
-                case _:
-                    deeds.append(self.adding(place, user, [other], None, bool(n % 4 == 0)))
-        return deeds
-
     @precondition(lambda self: self.repeatable)
     @rule(number=numbers)
     def again(self, number: int) -> None:
@@ -605,7 +335,7 @@ class Machine(RuleBasedStateMachine):
         deed = self.repeatable[-1 - number % len(self.repeatable)]
 
         def check(result: Any, _: Any) -> None:
-            assert _answer(result) == deed.outcome, deed.operation
+            assert answer(result) == deed.outcome, deed.operation
 
         again = Deed(deed.operation, deed.user, deed.params, lambda: None, check, deed.key, place=deed.place)
         self.do(again)
@@ -697,12 +427,3 @@ class Machine(RuleBasedStateMachine):
 
 def _named(mine: Any, place: Place) -> None:
     place.id = mine.conversation.id
-
-
-def _answer(result: Any) -> Any:
-    """An answer that is kept with its key. What messages said is not kept, for they may be deleted."""
-    told = msgspec.json.decode(msgspec.json.encode(result))
-    for each in (told, told.get("conversation")):
-        if isinstance(each, dict):
-            each.pop("last_message", None)
-    return told

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from tests.chat.machine_model import Follow, Model, Place, Post
+from tests.chat.machine_model import Model
+from tests.chat.machine_place import Follow, Place, Post
 
 from hubbub.chat.directory import OPERATIONS
 from hubbub.chat.ledger import Actor, View

@@ -60,4 +60,4 @@ def test_on_postgresql(postgres_server: str) -> None:
         yield create_database(postgres_server, name, TEMPLATE)
         drop_database(postgres_server, name)
 
-    play(database, 8, 40)
+    play(database, 7, 40)
