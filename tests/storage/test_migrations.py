@@ -22,6 +22,8 @@ from hubbub.storage.epoch import read_meta, renew_epoch
 
 R = TypeVar("R")
 ROWS = 3
+BESIDE = ("message_search", "_trigrams")
+"""What is not in tables.py: tables and indexes that one dialect has, if it can."""
 
 
 class Database:
@@ -117,22 +119,21 @@ def test_they_end_where_the_tables_are(database: Database) -> None:
 
 def included(thing: Any, name: str, kind: str, reflected: bool, _: Any) -> bool:
     """All but what a dialect has beside the tables, for its search."""
-    return not (reflected and "message_search" in name)
+    return not (reflected and any(part in name for part in BESIDE))
 
 
 def test_they_make_the_very_indexes_and_constraints_of_the_tables(
     database: Database, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """Alembic's comparison knows of columns and indexes; this one of conditions, keys and collations, too."""
-    query, beside = {
-        "sqlite": ("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL", "message_search"),
+    query = {
+        "sqlite": "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL",
         "postgresql": (
             "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' UNION ALL "
             "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace "
             "UNION ALL SELECT table_name || '.' || column_name, concat_ws(' ', data_type, collation_name, is_nullable, "
             "column_default, is_identity, identity_generation) FROM information_schema.columns "
-            "WHERE table_schema = 'public'",
-            "message_search",
+            "WHERE table_schema = 'public'"
         ),
     }[database.url.partition(":")[0]]
 
@@ -141,7 +142,7 @@ def test_they_make_the_very_indexes_and_constraints_of_the_tables(
         return {
             name: re.sub(r"\s+", " ", sql).replace('"', "")
             for name, sql in rows
-            if "alembic_version" not in name and not any(part in name for part in beside.split())
+            if "alembic_version" not in name and not any(part in name for part in BESIDE)
         }
 
     database.run(migrations.upgrade)
@@ -260,10 +261,29 @@ def test_what_postgresql_lacks_is_said_and_done_without(database: Database, post
             connection.execute(sa.text(statement))
         done = migrations.upgrade(connection)
         missing = migrations.missing_extensions(connection)
+        there = trigram_indexes(connection)
         connection.rollback()
         assert done == migrations.revisions()
+        assert there == set()
         return missing
 
     assert database.run(as_somebody) == ["pg_trgm", "unaccent"]
     database.run(migrations.upgrade)
     assert database.run(migrations.missing_extensions) == []
+    assert database.run(trigram_indexes) == TRIGRAMS
+
+
+def test_an_extension_may_lie_in_any_schema(empty_postgres_url: str) -> None:
+    database = Database(empty_postgres_url)
+    database.run(lambda c: c.execute(sa.text('CREATE SCHEMA "Ours"')))
+    database.run(lambda c: c.execute(sa.text('CREATE EXTENSION pg_trgm SCHEMA "Ours"')))
+    database.run(migrations.upgrade)
+    assert database.run(trigram_indexes) == TRIGRAMS
+
+
+TRIGRAMS = {f"ix_{name}_trigrams" for name in ("users_id", "users_name", "conversations_name")}
+
+
+def trigram_indexes(connection: sa.Connection) -> set[str]:
+    query = sa.text("SELECT indexname FROM pg_indexes WHERE indexdef LIKE '%gin_trgm_ops%'")
+    return set(connection.execute(query).scalars())

@@ -173,7 +173,9 @@ def word_begins(view: View, column: sa.ColumnElement[str], prefix: str, field: s
     LIMIT_EXCEEDED (`limits.query_length`)."""
     wanted = text.name(prefix, field)
     limits.check(view.config.limits, "query_length", len(wanted), field)
-    forms = dict.fromkeys((wanted.lower(), wanted, wanted.capitalize(), wanted.title(), wanted.upper()))
+    forms = [wanted.lower()]
+    if not wanted.isascii():  # of what else there is a database may know nothing
+        forms = list(dict.fromkeys((*forms, wanted, wanted.capitalize(), wanted.title(), wanted.upper())))
     lowered = sa.func.lower(column)
     first = [lowered.startswith(form, autoescape=True) for form in forms]
     later = [lowered.contains(f" {form}", autoescape=True) for form in forms]

@@ -81,9 +81,7 @@ def discover(view: View, actor: Actor, params: DiscoverTopics) -> ConversationPa
         conversations.c.permissions.not_like('%"read":%'),
     )
     if params.query is not None:
-        query = query.where(
-            word_begins(view, sa.func.coalesce(conversations.c.name, ""), params.query, "query")
-        )
+        query = query.where(word_begins(view, conversations.c.name, params.query, "query"))
     return _page(view, actor, query, params)
 
 

@@ -24,7 +24,7 @@ from hubbub.errors import ConfigError
 
 BASE = "base"
 EXTENSIONS = {
-    "pg_trgm": "names are not found by parts of them",
+    "pg_trgm": "to find users and topics by their names takes reading all of them",
     "unaccent": "the database does not take accents off (Hubbub does so itself)",
 }
 """PostgreSQL's, in its contrib package: what is missing without each."""
