@@ -1,4 +1,8 @@
-"""Random users do random things on two devices each: see `tests/chat/machine.py`."""
+"""Random users do random things on two devices each: see `tests/chat/machine_stage.py` and `tests/chat/machine.py`.
+
+Every run plays the same games. HUBBUB_TEST_MACHINE=long plays a hundred times as many, others each time, and looks for
+the shortest game that fails (`-k sqlite`, and `-s` to see them; it takes half an hour).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from tests.chat.machine import Machine
@@ -16,6 +21,7 @@ from hubbub.testing.postgres import TEMPLATE, create_database, drop_database
 
 LONG = os.environ.get("HUBBUB_TEST_MACHINE") == "long"
 MEMORY = Path("/dev/shm")
+pytestmark = pytest.mark.timeout(0 if LONG else 120)
 
 
 @contextmanager
@@ -60,4 +66,4 @@ def test_on_postgresql(postgres_server: str) -> None:
         yield create_database(postgres_server, name, TEMPLATE)
         drop_database(postgres_server, name)
 
-    play(database, 7, 40)
+    play(database, 6, 40)
