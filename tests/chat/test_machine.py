@@ -1,7 +1,7 @@
 """Random users do random things on two devices each: see `tests/chat/machine_stage.py` and `tests/chat/machine.py`.
 
 Every run plays the same games. HUBBUB_TEST_MACHINE=long plays a hundred times as many, others each time, and looks for
-the shortest game that fails (`-k sqlite`, and `-s` to see them; it takes half an hour).
+the shortest game that fails; with `-k sqlite` that takes more than half an hour.
 """
 
 from __future__ import annotations
