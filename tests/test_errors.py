@@ -22,7 +22,7 @@ def test_a_row_says_what_to_do(code: ErrorCode) -> None:
     assert info.text
     assert info.advice.endswith((".", "`"))
     if info.temporary:
-        assert info.status in (429, 500, 503, 504), "a status that clients and proxies know to retry"
+        assert info.status in (429, 500, 503, 504, 507), "a status that clients and proxies know to retry"
 
 
 @pytest.mark.parametrize("row", DISCONNECTS.values(), ids=lambda row: row.name)

@@ -34,6 +34,7 @@ WITHOUT_TESTS = {
     "storage/migrations/versions": "tests/storage/test_migrations.py runs each, up and down",
     "api/chat_params.py": "params in requests: tests/api/test_chat.py sends them",
     "api/chat_schemas.py": "schemas in documents: tests/api/test_chat_documents.py reads them",
+    "chat/search_recent.py": "what a search proposes: tests/chat/test_search_spelling.py",
     "testing/contracts": "suites, which tests/broker and tests/presence run",
     "loadgen/__main__.py": "calls loadgen/cli.py",
 }

@@ -8,6 +8,7 @@ from hubbub.hub import operations
 from hubbub.telemetry.metrics import LATENCY_BUCKETS, TABLE, Histogram, Metrics
 
 FROM_ELSEWHERE = {
+    "writes_pending",
     "queue_bytes",
     "sessions",
     "sessions_detached",

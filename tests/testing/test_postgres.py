@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,15 +81,21 @@ def test_nothing_is_left_when_its_owner_is_killed() -> None:
     wait_for(lambda: not Path(f"/proc/{pid}").exists() and not Path(folder).exists(), "all to be gone")
 
 
-def test_all_processes_of_a_run_share_one_until_the_run_ends(tmp_path: Path) -> None:
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose path is short enough for a Unix socket in it; `tmp_path` of a worker of xdist's is not."""
+    with tempfile.TemporaryDirectory(prefix="run-") as path:
+        yield Path(path)
+
+
+def test_all_processes_of_a_run_share_one_until_the_run_ends(short_path: Path) -> None:
     """This process plays pytest's controller's child, twice; the shell between plays the controller."""
+    tmp_path = short_path
     program = (
         "import os; from hubbub.testing.postgres import shared; os.write(1, shared().encode() + bytes([10]))"
     )
     environment = {**os.environ, "PYTEST_XDIST_TESTRUNUID": tmp_path.name, "TMPDIR": str(tmp_path)}
     tmp_path.chmod(0o711)
-    for parent in list(tmp_path.parents)[:3]:
-        parent.chmod(0o711)
     script = f"{sys.executable} -c '{program}' & {sys.executable} -c '{program}'; wait; read _"
     run = subprocess.Popen(
         ["/bin/sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment

@@ -131,7 +131,8 @@ class Cluster:
         """SIGKILL for all of it; `start` then recovers from its log."""
         family = [self.pid, *self._children()]
         for pid in family:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         assert self._process is not None
         self._process.wait(DEADLINE)
         self._process = None
@@ -141,11 +142,13 @@ class Cluster:
     def pause(self) -> None:
         """Nothing answers any more, and all connections stay."""
         for pid in (self.pid, *self._children()):
-            os.kill(pid, signal.SIGSTOP)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         for pid in (*self._children(), self.pid):
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # a child may end by itself
+                os.kill(pid, signal.SIGCONT)
 
     def close(self) -> None:
         """Stop at once, and remove everything."""
