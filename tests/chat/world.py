@@ -44,7 +44,9 @@ class World:
     the fixture `chat` does. `beside`: another node on the same database, with which it is checked as one."""
 
     def __init__(self, url: str, *, beside: World | None = None, **settings: Any) -> None:
-        self.node = Node(**{"storage": {"url": url}, **settings})
+        # Nobody moves this clock for a batch that waits for more.
+        storage = {"url": url, "batch_delay": 0.0, **settings.pop("storage", {})}
+        self.node = Node(storage=storage, **settings)
         self.config, self.clock, self.hub = self.node.config, self.node.clock, self.node.hub
         self.metrics = self.node.metrics
         self.store = self._store()

@@ -152,12 +152,20 @@ async def test_a_lane_stays_in_its_connection_and_lanes_do_not_wait_for_each_oth
     assert await again == "again"
 
 
-async def test_a_delay_gathers_more_and_ends_with_a_full_batch(setting: Setting) -> None:
+async def test_a_delay_gathers_more_where_several_write_and_ends_with_a_full_batch(setting: Setting) -> None:
     writer = setting.writer(batch=3, delay=0.01)
+    alone = writer.write(ECHO, 0)
+    await setting.begun()  # whoever writes alone waits for nobody
+    others = [writer.write(ECHO, n) for n in range(2)]
+    setting.database.finish()
+    assert await alone == 0
+    await setting.begun()
+    setting.database.finish()
+    assert await asyncio.gather(*others) == [0, 1]
     one = writer.write(ECHO, 1)
     for _ in range(5):
         await asyncio.sleep(0)
-    assert not setting.database.begun
+    assert not setting.database.begun, "more may come"
     two = writer.write(ECHO, 2)
     setting.clock.advance(0.01)
     await setting.begun()
@@ -167,7 +175,7 @@ async def test_a_delay_gathers_more_and_ends_with_a_full_batch(setting: Setting)
     await setting.begun()  # no time has passed
     setting.database.finish()
     await asyncio.gather(*three)
-    assert setting.database.sizes == [2, 3]
+    assert setting.database.sizes == [1, 2, 2, 3]
 
 
 async def test_a_database_that_refuses_is_not_asked_again_for_each_item(setting: Setting) -> None:

@@ -227,6 +227,7 @@ def _author(view: View, message: Message) -> str | None:
     query = sa.select(events.c.actor).where(
         events.c.conversation == message.conversation,
         events.c.message == message.seq,
+        events.c.message != events.c.seq,
         events.c.type == MessageUpdated.__struct_config__.tag,
     )
     found: str | None = view.execute(query.order_by(events.c.seq.desc()).limit(1)).scalar()
@@ -320,7 +321,12 @@ def _hide(ledger: Ledger, actor: Actor, row: ConversationRow, member: MemberRow 
 def _forget(ledger: Ledger, tombstone: Message) -> None:
     """Take what the message said out of its earlier events: they tell of the tombstone, whenever they are read."""
     query = sa.select(events.c.seq, events.c.data).where(
-        events.c.conversation == tombstone.conversation, events.c.message == tombstone.seq
+        events.c.conversation == tombstone.conversation,
+        # That of its creation is at its own place, and not in the index of the others.
+        sa.or_(
+            events.c.seq == tombstone.seq,
+            sa.and_(events.c.message == tombstone.seq, events.c.message != events.c.seq),
+        ),
     )
     rows = [
         (tombstone.conversation, seq, msgspec.json.encode(_emptied(decode_event(data), tombstone)).decode())

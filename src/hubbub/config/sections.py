@@ -327,9 +327,11 @@ class StorageConfig(Section):
         description="Database: `sqlite:///file` (three slashes for a path from here, four for one from the root) or "
         "`postgresql://user:password@host/database`.",
     )
-    batch: Count = Field(256, ge=1, description="Writes that one transaction takes at most.")
+    batch: Count = Field(512, ge=1, description="Writes that one transaction takes at most.")
     batch_delay: Seconds = Field(
-        0.0, le=0.1, description="Seconds that a transaction waits for further writes to join it."
+        0.002,
+        le=0.1,
+        description="Seconds that a transaction waits for further writes to join it, if the one before had several.",
     )
     timeout: Seconds = Field(5.0, gt=0, description="Seconds in which the database must have answered.")
     readers: Count = Field(2, ge=1, description="Connections for reading.")

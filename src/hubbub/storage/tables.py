@@ -229,7 +229,7 @@ events = sa.Table(
     sa.Column("conversation", Key, primary_key=True),
     sa.Column("seq", Number, primary_key=True),
     sa.Column("type", sa.Text, nullable=False),
-    sa.Column("message", Number),  # that it is about
+    sa.Column("message", Number),  # that it is about; of its own creation it is the seq
     sa.Column("actor", Key),
     sa.Column("time", Time, nullable=False),
     sa.Column("data", Json, nullable=False),
@@ -237,9 +237,10 @@ events = sa.Table(
         "ix_events_message",
         "conversation",
         "message",
-        sqlite_where=sa.text("message IS NOT NULL"),
-        postgresql_where=sa.text("message IS NOT NULL"),
+        sqlite_where=sa.text("message <> seq"),
+        postgresql_where=sa.text("message <> seq"),
     ),
+    sqlite_with_rowid=False,
 )
 """The log of each conversation: the truth, and the outbox."""
 

@@ -227,17 +227,18 @@ class _Line:
             self._awaited.set_result(None)
 
     async def serve(self) -> None:
-        writer = self.writer
+        writer, busy = self.writer, False
         while self.waiting or not writer.stopping:
             if not self.waiting:
                 await self._until(1)
                 continue
-            if writer.delay and len(self.waiting) < writer.batch and not writer.stopping:
+            if writer.delay and busy and len(self.waiting) < writer.batch and not writer.stopping:
                 timer = writer.clock.call_later(writer.delay, self.wake)
                 await self._until(writer.batch)
                 timer.cancel()
             waiting = self.waiting
             entries = [waiting.popleft() for _ in range(min(len(waiting), writer.batch))]
+            busy = len(entries) > 1  # whoever writes alone waits for nobody
             self.under_way = entries
             await self._write(entries)
             self.under_way = ()

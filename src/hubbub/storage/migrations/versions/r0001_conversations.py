@@ -228,8 +228,9 @@ def logs(op: Operations) -> None:
         time("time"),
         sa.Column("data", Json, nullable=False),
         primary("events", "conversation", "seq"),
+        sqlite_with_rowid=False,
     )
-    partial(op, "ix_events_message", "events", ["conversation", "message"], "message IS NOT NULL")
+    partial(op, "ix_events_message", "events", ["conversation", "message"], "message <> seq")
     op.create_table(
         "inbox",
         key("user"),
