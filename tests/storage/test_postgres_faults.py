@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from tests.storage.postgres_case import Node, running, until
 
 from hubbub.errors import ErrorCode, HubbubError
+from hubbub.storage import postgres
 from hubbub.storage.base import Action, Snapshot, Transaction, each
 from hubbub.storage.tables import users
 from hubbub.testing.contracts.store_case import APPEND, STAMP, logged
@@ -164,6 +165,21 @@ async def test_a_commit_that_did_not_arrive_is_known_not_to_be(node: Node) -> No
         await node.store.write(APPEND, ("a", 2))
     assert await stored(node) == ["1"]
     assert [event.offset for event in node.durable] == [1]
+
+
+async def test_the_number_of_a_transaction_proves_nothing(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a crash of the server another one may have got it, and be committed."""
+
+    async def spoil(send: Callable[[], Awaitable[str]]) -> None:
+        pass
+
+    monkeypatch.setattr(postgres, "OUTCOME", "SELECT 'committed', :stamp <> ''")
+    with spoiled_commit(node, spoil), pytest.raises(HubbubError, match="nothing was written"):
+        await node.store.write(APPEND, ("a", 2))
+    assert await stored(node) == ["1"]
+    assert await node.store.write(APPEND, ("a", 2)) == 2
 
 
 async def test_what_cannot_be_found_out_is_said_to_be_unknown(node: Node, cluster: Cluster) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -39,9 +40,15 @@ PAUSE = (0.005, 0.1)
 SHARE = 0.8
 """Of `storage.timeout` that a transaction may take: then those that wait for it can still be told what became of it."""
 
-STAMP = "SELECT pg_current_xact_id()::text::bigint"
+STAMP = (
+    "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value "
+    "RETURNING pg_current_xact_id()::text::bigint"
+)
+"""Each transaction leaves a witness in its line's row: a transaction's number by itself proves nothing, for after a
+crash of the server it may be given again."""
 HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 OUTCOME = "SELECT pg_xact_status(CAST(CAST(:stamp AS text) AS xid8)), current_setting('synchronous_standby_names') = ''"
+WITNESS = "SELECT value FROM meta WHERE name = :name"
 
 
 class PostgresStore:
@@ -71,6 +78,7 @@ class PostgresStore:
         self._notify = config.notify
         self._sessions = Sessions(config.url.get_secret_value(), clock, config.timeout)
         self._writing: list[Session | None] = [None] * config.writers
+        self._lines = [f"writer:{uuid.uuid4().hex}" for _ in range(config.writers)]
         self._idle: list[Session] = []
         self._places = asyncio.Semaphore(config.readers)
         self._reads: set[asyncio.Task[object]] = set()
@@ -217,7 +225,7 @@ class PostgresStore:
             if session is None or session.lost:
                 await self._let_go(line)
                 session = self._writing[line] = await self._connect(deadline)
-            attempt = _Attempt(work, self._clock.now())
+            attempt = _Attempt(work, self._clock.now(), self._lines[line])
             try:
                 await session.run(attempt, deadline - self._clock.monotonic())
                 return
@@ -228,7 +236,7 @@ class PostgresStore:
                 if fault is None:
                     raise
                 if attempt.committing and lost:
-                    await self._resolve(line, attempt.stamp, fault, begun + self._timeout)
+                    await self._resolve(line, attempt, fault, begun + self._timeout)
                     return
                 late = self._clock.monotonic() + PAUSE[1] >= deadline
                 if late or not fault.again:
@@ -236,15 +244,14 @@ class PostgresStore:
                     raise TransactionFailed(fault.reason, fault.code) from error
             await asyncio.sleep(PAUSE[0] * random.uniform(1.0, 2.0))
 
-    async def _resolve(self, line: int, stamp: int, fault: Fault, deadline: float) -> None:
-        """Return if the transaction of that number is committed. Raises TransactionFailed: known, if it is not and
-        never will be."""
+    async def _resolve(self, line: int, attempt: _Attempt, fault: Fault, deadline: float) -> None:
+        """Return if the transaction is committed. Raises TransactionFailed: known, if it is not and never will be."""
         system = self._system
         while self._clock.monotonic() < deadline:
             try:
                 session = self._writing[line] = await self._connect(deadline)
-                status, alone = await session.run(
-                    lambda connection: _outcome(connection, stamp), deadline - self._clock.monotonic()
+                status, alone, witnessed = await session.run(
+                    lambda connection: _outcome(connection, attempt), deadline - self._clock.monotonic()
                 )
             except (TransactionFailed, sa.exc.DBAPIError, OSError):
                 await self._let_go(line)
@@ -252,14 +259,17 @@ class PostgresStore:
                 continue
             if system is None or self._system != system:
                 break  # the number may be of another transaction
-            if status == "committed" and alone:
-                return
-            if status == "aborted":
+            if status == "in progress":  # ours, or one that got its number after a crash
+                await asyncio.sleep(PAUSE[1])
+                continue
+            if not witnessed:
                 raise TransactionFailed(fault.reason, fault.code)
-            if status != "in progress":
-                break
-            await asyncio.sleep(PAUSE[1])
-        log.warning("it is unknown whether a transaction was committed", stamp=stamp, reason=fault.reason)
+            if alone:
+                return
+            break
+        log.warning(
+            "it is unknown whether a transaction was committed", stamp=attempt.stamp, reason=fault.reason
+        )
         raise TransactionFailed(fault.reason, fault.code, known=False)
 
     async def _let_go(self, line: int) -> None:
@@ -327,20 +337,22 @@ class PostgresStore:
 
 
 class _Attempt:
-    """One transaction, in a greenlet: `committing` once COMMIT is sent, `stamp` is its number."""
+    """One transaction, in a greenlet: `committing` once COMMIT is sent, `stamp` is its number, `token` its witness."""
 
-    __slots__ = ("_now", "_work", "committing", "stamp")
+    __slots__ = ("_now", "_work", "committing", "line", "stamp", "token")
 
-    def __init__(self, work: Work, now: float) -> None:
+    def __init__(self, work: Work, now: float, line: str) -> None:
         self._work = work
         self._now = now
+        self.line = line
+        self.token = uuid.uuid4().hex
         self.stamp = 0
         self.committing = False
 
     def __call__(self, connection: sa.Connection) -> None:
         transaction = connection.begin()
         try:
-            self.stamp = connection.exec_driver_sql(STAMP).scalar_one()
+            self.stamp = connection.exec_driver_sql(STAMP, (self.line, self.token)).scalar_one()
             self._work(Transaction(connection, "postgresql", self.stamp, self._now))
             if not transaction.is_active:
                 raise RuntimeError("the action ended the transaction that it was run in")
@@ -381,10 +393,13 @@ def _adopted(connection: sa.Connection, system: str) -> str:
         return adopt(connection, system)
 
 
-def _outcome(connection: sa.Connection, stamp: int) -> tuple[str | None, bool]:
+def _outcome(connection: sa.Connection, attempt: _Attempt) -> tuple[str | None, bool, bool]:
+    """What became of the transaction of that number; whether no standby must have it; and whether its witness is there,
+    asked after that, with a snapshot of its own."""
     with connection.begin():
-        status, alone = connection.execute(sa.text(OUTCOME), {"stamp": str(stamp)}).one()
-    return status, alone
+        status, alone = connection.execute(sa.text(OUTCOME), {"stamp": str(attempt.stamp)}).one()
+        witness = connection.execute(sa.text(WITNESS), {"name": attempt.line}).scalar()
+    return status, alone, witness == attempt.token
 
 
 def _text(error: BaseException) -> str:
