@@ -15,7 +15,8 @@ test("what was said and written while one was offline is there once, by the same
   await has(ada, ".waiting .receipt", "Sending…");
   await say(mia, "Said meanwhile.");
   await mia.click("#close");
-  await mia.click("#close");
+  await mia.click("#close:has-text('Reopen')");
+  await has(mia, "#close", "Close ticket");
   await ada.click("#cut");
   await state(ada, "Live");
   await reads(ada, ["Hello?", "Said meanwhile.", "Written while away."]);

@@ -55,7 +55,10 @@ export async function open(t, as, options = {}) {
   [page.faults, page.sent] = [[], []];
   page.on("pageerror", (error) => page.faults.push(String(error)));
   page.on("console", (message) => message.type() === "error" && page.faults.push(message.text()));
-  page.on("websocket", (socket) => socket.on("framesent", ({ payload }) => page.sent.push(JSON.parse(payload))));
+  page.on("websocket", (socket) => {
+    page.socket = socket;
+    socket.on("framesent", ({ payload }) => page.sent.push(JSON.parse(payload)));
+  });
   await page.goto(`${PAGES}/support_chat/page/index.html?server=http://127.0.0.1:${port}${as ? `&as=${as}` : ""}`);
   if (as) await state(page, "Live");
   return page;

@@ -51,6 +51,9 @@ export function apply(ticket, event) {
   return false;
 }
 
+/** Once the page of messages that is being fetched is there: it may be older than what has come meanwhile. */
+export const behind = (id, act) => (known.tickets.get(id)?.paging ?? Promise.resolve()).then(act);
+
 function replace(messages, seq, changes) {
   if (messages.has(seq)) messages.set(seq, { ...messages.get(seq), ...changes });
 }

@@ -8,7 +8,13 @@ export const focus = (selector) => matchMedia("(hover: hover)").matches && find(
 
 /** A page of messages: the newest, those before one, or those around one. */
 async function load(ticket, place = {}) {
-  const page = await call("messages.list", { conversation: ticket.id, limit: 40, ...place });
+  const asked = { conversation: ticket.id, limit: 40, ...place };
+  const fetched = call("messages.list", asked).then((page) => turn(ticket, page, place));
+  const paging = (ticket.paging = Promise.allSettled([ticket.paging, fetched]).then(() => ticket.paging === paging && (ticket.paging = null)));
+  await fetched;
+}
+
+function turn(ticket, page, place) {
   const fetched = page.messages.map((message) => [message.seq, message]);
   const end = fetched.at(-1)?.[0] ?? 0;
   const stay = [...ticket.messages].filter(([seq]) => place.before || (!page.more_after && seq > end)); // said meanwhile

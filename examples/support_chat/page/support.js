@@ -4,7 +4,7 @@ import { call, meet, people, threads, use } from "./asking.js";
 import { typing } from "./composer.js";
 import { current, draw, shown } from "./desk.js";
 import { avatar, find, make } from "./dom.js";
-import { apply, known, moved, name, received, returned, words } from "./model.js";
+import { apply, behind, known, moved, name, received, returned, words } from "./model.js";
 import { openThread, openTicket, read } from "./reading.js";
 import { connect } from "./session.js";
 
@@ -18,7 +18,7 @@ async function sync() {
     page = await call("sync", { token: known.token, positions, live: true });
     if (page.reset) known.tickets.clear();
     if (page.me) known.people.set(known.me, page.me.user);
-    page.conversations?.forEach(returned);
+    for (const each of page.conversations ?? []) await behind(each.conversation.conversation.id, () => returned(each));
     page.removed?.forEach((id) => known.tickets.delete(id));
     for (const { conversation, receipts } of page.receipts ?? []) moved(known.tickets.get(conversation), receipts);
   }
@@ -41,6 +41,7 @@ function publication({ channel, event, data }) {
   if (kind === "status") known.there.set(data.user, data.availability);
   else if (kind === "inbox") inbox(data);
   else if (!ticket) return;
+  else if (ticket.paging) return behind(id, () => publication({ channel, event, data }));
   else if (event === "receipts") moved(ticket, data.receipts);
   else if (event === "typing") typing(ticket, data);
   else if (apply(ticket, data) && data.message.sender !== known.me) arrived(ticket, data.message);
