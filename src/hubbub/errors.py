@@ -47,6 +47,9 @@ class ErrorCode(IntEnum):
     CONFLICT = 128
     CONVERSATION_CLOSED = 129
     MESSAGE_DELETED = 130
+    BROKER_UNAVAILABLE = 131
+    NODE_UNAVAILABLE = 132
+    OVERLOADED = 133
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +236,19 @@ ERRORS: dict[ErrorCode, ErrorInfo] = {
         409,
         False,
         "Nothing can be done with a deleted message.",
+    ),
+    ErrorCode.BROKER_UNAVAILABLE: ErrorInfo(
+        "broker_unavailable",
+        "what carries messages between nodes does not answer",
+        503,
+        True,
+        "Repeat with the same idempotency key: whether it was published is not known.",
+    ),
+    ErrorCode.NODE_UNAVAILABLE: ErrorInfo(
+        "node_unavailable", "the node that has it does not answer", 503, True, "Try again in a second."
+    ),
+    ErrorCode.OVERLOADED: ErrorInfo(
+        "overloaded", "too much load", 503, True, "Try again after `retry_after` seconds."
     ),
 }
 

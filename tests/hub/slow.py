@@ -6,7 +6,8 @@ import asyncio
 import random
 from collections.abc import Callable
 
-from hubbub.broker.base import Accepted, Broker
+from hubbub.broker.base import Accepted, Broker, nothing
+from hubbub.engines.base import UP
 from hubbub.model import NO_RETENTION, Envelope, History, Member, Position, Presence, Retention
 from hubbub.presence.base import PresenceStore
 
@@ -27,13 +28,16 @@ class SlowBroker:
     """Calls take effect in any order, as those of a pool of connections; delivery stays immediate."""
 
     lossless = False
+    condition = UP
 
     def __init__(self, broker: Broker, delays: Delays) -> None:
         self._broker = broker
         self._delays = delays
 
-    async def start(self, listener: Callable[[Envelope], object]) -> None:
-        await self._broker.start(listener)
+    async def start(
+        self, listener: Callable[[Envelope], object], missed: Callable[[], object] = nothing
+    ) -> None:
+        await self._broker.start(listener, missed)
 
     async def stop(self) -> None:
         await self._broker.stop()

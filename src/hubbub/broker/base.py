@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from hubbub.engines.base import Condition
 from hubbub.model import NO_RETENTION, Envelope, History, Position, Retention
 
 
@@ -19,11 +20,20 @@ class Accepted(Struct, frozen=True, gc=False):
     duplicate: bool = False
 
 
+def nothing() -> None: ...
+
+
 class Broker(Protocol):
     """See `hubbub.testing.contracts.BrokerContract` for the promises in executable form."""
 
-    async def start(self, listener: Callable[[Envelope], object]) -> None:
-        """Begin. `listener` is called with every envelope of a subscribed channel, in order per channel."""
+    async def start(
+        self, listener: Callable[[Envelope], object], missed: Callable[[], object] = nothing
+    ) -> None:
+        """Begin. `listener` is called with every envelope of a subscribed channel, in order per channel; `missed`
+        whenever this node may not have heard all of them, and hears again: heads are to be checked at once.
+
+        It does not fail because what is behind it is down: that is `condition`'s to say, and it goes on trying.
+        """
 
     async def stop(self) -> None: ...
 
@@ -37,8 +47,13 @@ class Broker(Protocol):
     ) -> Accepted:
         """Append (if retained, giving the publication its epoch and offset) and publish, as one step.
 
-        `key` is the idempotency key, already made unique to its sender. Raises HubbubError
-        IDEMPOTENCY_CONFLICT when the key was used with another channel, event or data.
+        `key` is the idempotency key, already made unique to its sender; it is one of the channel's. Raises HubbubError
+        IDEMPOTENCY_CONFLICT when the key was used with another event or other data, BROKER_UNAVAILABLE when it is not
+        known whether anything was published.
+
+        A publication that has its offset already (a conversation's) is carried, and kept elsewhere: it is delivered on
+        this node before this returns, whatever becomes of it on the way to the others, and nothing is raised. One that
+        is kept nowhere is delivered on this node at least.
         """
 
     async def history(
@@ -58,6 +73,10 @@ class Broker(Protocol):
 
     async def channels(self, prefix: str = "", limit: int = 1000) -> list[str]:
         """Names of channels with a log or a subscriber, in order."""
+
+    @property
+    def condition(self) -> Condition:
+        """Whether what other nodes publish is heard here now."""
 
     @property
     def lossless(self) -> bool:

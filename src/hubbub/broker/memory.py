@@ -15,10 +15,11 @@ from itertools import chain, count, product
 from pathlib import Path
 
 from hubbub.broker import snapshot
-from hubbub.broker.base import Accepted
+from hubbub.broker.base import Accepted, nothing
 from hubbub.broker.snapshot import KeptKey, Snapshot
 from hubbub.broker.stream import ConflatedLog, Log, begin, revive
 from hubbub.clock import Clock, Timer
+from hubbub.engines.base import UP
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import NO_RETENTION, Envelope, History, Position, Publication, Retention
 
@@ -41,6 +42,7 @@ class MemoryBroker:
     """
 
     lossless = True
+    condition = UP
 
     def __init__(
         self,
@@ -65,7 +67,9 @@ class MemoryBroker:
         self._nested: deque[Envelope] = deque()
         self._timer: Timer | None = None
 
-    async def start(self, listener: Callable[[Envelope], object]) -> None:
+    async def start(
+        self, listener: Callable[[Envelope], object], missed: Callable[[], object] = nothing
+    ) -> None:
         self._listener = listener
         if (
             self._path is not None
@@ -123,6 +127,7 @@ class MemoryBroker:
             return Accepted(None, "")
         now = self._clock.monotonic()
         if key is not None:
+            key = f"{push.channel}\0{key}"
             digest = _digest(push)
             if (first := self._keys.find(key, digest, now)) is not None:
                 return Accepted(first.position, first.id, True)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from hubbub.config.cluster import ClusterConfig, LoadConfig, NatsConfig, RedisConfig
 from hubbub.config.sections import (
     AuthConfig,
     BrokerConfig,
@@ -39,6 +40,7 @@ __all__ = [
     "AuthConfig",
     "BrokerConfig",
     "ChatConfig",
+    "ClusterConfig",
     "CompressionConfig",
     "Config",
     "HeartbeatConfig",
@@ -81,6 +83,10 @@ class Config(BaseSettings):
     broker: BrokerConfig = Field(default_factory=BrokerConfig, description="Broker.")
     storage: StorageConfig = Field(default_factory=StorageConfig, description="Storage.")
     chat: ChatConfig = Field(default_factory=ChatConfig, description="Chat.")
+    redis: RedisConfig = Field(default_factory=RedisConfig, description="Redis.")
+    nats: NatsConfig = Field(default_factory=NatsConfig, description="NATS.")
+    cluster: ClusterConfig = Field(default_factory=ClusterConfig, description="Many nodes.")
+    load: LoadConfig = Field(default_factory=LoadConfig, description="Too much load.")
     telemetry: TelemetryConfig = Field(default_factory=TelemetryConfig, description="Telemetry.")
     default: NamespaceConfig = Field(
         default_factory=NamespaceConfig, description="Options of channels in no configured namespace."

@@ -110,7 +110,7 @@ class Hub:
 
     async def start(self) -> None:
         self._stopped = self.draining = False
-        await self.broker.start(self.live.on_push)
+        await self.broker.start(self.live.on_push, self.live.missed)
         for channel in self.listeners:
             await self.broker.subscribe(channel)
         self._tick()

@@ -48,6 +48,10 @@ class Live:
                     buffer.append(push)
         self.broadcast(channel, envelope)
 
+    def missed(self) -> None:
+        """The broker may not have heard everything: whatever was missed is in the logs."""
+        self._hub.spawn(self.check_heads(at_once=True))
+
     def broadcast(self, channel: Channel, envelope: Envelope) -> None:
         """Write to those on this node for whom it is."""
         if envelope.hidden:

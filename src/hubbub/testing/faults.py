@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from hubbub.broker.base import Accepted, Broker
+from hubbub.broker.base import Accepted, Broker, nothing
+from hubbub.engines.base import UP, Condition
 from hubbub.model import NO_RETENTION, Envelope, History, Position, Retention
 
 
@@ -27,6 +28,7 @@ class FaultyBroker:
         self.before_history: Callable[[], Awaitable[object]] | None = None
         self.histories = 0
         self.dropped = 0
+        self.condition: Condition = UP
 
     def drop(self, count: int = 1, channel: str | None = None) -> None:
         """Lose the next `count` envelopes, of `channel` or of any."""
@@ -47,9 +49,11 @@ class FaultyBroker:
         for envelope in reversed(held) if reverse else held:
             self._deliver(envelope)
 
-    async def start(self, listener: Callable[[Envelope], object]) -> None:
+    async def start(
+        self, listener: Callable[[Envelope], object], missed: Callable[[], object] = nothing
+    ) -> None:
         self._listener = listener
-        await self._broker.start(self._hear)
+        await self._broker.start(self._hear, missed)
 
     async def stop(self) -> None:
         await self._broker.stop()

@@ -249,14 +249,13 @@ class DeliveryContract(BrokerCase):
         await inbox.expect(2)
         assert (await broker.history(channel, self.retention())).position.offset == 1
 
-    @pytest.mark.parametrize("other", ["channel", "event", "data", "spelling of data"])
+    @pytest.mark.parametrize("other", ["event", "data", "spelling of data"])
     async def test_a_key_used_for_something_else_is_a_conflict(
         self, broker: Broker, inbox: Inbox, channel: str, other: str
     ) -> None:
         await broker.subscribe(channel)
         sent = publication(channel, b'{"a":1}', event="e")
         changed = {
-            "channel": publication(channel + "-2", b'{"a":1}', event="e"),
             "event": publication(channel, b'{"a":1}', event="f"),
             "data": publication(channel, b'{"a":2}', event="e"),
             "spelling of data": publication(channel, b'{"a": 1}', event="e"),
@@ -269,6 +268,16 @@ class DeliveryContract(BrokerCase):
         assert again == Accepted(first.position, first.id, True)
         await self.settle(broker)
         await inbox.expect(1)
+
+    async def test_the_key_in_another_channel_is_another_key(
+        self, broker: Broker, inbox: Inbox, channel: str
+    ) -> None:
+        for each in (channel, channel + "-2"):
+            await broker.subscribe(each)
+            accepted = await broker.publish(Envelope(publication(each)), self.retention(), key=channel)
+            assert not accepted.duplicate
+        await self.settle(broker)
+        await inbox.expect(2)
 
     async def test_another_senders_key_is_another_key(
         self, broker: Broker, inbox: Inbox, channel: str
