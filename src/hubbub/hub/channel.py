@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Container
 
+from hubbub.clock import Timer
 from hubbub.config import NamespaceConfig
 from hubbub.hub.base import ChannelOwner, Connection
 from hubbub.hub.journal import Journal
@@ -29,6 +30,7 @@ class Channel:
         "_deliver",
         "_schedule",
         "buffers",
+        "early",
         "groups",
         "healed",
         "healing",
@@ -70,6 +72,7 @@ class Channel:
         self.buffers: list[list[Publication]] | None = None
         self.healing: list[Envelope] | None = None  # what is heard while a gap is being filled
         self.healed = HEALED
+        self.early: Timer | None = None  # of the wait for a publication that others have overtaken
         self._conflating: dict[str, Envelope] | None = None
         self.metrics = metrics
         self._schedule = schedule

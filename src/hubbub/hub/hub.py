@@ -11,9 +11,9 @@ from typing import Any
 from hubbub import model
 from hubbub.auth.base import ConnectionInfo, Policy
 from hubbub.broker.base import Broker
-from hubbub.clock import Clock, Timer
+from hubbub.clock import Clock
 from hubbub.config import Config, NamespaceConfig
-from hubbub.errors import EXPIRED, REPLACED, Disconnect, ErrorCode, HubbubError
+from hubbub.errors import REPLACED, Disconnect, ErrorCode, HubbubError
 from hubbub.hub import commands, eager, entering
 from hubbub.hub.base import ChannelOwner, Connection
 from hubbub.hub.channel import Channel
@@ -25,6 +25,7 @@ from hubbub.hub.live import Live
 from hubbub.hub.presence import Attendance
 from hubbub.hub.recovery import fit
 from hubbub.hub.session import Execute, Session, new_id
+from hubbub.hub.upkeep import Upkeep
 from hubbub.model import NO_RETENTION, Envelope, Position, Principal, Publication, Retention
 from hubbub.presence.base import PresenceStore
 from hubbub.telemetry.logging import get_logger
@@ -32,7 +33,6 @@ from hubbub.telemetry.metrics import Metrics
 
 log = get_logger("hubbub.hub")
 
-SWEEP = 1.0
 UNLIMITED = Retention(2**62, float("inf"))
 """Of logs that are kept elsewhere."""
 PLAIN = NamespaceConfig()
@@ -95,8 +95,8 @@ class Hub:
         self._retentions = {name: _retention(options) for name, options in config.namespaces.items()}
         self._tasks: set[asyncio.Task[None]] = set()
         self._leaving: dict[str, asyncio.Event] = {}  # channels that the broker is being told to leave
-        self._timer: Timer | None = None
-        self._stopped = False
+        self.stopped = False
+        self._upkeep = Upkeep(self)
         metrics.gauges.update(
             sessions=lambda: len(self.sessions),
             sessions_detached=lambda: len(self.detached),
@@ -109,17 +109,16 @@ class Hub:
     # --- life ---------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        self._stopped = self.draining = False
+        self.stopped = self.draining = False
         await self.broker.start(self.live.on_push, self.live.missed)
         for channel in self.listeners:
-            await self.broker.subscribe(channel)
-        self._tick()
+            await self._listen(channel)
+        self._upkeep.start()
 
     async def stop(self) -> None:
         """Forget everything; connections have been closed by their transports."""
-        self._stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self.stopped = True
+        self._upkeep.stop()
         for session in list(self.sessions.values()):
             self.end(session, None)
         await self.pump.stop()
@@ -134,42 +133,10 @@ class Hub:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _tick(self) -> None:
-        """Once a second: sessions whose window or token has run out, presence leases, heads of idle channels."""
-        if self._stopped:
-            return
-        self._timer = self.clock.call_later(SWEEP, self._tick)
-        now = self.clock.monotonic()
-        for session in list(self.detached.values()):
-            if session.deadline is not None and session.deadline <= now:
-                self.end(session, None)
-            elif not session.absent and self._away(session, now) >= self.config.sessions.presence_grace:
-                session.absent = True
-                self.noticed(session)
-                self.spawn(self._settle(session, session.away))
-        self.journal.trim()
-        wall = self.clock.now()
-        grace = self.config.auth.expiry_grace
-        for session in list(self.sessions.values()):
-            if session.expires is not None and session.expires + grace <= wall:
-                self.end(session, EXPIRED)
-        self.spawn(self._sweep_presence())
-        if not self.broker.lossless or not all(owner.lossless for owner in self.owners.values()):
-            self.spawn(self.live.check_heads())
-
-    def _away(self, session: Session, now: float) -> float:
-        """Seconds since the client of a detached session went."""
-        assert session.deadline is not None
-        return now + self.window(session) - session.deadline
-
     def window(self, session: Session) -> float:
         """Seconds in which `session` can be resumed."""
         config = self.config
         return config.sessions.resume_window if session.trail is None else config.socketio.recovery_window
-
-    async def _sweep_presence(self) -> None:
-        for channel, member in await self.presence.sweep():
-            await self.announce(self.channel(channel), model.Leave(channel, member))
 
     # --- sessions -----------------------------------------------------------------------------------------
 
@@ -239,7 +206,7 @@ class Hub:
         if connection is None or session.closed:
             return
         window = self.window(session)
-        if not session.id or not resumable or window <= 0 or self._stopped:
+        if not session.id or not resumable or window <= 0 or self.stopped:
             self.end(session, None)
             return
         self._leave_channels(session, connection, keep=session.trail is not None)
@@ -294,7 +261,7 @@ class Hub:
                 session.connection = None
                 connection.close(reason)
         session.closed = True
-        session.dismiss(events=reason is not None or self._stopped)
+        session.dismiss(events=reason is not None or self.stopped)
         session.connection = session.asker = None
         self.detached.pop(session.id, None)
         self.sessions.pop(session.id, None)
@@ -305,7 +272,7 @@ class Hub:
             else:
                 self.users.pop(session.user, None)
         if session.away and not session.absent:
-            self.spawn(self._settle(session, session.away))
+            self.spawn(self.settle(session, session.away))
         if session.id:
             for ended in self.ended:
                 ended(session)
@@ -367,12 +334,21 @@ class Hub:
             try:
                 while (left := self._leaving.get(name)) is not None:
                     await left.wait()  # lest the broker hears us in the wrong order
-                await self.broker.subscribe(name)
+                await self._listen(name)
             except BaseException:
                 self.release(channel, buffer)
                 raise
             channel.subscribed = True
         return channel
+
+    async def _listen(self, name: str) -> None:
+        """A broker that is cut off remembers the name, and says `missed` once it hears again: until then there is what
+        this node publishes, and what is in logs that can be read."""
+        try:
+            await self.broker.subscribe(name)
+        except HubbubError as error:
+            if error.code is not ErrorCode.BROKER_UNAVAILABLE:
+                raise
 
     def release(self, channel: Channel, buffer: list[Publication] | None = None) -> None:
         """Take `buffer` out; forget the channel if nobody is in it or is entering it."""
@@ -415,7 +391,7 @@ class Hub:
         if options.join_leave and options.presence == "full" and channel.size <= options.presence_limit:
             await self.broker.publish(Envelope(push))
 
-    async def _settle(self, session: Session, names: tuple[str, ...]) -> None:
+    async def settle(self, session: Session, names: tuple[str, ...]) -> None:
         for name in names:
             await self.attendance.settle(session, self.channel(name))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from hubbub.errors import INSUFFICIENT_STATE
+from hubbub.errors import INSUFFICIENT_STATE, HubbubError
 from hubbub.hub.base import ChannelOwner
 from hubbub.hub.channel import Channel
 from hubbub.hub.journal import Unless
@@ -21,7 +22,9 @@ log = get_logger("hubbub.hub")
 
 HEAL_LIMIT = 1_000
 HEADS = 500
-"""Channels whose heads are asked for at once."""
+"""Channels whose heads their owner is asked for at once."""
+READS = 100
+"""Logs of the broker that are read at once."""
 
 
 class Live:
@@ -30,6 +33,7 @@ class Live:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._unless = Unless(())  # of the last envelope that had one
+        self._checking = self._again = False
 
     def on_push(self, envelope: Envelope) -> None:
         """The broker's listener: in order for each channel."""
@@ -87,6 +91,8 @@ class Live:
         assert push.epoch is not None
         if channel.healing is not None:
             channel.healing.append(envelope)
+            if channel.early is not None and follows(channel.position, push):
+                self._overtaken(channel)
             return
         last = channel.position
         if last is not None:
@@ -94,9 +100,31 @@ class Live:
                 return  # seen already
             if not follows(last, push):
                 channel.healing = [envelope]
-                self._hub.spawn(self._heal(channel))
+                window = self._hub.config.cluster.reorder_window
+                if window and channel.owner is not None and not self._hub.broker.lossless:
+                    # Nodes that write one log publish in any order: the one before may be on its way.
+                    channel.healed = asyncio.Event()
+                    channel.early = self._hub.clock.call_later(window, partial(self._late, channel))
+                else:
+                    self._hub.spawn(self._heal(channel))
                 return
         self._deliver(channel, envelope, push)
+
+    def _overtaken(self, channel: Channel) -> None:
+        """The publication that was waited for has come."""
+        waiting, channel.healing = channel.healing or [], None
+        assert channel.early is not None
+        channel.early.cancel()
+        channel.early = None
+        channel.healed.set()
+        self._hub.metrics.gaps["reordered"] += 1
+        for envelope in _in_log_order(waiting):
+            assert isinstance(envelope.push, Publication)
+            self._in_order(channel, envelope, envelope.push)
+
+    def _late(self, channel: Channel) -> None:
+        channel.early = None
+        self._hub.spawn(self._heal(channel))
 
     def _deliver(self, channel: Channel, envelope: Envelope, push: Publication) -> None:
         assert push.offset is not None
@@ -117,7 +145,9 @@ class Live:
         What is heard meanwhile waits in `channel.healing`. When the log cannot be read, the next publication or head
         check finds the same gap again.
         """
-        healed = channel.healed = asyncio.Event()
+        if channel.healed.is_set():
+            channel.healed = asyncio.Event()
+        healed = channel.healed
         since = channel.position
         waiting: list[Envelope] = []
         try:
@@ -125,6 +155,7 @@ class Live:
                 history = await self._hub.read_log(channel.name, since, HEAL_LIMIT)
             finally:
                 waiting, channel.healing = channel.healing or [], None
+            waiting = _in_log_order(waiting)
             heard = [envelope.push for envelope in waiting if isinstance(envelope.push, Publication)]
             # A log that neither fills the gap nor has anything new would be asked again for ever.
             stuck = not history.publications and not merge(since, history, heard).joined
@@ -163,38 +194,76 @@ class Live:
             await self._heal(channel)
 
     async def check_heads(self, *, at_once: bool = False) -> None:
-        """Compare idle channels with their logs, so that a lost last message is found; `at_once`: all channels."""
+        """Compare idle channels with their logs, so that a lost last message is found; `at_once`: all channels.
+
+        One pass at a time: what is asked for during one is done behind it.
+        """
+        if self._checking:
+            self._again = self._again or at_once
+            return
+        self._checking = True
+        try:
+            await self._check_all(at_once)
+            while self._again:
+                self._again = False
+                await self._check_all(True)
+        finally:
+            self._checking = False
+
+    async def _check_all(self, at_once: bool) -> None:
         now = self._hub.clock.monotonic()
         idle_since = now - self._hub.config.broker.head_check
-        owned: dict[ChannelOwner, list[Channel]] = {}
+        groups: dict[ChannelOwner | None, list[Channel]] = {}
         for channel in list(self._hub.channels.values()):
             if channel.position is None or channel.healing is not None:
                 continue
             owner = channel.owner
             if (owner or self._hub.broker).lossless or (channel.touched > idle_since and not at_once):
                 continue
-            channel.touched = now
-            if owner is not None:
-                owned.setdefault(owner, []).append(channel)
-                continue
-            await self._check([channel], self._head)
-        for owner, channels in owned.items():
-            for start in range(0, len(channels), HEADS):
-                await self._check(channels[start : start + HEADS], owner.heads)
+            groups.setdefault(owner, []).append(channel)
+        for owner, channels in sorted(groups.items(), key=lambda group: group[0] is None):
+            if owner is None and not self._hub.broker.condition.up:
+                continue  # their logs are out of reach, too; `missed` comes when they are not
+            most = HEADS if owner is not None else READS
+            for start in range(0, len(channels), most):
+                if not await self._check(
+                    channels[start : start + most], owner.heads if owner else self._heads
+                ):
+                    break
+                for channel in channels[start : start + most]:
+                    channel.touched = now
 
-    async def _head(self, channels: Sequence[str]) -> dict[str, Position]:
-        return {name: (await self._hub.read_log(name, None, 0)).position for name in channels}
+    async def _heads(self, channels: Sequence[str]) -> dict[str, Position]:
+        histories = await asyncio.gather(*(self._hub.read_log(name, None, 0) for name in channels))
+        return {name: history.position for name, history in zip(channels, histories, strict=True)}
 
     async def _check(
         self, channels: list[Channel], heads: Callable[[Sequence[str]], Awaitable[dict[str, Position]]]
-    ) -> None:
+    ) -> bool:
+        """False if the logs could not be read."""
         try:
             found = await heads([channel.name for channel in channels])
             for channel in channels:
                 if channel.name in found:
                     await self.catch_up(channel, found[channel.name])
+        except HubbubError as error:
+            log.warning("heads could not be checked", channel=channels[0].name, error=error.message)
+            return False
         except Exception as error:
             log.error("head check failed", channel=channels[0].name, exc_info=error)
+        return True
+
+
+def _in_log_order(waiting: list[Envelope]) -> list[Envelope]:
+    """By offset, where those of one epoch can be compared."""
+    if len({envelope.push.epoch for envelope in waiting if isinstance(envelope.push, Publication)}) > 1:
+        return waiting
+    return sorted(waiting, key=_offset)
+
+
+def _offset(envelope: Envelope) -> int:
+    assert isinstance(envelope.push, Publication)
+    return envelope.push.offset or 0
 
 
 def follows(last: Position | None, push: Publication) -> bool:
