@@ -6,9 +6,23 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 from blockbuster import BlockBuster
-from tests.services import empty_postgres_url, postgres_server, postgres_url
+from tests.services import (
+    empty_postgres_url,
+    postgres_server,
+    postgres_url,
+    redis_config,
+    redis_server,
+    redis_url,
+)
 
-__all__ = ["empty_postgres_url", "postgres_server", "postgres_url"]
+__all__ = [
+    "empty_postgres_url",
+    "postgres_server",
+    "postgres_url",
+    "redis_config",
+    "redis_server",
+    "redis_url",
+]
 
 # No verdict hangs on the clock: a property does not fail because the machine is busy.
 hypothesis.settings.register_profile("hubbub", deadline=None)

@@ -1,4 +1,5 @@
-"""A real PostgreSQL for the tests that ask for it: one server a run, a database a test."""
+"""Real services for the tests that ask for them: one PostgreSQL a run, a database a test; one Redis a worker, a prefix
+a test."""
 
 from __future__ import annotations
 
@@ -6,8 +7,11 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
+from pydantic import SecretStr
 
+from hubbub.config.cluster import RedisConfig
 from hubbub.testing.postgres import TEMPLATE, create_database, drop_database, shared
+from hubbub.testing.redis import RedisServer
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +37,23 @@ def _database(server: str, template: str) -> Iterator[str]:
     name = f"test_{secrets.token_hex(6)}"
     yield create_database(server, name, template)
     drop_database(server, name)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """One server for all tests of this worker. Leave it as it is: tests that stop, flush or set it start one
+    themselves."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """`redis.url` of that server. Others' keys are there, too: use `redis_config`, or a prefix of your own."""
+    return redis_server.url
+
+
+@pytest.fixture
+def redis_config(redis_url: str) -> RedisConfig:
+    """Settings with a prefix that is this test's alone."""
+    return RedisConfig(url=SecretStr(redis_url), prefix=f"test-{secrets.token_hex(6)}")

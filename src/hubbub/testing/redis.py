@@ -1,0 +1,386 @@
+"""Redis servers of one's own for tests and measurements: processes in folders of their own, gone with whoever asked.
+
+with RedisServer(maxmemory="64mb") as server:      # a tenth of a second
+    RedisConfig(url=server.url)
+    server.pause(); server.resume(); server.kill(); server.start(); server.flush()
+with RedisCluster() as cluster: ...                 # three masters
+with Sentinels() as sentinels: ...                  # a master, a replica, three Sentinels
+
+They need the program `redis-server` (or `valkey-server`) of version 6.2 or later. All of this blocks: on an event loop,
+`asyncio.to_thread(server.restart)`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+S = TypeVar("S", bound="Stage")
+
+DEADLINE = 30.0
+SLOTS = 16_384
+SETTINGS = {
+    "bind": "127.0.0.1",
+    "save": '""',
+    "appendonly": "no",
+    "unixsocket": "redis.sock",
+    "loglevel": "notice",
+}
+DURABLE = {"appendonly": "yes", "appendfsync": "always"}
+WATCHDOG = """
+read _
+pid=$(cat pid) && kill -KILL "$pid"
+for _ in $(seq 200); do kill -0 "$pid" || break; sleep 0.02; done
+cd / && rm -rf "$1"
+"""
+"""Its input ends when whoever made the server closes it, or dies in whichever way."""
+
+
+class Stage:
+    """Something that stands between `open` and `close`, or within a `with`."""
+
+    def open(self) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self: S) -> S:
+        try:
+            self.open()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class RedisServer(Stage):
+    """A server on a free port of loopback, and on a socket in its folder.
+
+    `settings` are those of redis.conf, with `_` for `-`. What it holds is lost when it ends, unless `durable` (then
+    each write is on disk before it is answered).
+    """
+
+    def __init__(self, *, durable: bool = False, sentinel: bool = False, **settings: str) -> None:
+        self.settings = {**SETTINGS, **(DURABLE if durable else {})}
+        self.settings |= {name.replace("_", "-"): value for name, value in settings.items()}
+        self.port = 0
+        self.folder = Path()
+        self._sentinel = sentinel
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watchdog: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """For `redis.url`."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def address(self) -> str:
+        """For `redis.nodes`."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def unix_url(self) -> str:
+        """For `redis.url`, by its socket."""
+        return f"unix://{self.folder / 'redis.sock'}"
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        assert self._process is not None, "not running"
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    def open(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="hubbub-redis-"))
+        self._watchdog = subprocess.Popen(
+            ["sh", "-c", WATCHDOG, "watchdog", str(self.folder)],
+            cwd=self.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self.start()
+
+    def close(self) -> None:
+        """End it and remove its folder."""
+        if self._process is not None:
+            self.kill()
+        if self._watchdog is not None:
+            watchdog, self._watchdog = self._watchdog, None
+            watchdog.communicate()
+
+    def start(self) -> None:
+        """Start it, on the same port if it ran before; it answers when this returns. Raises RuntimeError."""
+        for _ in range(1 if self.port else 5):
+            self._launch(self.port or free_port())
+            with contextlib.suppress(_Ended):
+                wait_for(self._answers, "a Redis server")
+                return
+        raise RuntimeError(f"redis-server ended:\n{self.log()[-2_000:]}")
+
+    def _launch(self, port: int) -> None:
+        self.port = port
+        lines = [f"port {port}", *(f"{name} {value}" for name, value in self.settings.items())]
+        path = self.folder / "redis.conf"
+        if not (self._sentinel and path.exists()):  # Sentinels write down there what they know
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [program(), str(path), *(["--sentinel"] if self._sentinel else [])],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        (self.folder / "pid").write_text(str(self._process.pid), encoding="utf-8")
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            (self.folder / "pid").unlink()
+            self._process = None
+            raise _Ended
+        import redis
+
+        try:
+            return bool(self.ask("PING"))
+        except redis.exceptions.AuthenticationError:  # it wants a password: it answers
+            return True
+        except (redis.exceptions.ConnectionError, redis.exceptions.BusyLoadingError):
+            return False
+
+    def kill(self) -> None:
+        """SIGKILL, also to one that is paused."""
+        assert self._process is not None, "not running"
+        process, self._process = self._process, None
+        process.kill()
+        process.wait()
+        (self.folder / "pid").unlink()
+
+    def restart(self) -> None:
+        """Kill it, and start it anew on the same port."""
+        self.kill()
+        self.start()
+
+    def pause(self) -> None:
+        """Stop it in the middle of what it does; connections stay open, and the kernel takes more."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused one go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def flush(self) -> None:
+        """Forget everything that is kept, scripts too."""
+        self.ask("FLUSHALL")
+        self.ask("SCRIPT", "FLUSH")
+
+    def ask(self, *command: str | bytes | int | float) -> Any:
+        """Say one command by the socket, on a connection of its own; the answer as bytes, numbers and lists.
+
+        Raises redis-py's exceptions.
+        """
+        from redis import UnixDomainSocketConnection
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        path = str(self.folder / "redis.sock")
+        kind: Any = UnixDomainSocketConnection  # it is not typed
+        connection = kind(path=path, protocol=2, socket_timeout=DEADLINE, retry=Retry(NoBackoff(), 0))
+        try:
+            connection.connect()
+            connection.send_command(*command)
+            return connection.read_response(disable_decoding=True)
+        finally:
+            connection.disconnect()
+
+    def log(self) -> str:
+        """What it wrote."""
+        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+
+
+class RedisCluster(Stage):
+    """Masters of a Redis Cluster, each with its part of the slots; `settings` are of all of them."""
+
+    def __init__(self, masters: int = 3, **settings: str) -> None:
+        self._settings: dict[str, Any] = {
+            "cluster_enabled": "yes",
+            "cluster_node_timeout": "2000",
+            **settings,
+        }
+        self.servers: list[RedisServer] = []
+        self._count = masters
+
+    @property
+    def url(self) -> str:
+        """For `redis.url`, with `redis.mode` cluster."""
+        return self.servers[0].url
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """For `redis.nodes`."""
+        return tuple(server.address for server in self.servers)
+
+    def open(self) -> None:
+        for _ in range(self._count):
+            server = RedisServer(**self._settings, cluster_port=str(free_port()))
+            self.servers.append(server)
+            server.open()
+        first = self.servers[0]
+        bounds = [SLOTS * index // self._count for index in range(self._count + 1)]
+        for index, server in enumerate(self.servers):
+            server.ask("CLUSTER", "ADDSLOTS", *range(bounds[index], bounds[index + 1]))
+            server.ask("CLUSTER", "SET-CONFIG-EPOCH", index + 1)
+            if server is not first:
+                server.ask("CLUSTER", "MEET", "127.0.0.1", first.port, first.settings["cluster-port"])
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until all know of all, and every slot has a master."""
+        expected = (b"cluster_state:ok", b"cluster_known_nodes:%d" % len(self.servers))
+        for server in self.servers:
+            wait_for(
+                lambda server=server: all(part in server.ask("CLUSTER", "INFO") for part in expected),  # type: ignore[misc]
+                "a Redis Cluster",
+            )
+
+    def move(self, slot: int, target: RedisServer) -> None:
+        """Give a slot without keys to another master, as resharding does."""
+        identity = target.ask("CLUSTER", "MYID").decode()
+        for server in self.servers:
+            server.ask("CLUSTER", "SETSLOT", slot, "NODE", identity)
+
+    def flush(self) -> None:
+        for server in self.servers:
+            server.flush()
+
+    def close(self) -> None:
+        for server in self.servers:
+            server.close()
+
+
+class Sentinels(Stage):
+    """A master, its replica, and three Sentinels that replace a master which is silent for half a second.
+
+    After a `failover` the attributes `master` and `replica` say who is which.
+    """
+
+    name = "mymaster"
+
+    def __init__(self, *, down_after: float = 0.5, **settings: Any) -> None:
+        self._down_after = down_after
+        self.master = RedisServer(**settings)
+        self.replica = RedisServer(**settings)
+        self.sentinels: list[RedisServer] = []
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """For `redis.nodes`, with `redis.mode` sentinel."""
+        return tuple(sentinel.address for sentinel in self.sentinels)
+
+    def open(self) -> None:
+        self.master.open()
+        self.replica.settings["replicaof"] = f"127.0.0.1 {self.master.port}"
+        self.replica.settings["repl-diskless-sync-delay"] = self.master.settings[
+            "repl-diskless-sync-delay"
+        ] = "0"
+        self.replica.open()
+        self.master.ask("CONFIG", "SET", "repl-diskless-sync-delay", 0)
+        for _ in range(3):
+            sentinel = RedisServer(sentinel=True)
+            sentinel.settings = {
+                "bind": "127.0.0.1",
+                "unixsocket": "redis.sock",
+                "sentinel resolve-hostnames": "no",
+                "sentinel monitor": f"{self.name} 127.0.0.1 {self.master.port} 2",
+                "sentinel down-after-milliseconds": f"{self.name} {int(self._down_after * 1000)}",
+                "sentinel failover-timeout": f"{self.name} 2000",
+            }
+            self.sentinels.append(sentinel)
+            sentinel.open()
+        wait_for(lambda: b"master_link_status:up" in self.replica.ask("INFO", "replication"), "a replica")
+        for sentinel in self.sentinels:
+            wait_for(lambda sentinel=sentinel: self._knows_all(sentinel), "Sentinels")  # type: ignore[misc]
+
+    def _knows_all(self, sentinel: RedisServer) -> bool:
+        reply = sentinel.ask("SENTINEL", "MASTER", self.name)
+        facts = dict(zip(reply[::2], reply[1::2], strict=True))
+        return bool(facts[b"num-slaves"] == b"1" and facts[b"num-other-sentinels"] == b"2")
+
+    def failover(self) -> None:
+        """Wait until Sentinels have made the replica the master: kill or pause `master` first, or it is asked for."""
+        if self.master.running and b"role:master" in self._role_or_silence(self.master):
+            self.sentinels[0].ask("SENTINEL", "FAILOVER", self.name)
+        new = self.replica
+        wait_for(lambda: b"role:master" in new.ask("INFO", "replication"), "a failover")
+        for sentinel in self.sentinels:
+            wait_for(
+                lambda sentinel=sentinel: (  # type: ignore[misc]
+                    int(sentinel.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.name)[1]) == new.port
+                ),
+                "Sentinels to agree",
+            )
+        self.master, self.replica = new, self.master
+
+    @staticmethod
+    def _role_or_silence(server: RedisServer) -> bytes:
+        if ") T " in Path(f"/proc/{server.pid}/stat").read_text(encoding="utf-8"):
+            return b""
+        answer: bytes = server.ask("INFO", "replication")
+        return answer
+
+    def close(self) -> None:
+        for server in (*self.sentinels, self.replica, self.master):
+            server.close()
+
+
+class _Ended(Exception):
+    """The program ended instead of answering: somebody else has the port, or a setting is wrong."""
+
+
+def program() -> str:
+    """Path of the server's program. Raises RuntimeError."""
+    path = shutil.which("redis-server") or shutil.which("valkey-server")
+    if path is None:
+        raise RuntimeError(
+            "redis-server is not installed: `scripts/setup dev` does it, or install `redis-server`."
+        )
+    return path
+
+
+def free_port() -> int:
+    """A port of loopback that nobody has just now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    """Look every few milliseconds. Raises RuntimeError after half a minute."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"waited for {what} for {DEADLINE:.0f} s")
+        time.sleep(0.01)
