@@ -62,6 +62,7 @@ PURE_ROOMS = (
     "auth.tokens",
     "auth.channels",
     "hub.recovery",
+    "cluster.rendezvous",
     "transports.framing",
 )
 IMPURE = frozenset(

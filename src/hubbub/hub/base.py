@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from msgspec import Struct
 
 from hubbub.errors import Disconnect
-from hubbub.model import Envelope, History, Operation, Position, Principal
+from hubbub.model import Envelope, History, Operation, Position, Principal, Publication
 from hubbub.protocols.base import Codec, Framing
 
 if TYPE_CHECKING:
+    from hubbub.hub.operations import SessionInfo
     from hubbub.hub.session import Session
 
 
@@ -63,3 +66,72 @@ class ChannelOwner(Protocol):
 
     def passed(self, envelope: Envelope) -> None:
         """`envelope` has just been written to all of this node's sessions in its channel. Never raises."""
+
+
+class Tally(Struct, frozen=True):
+    """How many sessions something was done to. `incomplete` names the nodes that did not answer, by their ids: what
+    became of it there is not known."""
+
+    count: int
+    incomplete: tuple[str, ...] = ()
+
+
+class Remote(Protocol):
+    """The other nodes, where there are some (`Hub.remote`). Nothing is raised because some of them do not answer in
+    time: they are named. What this node itself has is not among the answers."""
+
+    async def to_session(self, session: str, publication: Publication) -> Tally:
+        """Unicast to a session that is not here. Waits with a detached session for its client."""
+
+    async def to_user(self, user: str, publication: Publication) -> Tally: ...
+
+    async def subscribe_user(self, user: str, channel: str) -> Tally: ...
+
+    async def unsubscribe_user(self, user: str, channel: str) -> Tally: ...
+
+    async def disconnect(self, user: str | None, session: str | None, reason: Disconnect) -> Tally:
+        """End the sessions of a user, or one of them."""
+
+    async def revoke(self, user: str | None, token_id: str | None) -> Tally:
+        """All other nodes refuse from now on what was revoked here, and end the sessions that stand on it. Who does not
+        answer is told again until it does."""
+
+    async def session(self, id: str) -> tuple[SessionInfo | None, tuple[str, ...]]:
+        """A session, and who did not answer."""
+
+    async def sessions(
+        self, user: str | None, after: str, limit: int
+    ) -> tuple[list[SessionInfo], tuple[str, ...]]:
+        """The first `limit` sessions of each node (of a user) whose ids come behind `after`, and who did not answer."""
+
+    async def channels(self, prefix: str, limit: int) -> tuple[dict[str, int], tuple[str, ...]]:
+        """Channels with subscribers, the first `limit` of each node in the order of their names, with how many; and who
+        did not answer."""
+
+    async def subscribers(self, channel: str) -> Tally: ...
+
+
+class Claims(Protocol):
+    """The sessions of other nodes (`Hub.claims`), and what is kept of this node's for them. `cluster.claims` has more to
+    say of it."""
+
+    def changed(self, session: Session) -> None:
+        """What another node must know of `session` has changed: its channels, or whose it is. Never raises, never
+        waits: it is written down soon."""
+
+    async def claim(self, id: str, secret: str) -> Session:
+        """Bring a session here, detached, which must not be here already. Raises SESSION_GONE if there is none, for a
+        wrong secret too; NODE_UNAVAILABLE and BROKER_UNAVAILABLE if that cannot be known now."""
+
+    async def claim_journaled(self, id: str, secret: str, since: str | None, namespace: str) -> Regained:
+        """The same for a session that resumes by the journal of its node: `since` is an offset in that, and `namespace`
+        a channel that it must be in. From when this returns its channels are being journaled here; the caller gives
+        it `missed` before anything else, and calls `hub.reenter`. Raises SESSION_GONE too if something is lost."""
+
+
+class Regained(NamedTuple):
+    """A journaled session that has come from another node, and what its client has missed, in order: each with the id
+    of the acknowledgement that it asks for (-1: none)."""
+
+    session: Session
+    missed: Sequence[tuple[Envelope, int]]

@@ -15,7 +15,7 @@ from hubbub.clock import Clock
 from hubbub.config import Config, NamespaceConfig
 from hubbub.errors import REPLACED, Disconnect, ErrorCode, HubbubError
 from hubbub.hub import commands, eager, entering
-from hubbub.hub.base import ChannelOwner, Connection
+from hubbub.hub.base import ChannelOwner, Connection, Remote
 from hubbub.hub.channel import Channel
 from hubbub.hub.handlers import Handlers, Hook
 from hubbub.hub.idempotency import Results
@@ -62,6 +62,10 @@ class Hub:
         self.policy = policy
         self.handlers = handlers
         self.metrics = metrics
+        self.node_id = ""
+        """With which the ids of its sessions begin; empty where there is one node alone. Set before the start."""
+        self.claims: Claims | None = None
+        """The sessions of other nodes, where there are any."""
         self.sessions: dict[str, Session] = {}
         self.users: dict[str, tuple[Session, ...]] = {}
         self.channels: dict[str, Channel] = {}
@@ -70,6 +74,10 @@ class Hub:
         self.pump = eager.Pump()
         self.detached: dict[str, Session] = {}
         self.draining = False
+        self.node_id = ""
+        """This node's id among several; empty where it is alone."""
+        self.remote: Remote | None = None
+        """The other nodes."""
         self.listeners: dict[str, Callable[[Envelope], object]] = {}
         """Channels that this process itself listens to from the start, and what hears them."""
         self.owners: dict[str, ChannelOwner] = {}
@@ -159,7 +167,7 @@ class Hub:
                     f"limits.connections_per_user = {self.config.limits.connections_per_user} sessions of this user",
                 )
             self.end(away[0], None)
-        session.id = new_id()
+        session.id = new_id(self.node_id)
         session.secret = secrets.token_urlsafe(18)
         self.identify(session, principal)
         self.sessions[session.id] = session
@@ -276,7 +284,7 @@ class Hub:
         if session.id:
             for ended in self.ended:
                 ended(session)
-            for hook in self.handlers.disconnected:
+            for hook in () if session.moved else self.handlers.disconnected:
                 self.spawn(self._run_hook(hook, session))
 
     async def _run_hook(self, hook: Hook, session: Session) -> None:
