@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import random
 import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -15,7 +16,7 @@ from hubbub.clock import Clock
 from hubbub.config import Config, NamespaceConfig
 from hubbub.errors import REPLACED, Disconnect, ErrorCode, HubbubError
 from hubbub.hub import commands, eager, entering
-from hubbub.hub.base import ChannelOwner, Connection, Remote
+from hubbub.hub.base import ChannelOwner, Claims, Connection, Remote
 from hubbub.hub.channel import Channel
 from hubbub.hub.handlers import Handlers, Hook
 from hubbub.hub.idempotency import Results
@@ -28,6 +29,7 @@ from hubbub.hub.session import Execute, Session, new_id
 from hubbub.hub.upkeep import Upkeep
 from hubbub.model import NO_RETENTION, Envelope, Position, Principal, Publication, Retention
 from hubbub.presence.base import PresenceStore
+from hubbub.telemetry.levels import NOTHING, Shedding, lowered
 from hubbub.telemetry.logging import get_logger
 from hubbub.telemetry.metrics import Metrics
 
@@ -62,10 +64,6 @@ class Hub:
         self.policy = policy
         self.handlers = handlers
         self.metrics = metrics
-        self.node_id = ""
-        """With which the ids of its sessions begin; empty where there is one node alone. Set before the start."""
-        self.claims: Claims | None = None
-        """The sessions of other nodes, where there are any."""
         self.sessions: dict[str, Session] = {}
         self.users: dict[str, tuple[Session, ...]] = {}
         self.channels: dict[str, Channel] = {}
@@ -74,10 +72,15 @@ class Hub:
         self.pump = eager.Pump()
         self.detached: dict[str, Session] = {}
         self.draining = False
+        self.shedding: Shedding = NOTHING
+        """What is given up just now, because there is too much load."""
         self.node_id = ""
-        """This node's id among several; empty where it is alone."""
+        """This node's id among several, with which the ids of its sessions begin; empty where it is alone. Set before
+        the start, as the next two are."""
         self.remote: Remote | None = None
         """The other nodes."""
+        self.claims: Claims | None = None
+        """The sessions of the other nodes."""
         self.listeners: dict[str, Callable[[Envelope], object]] = {}
         """Channels that this process itself listens to from the start, and what hears them."""
         self.owners: dict[str, ChannelOwner] = {}
@@ -155,7 +158,10 @@ class Hub:
         return session
 
     def admit(self, session: Session, principal: Principal) -> None:
-        """Give `session` its identity. Raises LIMIT_EXCEEDED above `connections_per_user`."""
+        """Give `session` its identity. Raises LIMIT_EXCEEDED above `connections_per_user`, OVERLOADED."""
+        if self.shedding.anonymous and not principal.user:
+            self.metrics.rejected["overloaded"] += 1
+            raise HubbubError(ErrorCode.OVERLOADED, retry_after=5.0 + 10.0 * random.random())
         others = self.users.get(principal.user, ()) if principal.user else ()
         if len(others) >= self.config.limits.connections_per_user:
             # Sessions whose client is away make room first, the longest away at the head.
@@ -433,6 +439,7 @@ class Hub:
                 f"limit is 0 to limits.history = {self.config.limits.history}",
                 field="limit",
             )
+        limit = min(limit, lowered(self.config.limits.history, self.shedding.history))
         found = await self.read_log(name, since, limit, reverse=reverse, reader=reader)
         return fit(found, self.config.limits.history_bytes)
 

@@ -90,6 +90,7 @@ class Session:
         "id",
         "info",
         "joining",
+        "moved",
         "pending",
         "pending_bytes",
         "principal",
@@ -100,9 +101,9 @@ class Session:
         "trail",
     )
 
-    def __init__(self, hub: Hub, connection: Connection, info: ConnectionInfo) -> None:
+    def __init__(self, hub: Hub, connection: Connection | None, info: ConnectionInfo) -> None:
         self.hub = hub
-        self.connection: Connection | None = connection
+        self.connection = connection
         self.info = info
         self.id = ""
         self.secret = ""
@@ -118,6 +119,7 @@ class Session:
         self.trail: Trail | None = None  # by which it resumes, if not by Positions
         self.closed = False
         self.barred = False  # ended by the server: nothing more of its client's is handled
+        self.moved = False  # ended here only: it goes on at another node
         self.away: tuple[str, ...] = ()  # the channels of a detached session
         self.entered: dict[str, Position] | None = None  # where it was put into those while it was away
         self.absent = False  # detached, and out of presence too
@@ -432,15 +434,28 @@ Item = Command | Event | Invalid | Work
 Execute = Callable[[Session, Any], Awaitable[Reply | Acknowledged | None]]
 
 
-def new_id() -> str:
-    """Twenty characters of base64url: twelve at random, and eight from which `is_id` knows them."""
-    id = secrets.token_urlsafe(9)
+NODE = 6
+"""Characters of a node's id, with which the ids of its sessions begin."""
+LENGTH = 20
+"""Characters of a session's id, but for the node's."""
+
+
+def new_id(node: str = "") -> str:
+    """The node's id, where there are several, and twenty characters of base64url: twelve at random, and eight from
+    which `is_id` knows them."""
+    id = node + secrets.token_urlsafe(9)
     return id + _mark(id)
 
 
 def is_id(text: str) -> bool:
-    """Whether this is the id of a session, perhaps one that has ended or was another server's."""
-    return len(text) == 20 and text.isascii() and text[12:] == _mark(text[:12])
+    """Whether this is the id of a session, perhaps one that has ended or is another server's."""
+    return len(text) in (LENGTH, NODE + LENGTH) and text.isascii() and text[-8:] == _mark(text[:-8])
+
+
+def node_of(id: str) -> str:
+    """The node on which the session began, or the link of an Engine.IO client (whose ids are as long); empty where
+    there was one alone."""
+    return id[:NODE] if len(id) == NODE + LENGTH else ""
 
 
 def _mark(id: str) -> str:
