@@ -361,6 +361,12 @@ CONNECT_TIMEOUT = _disconnect(
     "not authenticated in time",
     "Send `connect` at once (`limits.handshake_timeout`).",
 )
+OVERLOAD = _disconnect(
+    3006,
+    "overload",
+    "too much load",
+    "Reconnect after the `retry_after` of the error before it (`load.handshake_rate`).",
+)
 # 3400-3499: come back, with a new session.
 EXPIRED = _disconnect(3400, "expired", "the token has expired", "Fetch a new token, then reconnect.")
 

@@ -15,6 +15,7 @@ from hubbub.hub.limits import Rate
 from hubbub.protocols.base import ProtocolEntry
 from hubbub.telemetry.logging import get_logger
 from hubbub.telemetry.metrics import Metrics
+from hubbub.transports.door import Door
 from hubbub.transports.guards import Admission, Origins, Proxies
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class Node:
         self.origins = Origins(config.server.allowed_origins)
         self.proxies = Proxies(config.server.trusted_proxies)
         self.admission = Admission(config, self.metrics)
+        self.door = Door(config, clock, hub)
         self.wheel = Wheel(clock, self.metrics)
         self.control_rate = Rate(config.limits.control_rate, config.limits.control_burst)
         self.queued_bytes = 0

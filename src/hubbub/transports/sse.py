@@ -293,6 +293,7 @@ class EventSources:
     ) -> None:
         session, ticket = stream.session, exchange.query("ticket")
         assert session is not None
+        self._node.door.enter(resumed=proof is not None)
         session.asker = stream  # nobody else sends commands to this session
         if ticket is not None:
             principal = (

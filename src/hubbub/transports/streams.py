@@ -54,7 +54,7 @@ def check_room(node: Node) -> None:
     if hub.draining:
         raise HubbubError(ErrorCode.DRAINING, retry_after=1.0)
     if node.crowded():
-        raise HubbubError(ErrorCode.CONNECTION_LIMIT, retry_after=1.0)
+        raise HubbubError(ErrorCode.CONNECTION_LIMIT, retry_after=node.door.later())
     if len(hub.sessions) >= limits.connections:
         node.metrics.rejected["connections"] += 1
         raise HubbubError(ErrorCode.CONNECTION_LIMIT, retry_after=5.0)

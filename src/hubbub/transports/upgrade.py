@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -123,7 +124,7 @@ def judge(node: Node, request: UpgradeRequest, admitted: str | None) -> Verdict:
         places = ", ".join(place.decode("latin-1") for place in node.upgrades)
         raise HandshakeError(404, f"WebSockets are at {places}")
     if node.crowded():
-        raise HandshakeError(503, "too many connections", [(b"Retry-After", b"1")])
+        raise HandshakeError(503, "too many connections", [(b"Retry-After", b"%d" % math.ceil(node.door.later()))])
     if node.hub.draining:
         raise HandshakeError(503, "the server is shutting down", [(b"Retry-After", b"1")])
     origins = [value.decode("latin-1") for name, value in request.headers if name == b"origin"]

@@ -279,6 +279,8 @@ class EngineWebSockets:
         query: bytes = scope.get("query_string", b"")
         sender = owner(_last(scope, b"origin"), _last(scope, b"authorization"))
         session = engine.verify(parse_query(query), "GET", sender, upgrade=True)
+        if session is None:
+            engine.let_in()
         offered = scope.get("subprotocols") or [None]
         try:
             await send({"type": "websocket.accept", "subprotocol": offered[0]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import replace
 
 from hubbub.errors import DRAIN, ErrorCode, HubbubError
@@ -84,6 +85,14 @@ class EngineIo:
         if len(self.sessions) >= limits.connections:
             metrics.rejected["connections"] += 1
             raise Refused(FORBIDDEN, "too many connections", status=503, retry_after=5)
+        self.let_in()
+
+    def let_in(self) -> None:
+        """Let a session in at the door. Raises Refused."""
+        try:
+            self.node.door.enter()
+        except HubbubError as error:
+            raise _full(error) from None
 
     # --- long-polling -------------------------------------------------------------------------------------
 
@@ -125,8 +134,13 @@ class EngineIo:
         sender = owner(_bytes(request.header(b"origin")), _bytes(request.header(b"authorization")))
         try:
             session = self.verify(parse_query(request.query), request.method, sender, upgrade=True)
+            if session is None:
+                self.let_in()
         except Refused as refused:
-            raise Refusal(400, refused.message.encode(), ((b"Content-type", b"text/html"),)) from None
+            headers = [(b"Content-type", b"text/html")]
+            if refused.retry_after:
+                headers.append((b"Retry-After", b"%d" % refused.retry_after))
+            raise Refusal(refused.status, refused.message.encode(), headers) from None
 
         def connect(transport: asyncio.Transport, framing: Framing, parser: FrameParser) -> EngineWebSocket:
             return EngineWebSocket(self.node, transport, framing, parser, address=request.address)
@@ -159,7 +173,7 @@ class EngineIo:
 
 def _full(error: HubbubError) -> Refused:
     return Refused(
-        FORBIDDEN, error.message, status=error.info.status, retry_after=int(error.retry_after or 1)
+        FORBIDDEN, error.message, status=error.info.status, retry_after=math.ceil(error.retry_after or 1)
     )
 
 
