@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubbub.transports.door import JITTER, LONGEST, Turnstile
+from hubbub.transports.door import JITTER, LONGEST, SLACK, Turnstile
 
 
 class Crowd:
@@ -65,7 +65,7 @@ def test_each_is_told_a_moment_of_its_own_and_none_sooner_than_the_one_before() 
     turnstile = Turnstile(100.0, 1, uniform=lambda: 0.0)
     assert turnstile.enter(10.0) == 0.0
     waits = [turnstile.enter(10.0) for _ in range(500)]
-    assert waits == pytest.approx([0.01 * n for n in range(1, 501)])
+    assert waits == pytest.approx([0.01 * (1 + SLACK * n) for n in range(500)])
 
 
 def test_nobody_is_sent_away_for_longer_than_a_minute() -> None:
@@ -100,7 +100,7 @@ def test_ten_thousand_come_back_in_order() -> None:
     # Who came earlier is in earlier, but for the jitter and those who found that somebody new had come.
     moved = sorted(abs(place - client) for place, (_, client) in enumerate(crowd.entered))
     assert moved[len(moved) // 2] < 500
-    assert moved[int(len(moved) * 0.95)] < 2_500
+    assert moved[int(len(moved) * 0.9)] < 1_000
 
 
 def test_those_who_resume_do_not_wait_for_those_who_are_new() -> None:

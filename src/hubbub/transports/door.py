@@ -20,6 +20,8 @@ RESERVED = 0.25
 """The share of the burst that new sessions leave to those that are resumed."""
 JITTER = 0.25
 """Seconds by which a moment that is told is put off at the most."""
+SLACK = 1.02
+"""How much slower than tokens come the moments are given out, so that tokens of those who do not come gather."""
 LONGEST = 60.0
 """Seconds; who would have to wait for longer comes at some time in the second half of it, and sees."""
 CRITICAL_WAIT = (5.0, 15.0)
@@ -63,7 +65,7 @@ class Turnstile:
 
     def _tell(self, now: float, free: float, resumed: bool) -> float:
         """The next moment that nobody was told; for a new session behind all those that are resumed."""
-        gap = 1.0 / self._rate
+        gap = SLACK / self._rate
         last = self._told_resumed if resumed else max(self._told_new, self._told_resumed)
         wait = max(free, last + gap) - now
         if wait > LONGEST:
