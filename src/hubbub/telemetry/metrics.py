@@ -70,6 +70,15 @@ TABLE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "commits": ("counter", "Transactions that wrote; `writes` by these is the size of a group.", ()),
     "commit_seconds": ("histogram", "From the begin of a transaction to its being on disk.", ()),
     "store_errors": ("counter", "Writes and reads that the database failed, by reason.", ("reason",)),
+    "engine_up": ("gauge", "1 while an engine beside Hubbub answers and is heard.", ("engine",)),
+    "engine_breaker_open": (
+        "gauge",
+        "Connections to an engine on which nothing is tried but to connect.",
+        ("engine",),
+    ),
+    "engine_reconnects": ("counter", "Connections to an engine that were made again.", ("engine",)),
+    "engine_errors": ("counter", "What engines failed, by reason.", ("engine", "reason")),
+    "engine_seconds": ("histogram", "From a command to an engine to its answer.", ()),
 }
 
 
@@ -100,6 +109,11 @@ class Metrics(Collector):
         self.commits = 0
         self.commit_seconds = Histogram()
         self.store_errors: Counter[str] = Counter()
+        self.engine_up: Counter[str] = Counter()
+        self.engine_breaker_open: Counter[str] = Counter()
+        self.engine_reconnects: Counter[str] = Counter()
+        self.engine_errors: Counter[tuple[str, str]] = Counter()
+        self.engine_seconds = Histogram()
         self.loop_lag_seconds = 0.0
         self.loop_lag_max_seconds = 0.0
         self.handler_errors = 0
