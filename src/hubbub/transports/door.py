@@ -39,6 +39,8 @@ class Turnstile:
         self._rate = rate
         self._burst = float(burst)
         self._reserve = min(burst * RESERVED, burst - 1.0)
+        # Tokens that nobody takes for longer than this are lost.
+        self._jitter = min(JITTER, (burst - 1 - self._reserve) / rate) if rate > 0 else 0.0
         self._uniform = uniform
         self._tokens = self._burst
         self._at = 0.0
@@ -74,7 +76,7 @@ class Turnstile:
             self._told_resumed = now + wait
         else:
             self._told_new = now + wait
-        return wait + JITTER * self._uniform()
+        return wait + self._jitter * self._uniform()
 
 
 class Door:
