@@ -8,6 +8,17 @@ from msgspec import Struct
 
 from hubbub.engines.base import Condition
 
+KEY_CHARACTERS = 512
+VALUE_BYTES = 64 * 1024
+
+
+def check(key: str, value: bytes = b"") -> None:
+    """Raises ValueError for what no State keeps."""
+    if not 0 < len(key) <= KEY_CHARACTERS:
+        raise ValueError(f"keys have 1 to {KEY_CHARACTERS} characters, not {len(key)}")
+    if len(value) > VALUE_BYTES:
+        raise ValueError(f"values have at most {VALUE_BYTES} bytes, not {len(value)}")
+
 
 class NodeInfo(Struct, frozen=True, omit_defaults=True):
     """A node as it tells of itself with each sign of life. `address` is the `host:port` at which other nodes reach it
@@ -29,8 +40,9 @@ class NodeInfo(Struct, frozen=True, omit_defaults=True):
 class State(Protocol):
     """See `hubbub.testing.contracts.StateContract` for the promises in executable form.
 
-    Whatever talks to others raises HubbubError BROKER_UNAVAILABLE when they do not answer. Keys are text of at most
-    512 characters, values at most 64 KiB; ttls are seconds.
+    Whatever talks to others raises HubbubError BROKER_UNAVAILABLE when they do not answer, and ValueError for a key of
+    none or more than 512 characters or a value of more than 64 KiB: mind keys that clients choose. Ttls are seconds,
+    and positive.
     """
 
     async def start(self) -> None: ...
