@@ -59,6 +59,7 @@ OWN_PROTOCOLS = {
 PURE_ROOMS = (
     "protocols",
     "broker.stream",
+    "broker.envelopes",
     "auth.tokens",
     "auth.channels",
     "hub.recovery",
