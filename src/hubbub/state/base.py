@@ -14,6 +14,7 @@ VALUE_BYTES = 64 * 1024
 
 def check(key: str, value: bytes = b"") -> None:
     """Raises ValueError for what no State keeps."""
+    key.encode()  # there are texts that have no UTF-8
     if not 0 < len(key) <= KEY_CHARACTERS:
         raise ValueError(f"keys have 1 to {KEY_CHARACTERS} characters, not {len(key)}")
     if len(value) > VALUE_BYTES:

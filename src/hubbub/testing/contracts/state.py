@@ -78,12 +78,13 @@ class StateContract:
             assert await other.delete(name) is True
 
     async def test_what_is_too_large_is_refused(self, state: State, key: str) -> None:
-        for name, value in ((key, b"x" * (VALUE_BYTES + 1)), ("", b""), ("x" * (KEY_CHARACTERS + 1), b"")):
+        wrong = ("", "x" * (KEY_CHARACTERS + 1), "\ud800")
+        for name, value in ((key, b"x" * (VALUE_BYTES + 1)), *((name, b"") for name in wrong)):
             with pytest.raises(ValueError):
                 await state.put(name, value, self.ttl)
             with pytest.raises(ValueError):
                 await state.swap(name, None, value, self.ttl)
-        for name in ("", "x" * (KEY_CHARACTERS + 1)):
+        for name in wrong:
             for asked in (state.get, state.take, state.delete):
                 with pytest.raises(ValueError):
                     await asked(name)
@@ -167,7 +168,7 @@ class StateContract:
         await self.elapse(self.ttl * 1.1)
         assert await other.spend(key, rate, 2) == 0.0
         assert await state.spend(key, rate, 2) > 0
-        await self.elapse(self.ttl * 10)
+        await self.elapse(self.ttl * 2.5)
         assert [await state.spend(key, rate, 2) > 0 for _ in range(3)] == [False, False, True]
 
     async def test_a_rate_of_none_allows_everything(self, state: State, key: str) -> None:
