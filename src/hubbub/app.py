@@ -219,6 +219,11 @@ class Hubbub:
         self.handlers.add_hook(self.handlers.disconnected, function)
         return function
 
+    def on_load(self, function: F) -> F:
+        """Call `async def hook(change)` when this node's level of load has changed: a `LoadChange`."""
+        self.handlers.add_hook(self.handlers.loaded, function, "change")
+        return function
+
     # --- what the application does ------------------------------------------------------------------------
 
     async def publish(

@@ -63,6 +63,7 @@ async def test_a_healthy_node_is_live_ready_and_delivers() -> None:
     assert (ready.status_code, ready.json()["status"]) == (200, "ok")
     assert {name: check["status"] for name, check in ready.json()["checks"].items()} == {
         "loop": "ok",
+        "load": "ok",
         "broker": "ok",
     }
     messaging = (await healthy.get("/health/messaging")).json()

@@ -108,6 +108,12 @@ class LoadConfig(Section):
         0,
         description="Memory of the process that counts as full; 0 takes what the machine or its cgroup gives.",
     )
+    cpu_cores: float = Field(
+        0.0,
+        ge=0,
+        description="Processor cores that count as full; 0 takes what the machine or its cgroup gives. The loop uses "
+        "one at the most.",
+    )
     queue_bytes: Count = Field(
         256 * 1024 * 1024, ge=1, description="Bytes in the queues of all slow readers that count as full."
     )

@@ -78,10 +78,11 @@ class Handlers:
     rules: list[Rule] = field(default_factory=list)
     connected: list[Hook] = field(default_factory=list)
     disconnected: list[Hook] = field(default_factory=list)
+    loaded: list[Hook] = field(default_factory=list)
 
-    def add_hook(self, hooks: list[Hook], function: Hook) -> None:
+    def add_hook(self, hooks: list[Hook], function: Hook, parameter: str = "session") -> None:
         """Raises TypeError for one that is not `async` with one parameter."""
-        _check_parameters(function, f"the hook {getattr(function, '__name__', function)}", ("session",))
+        _check_parameters(function, f"the hook {getattr(function, '__name__', function)}", (parameter,))
         hooks.append(function)
 
     def add(self, method: str, function: Hook) -> None:

@@ -15,6 +15,7 @@ from hubbub.auth.api_keys import ApiKeys
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub.hub import Hub
 from hubbub.model import Envelope, Publication, Raw
+from hubbub.telemetry.levels import SHEDDING, Level
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -85,9 +86,15 @@ class Health:
         lag = self.hub.metrics.loop_lag_seconds
         checks = {
             "loop": Check("failing" if lag > LAG_LIMIT else "ok", round(lag, 6)),
+            "load": self._load(),
             "broker": await self.probe(),
         }
         return _summary(checks)
+
+    def _load(self) -> Check:
+        """Not where new sessions are refused because of it."""
+        level = Level(self.hub.metrics.load_level)
+        return Check("failing" if SHEDDING[level].new else "ok", message=level.word)
 
     async def messaging(self) -> Report:
         """Whether a publication really comes back through the broker, and a commit from the database, and how fast."""

@@ -63,6 +63,9 @@ TABLE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "gaps": ("counter", "Gaps in a live stream, healed from the log or not.", ("outcome",)),
     "loop_lag_seconds": ("gauge", "How late the event loop was at the last check.", ()),
     "loop_lag_max_seconds": ("gauge", "How late the event loop was at the most, since the last scrape.", ()),
+    "load": ("gauge", "How full the node is: 1 is full. Its level is that of the fullest.", ("measure",)),
+    "load_level": ("gauge", "Level of load: 0 normal, 1 busy, 2 overloaded, 3 critical.", ()),
+    "shed": ("counter", "What was given up because of the load, by its name in the docs.", ("what",)),
     "handler_errors": ("counter", "Exceptions out of handlers and hooks.", ()),
     "http_requests": ("counter", "HTTP requests, by status class.", ("status",)),
     "writes": ("counter", "Writes that the database took.", ()),
@@ -116,6 +119,9 @@ class Metrics(Collector):
         self.engine_seconds = Histogram()
         self.loop_lag_seconds = 0.0
         self.loop_lag_max_seconds = 0.0
+        self.load: dict[str, float] = {}
+        self.load_level = 0
+        self.shed: Counter[str] = Counter()
         self.handler_errors = 0
         self.gauges: dict[str, Callable[[], float]] = {}
         self._accepted: list[float] = []
@@ -152,7 +158,7 @@ class Metrics(Collector):
             family = (GaugeMetricFamily if kind == "gauge" else CounterMetricFamily)(
                 full, text, labels=labels
             )
-            if isinstance(value, Counter):
+            if isinstance(value, dict):
                 for key, number in value.items():
                     family.add_metric(
                         [str(part) for part in (key if isinstance(key, tuple) else (key,))], number

@@ -10,9 +10,13 @@ from weakref import ref
 from hubbub.clock import Clock, Timer
 from hubbub.config import Config
 from hubbub.errors import Disconnect
+from hubbub.hub import eager
+from hubbub.hub.handlers import Hook
 from hubbub.hub.hub import Hub
 from hubbub.hub.limits import Rate
 from hubbub.protocols.base import ProtocolEntry
+from hubbub.telemetry.levels import SHEDDING
+from hubbub.telemetry.load import Load, LoadChange
 from hubbub.telemetry.logging import get_logger
 from hubbub.telemetry.metrics import Metrics
 from hubbub.transports.door import Door
@@ -113,6 +117,8 @@ class Node:
         self.wheel = Wheel(clock, self.metrics)
         self.control_rate = Rate(config.limits.control_rate, config.limits.control_burst)
         self.queued_bytes = 0
+        self.load = Load(config.load, clock, self.metrics, self.wheel.take_worst, lambda: self.queued_bytes)
+        self.load.changed.append(self._shed)
         self.websockets: set[WebSocket] = set()
         self.upgrades: dict[
             bytes, Endpoint
@@ -164,10 +170,24 @@ class Node:
         if self._flush_due:
             self.clock.call_later(0, self._flush)
 
+    def _shed(self, change: LoadChange) -> None:
+        self.hub.shedding = SHEDDING[self.load.level]
+        for hook in self.hub.handlers.loaded:
+            self.hub.spawn(self._tell(hook, change))
+
+    async def _tell(self, hook: Hook, change: LoadChange) -> None:
+        try:
+            await eager.in_task(hook, change, within=self.config.limits.call_timeout)
+        except Exception as error:
+            self.metrics.handler_errors += 1
+            log.error("on_load failed", exc_info=error)
+
     def start(self) -> None:
         self.wheel.start()
+        self.load.start()
 
     def stop(self) -> None:
+        self.load.stop()
         self.wheel.stop()
 
 
@@ -185,7 +205,12 @@ class Wheel:
         self._last = 0.0
         self._slot = 0
         self._timer: Timer | None = None
-        self.late = 0.0
+        self.late = self._worst = 0.0
+
+    def take_worst(self) -> float:
+        """How late the loop was at the worst, in seconds, since this was asked last."""
+        worst, self._worst = self._worst, 0.0
+        return worst
 
     def add(self, member: Beating, at: float) -> None:
         """Call `member.beat` at the monotonic time `at`."""
@@ -206,6 +231,8 @@ class Wheel:
         now = self._clock.monotonic()
         self.late = max(0.0, now - self._last - TICK)
         self._metrics.lag(self.late)
+        if self.late > self._worst:
+            self._worst = self.late
         self._last = now
         self._timer = self._clock.call_later(TICK, self._tick)
         due, self._slot = self._slot + 1, int(now / TICK)
