@@ -1,5 +1,6 @@
-"""kill -9 in the middle of load, again and again, and a checker that says whether anything was lost by it.
+"""kill -9 in the middle of load, again and again, and the checker of `bench.faults`, which says whether anything was
+lost by it.
 
-`python -m bench.crash` runs it. `history` is what the clients write down, `checker` judges it and knows nothing of any
-server; `clients`, `wire` and `worker` are the load, `servers` what is killed, `run` brings them together.
+`python -m bench.crash` runs it. `servers` is what is killed, `run` brings it together with the clients of
+`bench.faults`.
 """

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from bench.chat.servers import DATABASES, Database
 from bench.compare import RESULTS, machine, say
-from bench.crash.checker import Verdict
 from bench.crash.run import Settings, torture
+from bench.faults.checker import Verdict
 from hubbub.loadgen import BenchError
 
 

@@ -12,13 +12,13 @@ import msgspec
 
 from bench.chat.rest import Rest
 from bench.chat.servers import Database
-from bench.crash.checker import Floors, Verdict, check
-from bench.crash.clients import id_of
-from bench.crash.crowd import Crowd, crowd
-from bench.crash.history import Final, Item, Nemesis, Writer, load, now
 from bench.crash.servers import Victim, victim
-from bench.crash.wires import CHANNEL
-from bench.crash.worker import Person, Plan
+from bench.faults.checker import Floors, Verdict, check
+from bench.faults.clients import Habits, Person, id_of
+from bench.faults.crowd import Crowd, crowd
+from bench.faults.history import Final, Item, Nemesis, Writer, load, now
+from bench.faults.wires import CONVERSATION, Position, part_of
+from bench.faults.worker import Plan
 from hubbub.auth.tokens import mint
 
 EACH = 2
@@ -85,7 +85,11 @@ def torture(
             kinds, places = people(settings)
             rooms = _seed(rest, places)
             plans = _plans(
-                server, settings, folder, kinds, [[rooms[place][0] for place in mine] for mine in places]
+                server,
+                settings,
+                folder,
+                kinds,
+                [[CONVERSATION + rooms[place][0] for place in mine] for mine in places],
             )
             with crowd(plans, folder) as workers:
                 _nemesis(server, settings, database, workers, writer, say)
@@ -93,7 +97,10 @@ def torture(
                 workers.wait(lambda: not workers.sending, "all messages to be acknowledged")
                 rest.close()  # what was connected to a server that is no more
                 finals = [_read_all(rest, *room) for room in rooms]
-                heads = {final.ch: final.items[-1][0] if final.items else final.base for final in finals}
+                heads = {
+                    final.ch: Position(final.epoch, final.items[-1][0] if final.items else final.base)
+                    for final in finals
+                }
                 workers.tell(msgspec.json.encode(heads).decode())
                 workers.finish()
             for final in finals:
@@ -173,10 +180,10 @@ def _plans(
     ]
     return [
         Plan(
-            server.port,
+            (f"127.0.0.1:{server.port}",),
             tuple(persons[number :: settings.workers]),
             str(folder / f"clients-{number}.jsonl"),
-            settings.senders / settings.rate,
+            Habits(settings.senders / settings.rate),
             settings.seed * 100 + number,
         )
         for number in range(min(settings.workers, len(persons)))
@@ -191,11 +198,12 @@ def _read_all(rest: Rest, conversation: str, base: int) -> Final:
     while more:
         page = rest.call("GET", f"/conversations/{conversation}/messages?after={after}")
         for message in page["messages"]:
-            id, whole = id_of(message)
+            id, whole = id_of(part_of(message))
             items.append((message["seq"], id))
             if not whole:
                 corrupt.append(message["seq"])
         more = bool(page.get("more_after"))
         after = items[-1][0] if items else base
-    epoch = rest.call("GET", f"/channels/{CHANNEL}{conversation}/history?limit=0")["position"]["epoch"]
-    return Final(now(), ch=conversation, epoch=epoch, base=base, items=tuple(items), corrupt=tuple(corrupt))
+    channel = CONVERSATION + conversation
+    epoch = rest.call("GET", f"/channels/{channel}/history?limit=0")["position"]["epoch"]
+    return Final(now(), ch=channel, epoch=epoch, base=base, items=tuple(items), corrupt=tuple(corrupt))

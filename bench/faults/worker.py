@@ -1,8 +1,8 @@
-"""Some of the participants, in a process of their own. Usage: python -m bench.crash.worker PLAN
+"""Some of the participants, in a process of their own. Usage: python -m bench.faults.worker PLAN
 
 It prints a line of JSON now and then: how many are there, and how many of their messages are acknowledged. On its
 standard input it is told `go`, when everybody is there, `stop`, when no more is to be sent, and then the heads of all
-conversations: what is to be waited for.
+channels: what is to be waited for.
 """
 
 from __future__ import annotations
@@ -15,28 +15,22 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from bench.crash.clients import Participant
-from bench.crash.history import Writer
+from bench.faults.clients import Habits, Participant, Person
+from bench.faults.history import Writer
+from bench.faults.wires import Position
 
 EVERY = 0.05
 REST = 30.0
 """Seconds in which everybody must have got everything, when nothing is sent any more."""
 
 
-class Person(Struct, frozen=True):
-    name: str
-    kind: str
-    token: str
-    conversations: tuple[str, ...]
-
-
 class Plan(Struct, frozen=True):
-    """`pause`: mean seconds between the messages of one participant."""
+    """`addresses` of the nodes (`host:port`); `habits` of everybody."""
 
-    port: int
+    addresses: tuple[str, ...]
     people: tuple[Person, ...]
     history: str
-    pause: float
+    habits: Habits
     seed: int
 
 
@@ -49,16 +43,7 @@ class Status(Struct, frozen=True):
 async def work(plan: Plan) -> None:
     writer = Writer(Path(plan.history))
     people = [
-        Participant(
-            person.name,
-            person.kind,
-            person.token,
-            person.conversations,
-            plan.port,
-            writer,
-            plan.pause,
-            plan.seed * 1000 + number,
-        )
+        Participant(person, plan.addresses, writer, plan.habits, plan.seed * 1000 + number)
         for number, person in enumerate(plan.people)
     ]
     orders = asyncio.StreamReader()
@@ -74,7 +59,7 @@ async def work(plan: Plan) -> None:
     await orders.readline()
     stop.set()
     await asyncio.gather(*sending)
-    heads = msgspec.json.decode(await orders.readline(), type=dict[str, int])
+    heads = msgspec.json.decode(await orders.readline(), type=dict[str, Position])
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(REST):
             for each in people:

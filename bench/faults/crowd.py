@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.crash.worker import REST, Plan, Status
+from bench.faults.worker import REST, Plan, Status
 from hubbub.loadgen import BenchError
 
 PATIENCE = 60.0
@@ -88,7 +88,7 @@ def crowd(plans: Sequence[Plan], folder: Path) -> Iterator[Crowd]:
             path.write_bytes(msgspec.json.encode(plan))
             process = stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-m", "bench.crash.worker", str(path)],
+                    [sys.executable, "-m", "bench.faults.worker", str(path)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                 )

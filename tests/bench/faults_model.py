@@ -1,6 +1,7 @@
 """A messaging server and its clients in miniature: it writes histories from a seed, and has any bug that is asked for.
 
-A bug strikes `STRIKES` times at the most, after a while, as bugs do.
+A bug strikes `STRIKES` times at the most, after a while, as bugs do. Of the two channels one is durable; the log of the
+other ends in some faults, and a new one begins.
 """
 
 from __future__ import annotations
@@ -8,14 +9,31 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from bench.crash.history import AnyRecord, Attach, Detach, End, Final, Item, Nemesis, Read, Recv, Send
+from bench.faults.attendance import user_of
+from bench.faults.checker import Rules
+from bench.faults.history import (
+    AnyRecord,
+    Attach,
+    Channel,
+    Detach,
+    End,
+    Final,
+    Item,
+    Leave,
+    Nemesis,
+    Presence,
+    Read,
+    Receipt,
+    Recv,
+    Send,
+)
 
 STEPS = 400
 WARM = 60
 STRIKES = 3
-PEOPLE = tuple(f"p{number}" for number in range(5))
-CHANNELS = ("c0", "c1")
-EPOCH = "e1"
+PEOPLE = ("p0", "p1", "p2", "p3/phone", "p3/laptop")
+DURABLE, PASSING = CHANNELS = ("c0", "c1")
+RULES = Rules(ends_epochs=frozenset({"flush"}), presence_grace=0.02)
 BUGS = {
     "lost": "LOST",
     "from nowhere": "phantom stored",
@@ -40,6 +58,19 @@ BUGS = {
     "new epoch": "epoch changed",
     "gap": "declared gap",
     "resumed from elsewhere": "resumed elsewhere",
+    "epoch changed unsaid": "epoch changed silently",
+    "epoch ended by nothing": "epoch changed",
+    "left in the old epoch": "left in an old epoch",
+    "delivered after leaving": "delivered after leaving",
+    "receipt steps back": "receipt backwards",
+    "receipt beyond the head": "receipt for a missing message",
+    "zombie": "presence ghost",
+    "one device for all": "presence missing",
+    "nodes have different logs": "nodes disagree",
+    "delivered from nowhere": "phantom delivered",
+    "delivered and refused": "aborted delivered",
+    "read what is not there": "read disagrees with final",
+    "stored twice at the end": "duplicate in final",
     "does not come back": "stranded",
     "final in disorder": "final log not increasing",
 }
@@ -53,7 +84,10 @@ class Person:
     online: bool = False
     deaf: bool = False
     gone: bool = False
+    stuck: bool = False
     held: Recv | None = None
+    left: set[str] = field(default_factory=set)
+    epochs: dict[str, str] = field(default_factory=dict)
 
 
 class Model:
@@ -69,23 +103,41 @@ class Model:
         self.acked: set[str] = set()
         self.unsure: list[tuple[str, str, str]] = []  # sent, and no ack came: (p, ch, id)
         self.strikes_left = STRIKES
+        self.epochs = dict.fromkeys(CHANNELS, "e1")
+        self.receipts: dict[str, int] = {}
         self.time = 0.0
         self.step = 0
         self.ops = 0
 
     def history(self) -> list[AnyRecord]:
+        self.put(Channel(self.tick(), ch=PASSING, durable=False))
         for person in self.people.values():
             self.attach(person)
+        steps = {
+            self.send: 60,
+            self.retry: 8,
+            self.leave_or_return: 10,
+            self.leave_channel: 6,
+            self.read: 12,
+            self.receipt: 5,
+            self.presence: 3,
+            self.fault: 1,
+            self.flush: 1,
+        }
         for self.step in range(STEPS):
-            self.random.choices(
-                (self.send, self.retry, self.leave_or_return, self.read, self.fault), (60, 8, 10, 12, 1)
-            )[0]()
+            self.random.choices(list(steps), list(steps.values()))[0]()
+            if self.step == STEPS // 2:
+                self.flush()
         while self.unsure:
             self.retry(answered=True)
         for person in self.people.values():
             self.release(person)
             if not person.online and not person.gone:
                 self.attach(person)
+        for _ in range(5):
+            self.receipt()
+            self.tick()
+            self.presence()
         for person in self.people.values():
             if person.online:
                 self.put(End(self.tick(), p=person.name))
@@ -100,8 +152,14 @@ class Model:
             return
         channel, id = self.random.choice(CHANNELS), f"{person.name}:{self.step}"
         op = self.invoke(person.name, channel, id)
-        if self.strikes("stored after refusing"):
+        if channel == DURABLE and self.strikes("stored after refusing"):
             self.store(channel, id)
+            self.put(Send(self.tick(), p=person.name, ch=channel, ph="fail", op=op, id=id))
+        elif channel not in person.left and self.strikes("delivered and refused"):
+            self.deliver(person, channel, self.heads[channel] + 1, id)
+            self.put(Send(self.tick(), p=person.name, ch=channel, ph="fail", op=op, id=id))
+        elif channel not in person.left and self.strikes("delivered from nowhere"):
+            self.deliver(person, channel, self.heads[channel] + 1, f"{id}?")
             self.put(Send(self.tick(), p=person.name, ch=channel, ph="fail", op=op, id=id))
         elif self.strikes("acknowledged elsewhere"):
             second = self.invoke(person.name, channel, id)
@@ -132,20 +190,79 @@ class Model:
         p, channel, id = self.unsure.pop(0)
         op = self.invoke(p, channel, id)
         stored = [seq for seq, known in self.logs[channel] if known == id]
-        if not stored or self.strikes("stored again by a retry"):
+        if not stored or (channel == DURABLE and self.strikes("stored again by a retry", 1.0)):
             stored = [self.store(channel, id)]
         self.ack(p, channel, id, op, stored[0])
 
     def leave_or_return(self) -> None:
         person = self.random.choice(list(self.people.values()))
+        if person.stuck:
+            return
         if not person.online:
             if not person.gone:
                 self.attach(person)
+            return
+        if self.strikes("zombie", 1.0):
+            self.release(person)
+            person.online = False
+            self.put(Detach(self.tick(), p=person.name))
+            self.time += 1
+            self.presence(also=user_of(person.name))
             return
         self.release(person)
         person.online = False
         self.put(Detach(self.tick(), p=person.name))
         person.gone = self.strikes("does not come back")
+
+    def leave_channel(self) -> None:
+        """Somebody leaves a channel, or enters it again."""
+        person, channel = self.random.choice(list(self.people.values())), self.random.choice(CHANNELS)
+        if not person.online or person.stuck:
+            return
+        if channel in person.left:
+            person.left.discard(channel)
+            self.enter(person, channel, fresh=True)
+            return
+        self.release(person)
+        person.left.add(channel)
+        self.put(Leave(self.tick(), p=person.name, ch=channel))
+
+    def receipt(self) -> None:
+        person = self.random.choice(list(self.people.values()))
+        channel, user = DURABLE, user_of(self.random.choice(PEOPLE))
+        seq = min(self.heads[channel], self.receipts.get(user, 0) + self.random.randrange(5))
+        self.receipts[user] = seq
+        self.put(Receipt(self.tick(), p=person.name, ch=channel, user=user, kind="read", seq=seq))
+        if seq and self.strikes("receipt steps back"):
+            self.put(Receipt(self.tick(), p=person.name, ch=channel, user=user, kind="read", seq=seq - 1))
+        if self.strikes("receipt beyond the head"):
+            self.put(Receipt(self.tick(), p=person.name, ch=channel, user=user, kind="read", seq=10**6))
+
+    def presence(self, also: str = "") -> None:
+        """A list of who is there, long enough after whatever happened."""
+        self.time += 2 * RULES.presence_grace
+        for channel in CHANNELS:
+            there = {user_of(p.name) for p in self.people.values() if p.online and channel not in p.left}
+            if there and self.strikes("one device for all"):
+                there.remove(self.random.choice(sorted(there)))
+            if also:
+                there.add(also)
+                if any(user_of(p.name) == also and p.online for p in self.people.values()):
+                    there.add("nobody")
+            self.put(Presence(self.tick(), ch=channel, members=tuple(sorted(there)), by="model"))
+
+    def flush(self) -> None:
+        """The channel that is not durable loses its log; everybody is thrown out of it."""
+        if not self.strikes("epoch ended by nothing", 1.0):
+            self.put(Nemesis(self.tick(), kind="flush", ph="inv"))
+            self.put(Nemesis(self.tick(), kind="flush", ph="ok"))
+        self.logs[PASSING], self.heads[PASSING] = [], 0
+        self.epochs[PASSING] = f"e{self.step + 2}"
+        self.unsure = [each for each in self.unsure if each[1] != PASSING]
+        for person in self.people.values():
+            if person.online and not person.left and self.strikes("left in the old epoch", 1.0):
+                person.stuck = True
+        self.throw_out()
 
     def read(self) -> None:
         person, channel = self.people[self.random.choice(PEOPLE)], self.random.choice(CHANNELS)
@@ -159,27 +276,43 @@ class Model:
         if of and (known := [item for item in of if item[1] in self.acked]) and self.strikes(self.bug):
             items.remove(self.random.choice(known[-20:]))
         if len(items) > 5 and self.strikes("read cut short"):
-            self.put(Read(self.tick(), p=person.name, ch=channel, ph="ok", op=self.ops, items=tuple(items)))
+            self.put(self.answer(person, channel, items))
             self.ops += 1
             self.put(Read(self.tick(), p=person.name, ch=channel, ph="inv", op=self.ops))
             items = items[:-3]
+        if channel == DURABLE and self.strikes("read what is not there"):
+            items.append((self.heads[channel] + 1, f"p0:{self.step}?"))
         if len(items) > 5 and self.strikes("read reversed"):
             items.reverse()
-        self.put(Read(self.tick(), p=person.name, ch=channel, ph="ok", op=self.ops, items=tuple(items)))
+        self.put(self.answer(person, channel, items))
+
+    def answer(self, person: Person, channel: str, items: list[Item]) -> Read:
+        return Read(
+            self.tick(),
+            p=person.name,
+            ch=channel,
+            ph="ok",
+            op=self.ops,
+            epoch=self.epochs[channel],
+            items=tuple(items),
+        )
 
     def fault(self) -> None:
         self.put(Nemesis(self.tick(), kind="server", ph="inv"))
+        self.throw_out()
+        self.put(Nemesis(self.tick(), kind="server", ph="ok"))
+
+    def throw_out(self) -> None:
         for person in self.people.values():
-            if person.online:
+            if person.online and not person.stuck:
                 self.release(person)
                 person.online = False
                 self.put(Detach(self.tick(), p=person.name))
-        self.put(Nemesis(self.tick(), kind="server", ph="ok"))
 
     # --- the server ---------------------------------------------------------------------------------------
 
     def store(self, channel: str, id: str) -> int:
-        self.heads[channel] += 2 if self.strikes("seq passed over") else 1
+        self.heads[channel] += 2 if channel == DURABLE and self.strikes("seq passed over") else 1
         seq = self.heads[channel]
         self.logs[channel].append((seq, id))
         for person in self.people.values():
@@ -187,6 +320,10 @@ class Model:
         return seq
 
     def deliver(self, person: Person, channel: str, seq: int, id: str) -> None:
+        if person.online and person.epochs[channel] != self.epochs[channel]:
+            return
+        if person.online and channel in person.left and not self.strikes("delivered after leaving", 1.0):
+            return
         if not person.online:
             if self.strikes("delivered to who is away"):
                 self.put(Recv(self.tick(), p=person.name, ch=channel, seq=seq, id=id))
@@ -213,49 +350,72 @@ class Model:
 
     def attach(self, person: Person) -> None:
         person.online = True
-        epoch = "e2" if self.strikes("new epoch") else EPOCH
         for channel in CHANNELS:
-            pos, since = self.heads[channel], person.last.get(channel)
-            if since is None:
-                self.put(Attach(self.tick(), p=person.name, ch=channel, pos=pos, epoch=epoch))
-                person.last[channel] = pos
-                continue
-            missed = [item for item in self.logs[channel] if item[0] > since]
-            if missed and self.strikes("gap"):
-                self.put(self.resumed(person, channel, pos, epoch, since, False))
-                person.last[channel] = pos
-                continue
-            asked = since - 1 if since and self.strikes("resumed from elsewhere") else since
-            self.put(self.resumed(person, channel, pos, epoch, asked, True))
-            if len(missed) > 1 and self.strikes("resumed too late"):
-                missed = missed[1:]
-            if person.deaf:
-                missed = []
-            for seq, id in missed:
-                self.put(Recv(self.tick(), p=person.name, ch=channel, seq=seq, id=id))
-                person.last[channel] = seq
+            if channel not in person.left:
+                self.enter(person, channel)
+
+    def enter(self, person: Person, channel: str, fresh: bool = False) -> None:
+        epoch = self.epochs[channel]
+        if channel != PASSING and self.strikes("new epoch"):
+            epoch = "e0"
+        pos, since = self.heads[channel], person.last.get(channel)
+        before, person.epochs[channel] = person.epochs.get(channel, epoch), epoch
+        if since is None or fresh:
+            self.put(Attach(self.tick(), p=person.name, ch=channel, pos=pos, epoch=epoch))
+            person.last[channel] = pos
+            return
+        missed = [item for item in self.logs[channel] if item[0] > since]
+        lost = before != epoch and not self.strikes("epoch changed unsaid", 1.0)
+        if lost or (missed and self.strikes("gap")):
+            self.put(self.resumed(person, channel, pos, epoch, since, before, False))
+            person.last[channel] = pos
+            return
+        asked = since - 1 if since and self.strikes("resumed from elsewhere") else since
+        self.put(self.resumed(person, channel, pos, epoch, asked, before, True))
+        if len(missed) > 1 and self.strikes("resumed too late"):
+            missed = missed[1:]
+        if person.deaf:
+            missed = []
+        for seq, id in missed:
+            self.put(Recv(self.tick(), p=person.name, ch=channel, seq=seq, id=id))
+            person.last[channel] = seq
 
     def resumed(
-        self, person: Person, channel: str, pos: int, epoch: str, since: int, recovered: bool
+        self, person: Person, channel: str, pos: int, epoch: str, since: int, before: str, recovered: bool
     ) -> Attach:
         return Attach(
-            self.tick(), p=person.name, ch=channel, pos=pos, epoch=epoch, since=since, recovered=recovered
+            self.tick(),
+            p=person.name,
+            ch=channel,
+            pos=pos,
+            epoch=epoch,
+            since=since,
+            since_epoch=before,
+            recovered=recovered,
         )
 
     def finish(self) -> None:
         for channel, log in self.logs.items():
             items = list(log)
             known = [item for item in items if item[1] in self.acked]
-            if self.strikes("lost", 1.0):
+            if known and self.strikes("lost", 1.0):
                 items.remove(self.random.choice(known))
             if self.strikes("from nowhere", 1.0):
                 items.append((self.heads[channel] + 1, "nobody:1"))
-            if self.strikes("replaced", 1.0):
+            if items and self.strikes("replaced", 1.0):
                 place = self.random.randrange(len(items))
                 items[place] = (items[place][0], "p0:0'")
-            if self.strikes("final in disorder", 1.0):
+            if items and self.strikes("stored twice at the end", 1.0):
+                items.append((self.heads[channel] + 1, items[-1][1]))
+            if len(items) > 4 and self.strikes("final in disorder", 1.0):
                 items[3], items[4] = items[4], items[3]
-            self.put(Final(self.tick(), ch=channel, epoch=EPOCH, base=0, items=tuple(items)))
+            self.put(self.final(channel, items, "one"))
+            if items and self.strikes("nodes have different logs", 1.0):
+                items[-1] = (items[-1][0], "p0:0'")
+            self.put(self.final(channel, items, "two"))
+
+    def final(self, channel: str, items: list[Item], by: str) -> Final:
+        return Final(self.tick(), ch=channel, epoch=self.epochs[channel], base=0, items=tuple(items), by=by)
 
     # --- writing it down ----------------------------------------------------------------------------------
 
@@ -280,4 +440,5 @@ class Model:
 
     def ack(self, p: str, channel: str, id: str, op: int, seq: int) -> None:
         self.acked.add(id)
-        self.put(Send(self.tick(), p=p, ch=channel, ph="ok", op=op, id=id, seq=seq))
+        epoch = self.epochs[channel] if channel == PASSING else ""
+        self.put(Send(self.tick(), p=p, ch=channel, ph="ok", op=op, id=id, seq=seq, epoch=epoch))

@@ -1,8 +1,9 @@
-"""What clients write down while a server is tortured: one JSON object a line, on one monotonic clock.
+"""What clients write down while servers are tortured: one JSON object a line, on one monotonic clock.
 
 The form is that of a Jepsen history: every operation has an invocation (`inv`) and an outcome. `ok` and `fail` are
-known outcomes, `info` says that it is unknown. `p` is a participant, `ch` a conversation, `id` names a message, `seq`
-is its place. All times `t` are seconds of the machine's monotonic clock, which all processes share.
+known outcomes, `info` says that it is unknown. `p` is a participant: `user`, or `user/device` where a user has several.
+`ch` is a channel, `id` names a message, `seq` is its place in the channel's log, and `epoch` names that log. All times
+`t` are seconds of the machine's monotonic clock, which all processes share.
 """
 
 from __future__ import annotations
@@ -24,8 +25,17 @@ class Record(Struct, frozen=True, tag_field="f", omit_defaults=True):
     t: float
 
 
+class Channel(Record, frozen=True, tag="channel", kw_only=True):
+    """What is promised of a channel, said before anything else. A channel is `durable` unless this says otherwise: its
+    log never ends. Another's may, when what keeps it is destroyed; a new one has another epoch, and says so."""
+
+    ch: str
+    durable: bool = True
+
+
 class Send(Record, frozen=True, tag="send", kw_only=True):
-    """One attempt to send. `op` is unique for each; a retry is a new `op` with the same `id`. `ok` has `seq`."""
+    """One attempt to send. `op` is unique for each; a retry is a new `op` with the same `id`. `ok` has `seq`, and
+    `epoch` unless the channel is durable."""
 
     p: str
     ch: str
@@ -33,6 +43,7 @@ class Send(Record, frozen=True, tag="send", kw_only=True):
     op: int
     id: str
     seq: int | None = None
+    epoch: str = ""
     why: str = ""
 
 
@@ -46,24 +57,35 @@ class Conn(Record, frozen=True, tag="conn", kw_only=True):
 
 class Attach(Record, frozen=True, tag="attach", kw_only=True):
     """A subscription starts. `recovered` is None for a fresh start at the head `pos`; True: the server claims that the
-    stream goes on after `since`; False: it says that something is missing, and the client starts again at `pos`."""
+    stream goes on after `since` (of `since_epoch`, if it is another than `epoch`); False: it says that something is
+    missing, and the client starts again at `pos`."""
 
     p: str
     ch: str
     pos: int
     epoch: str
     since: int | None = None
+    since_epoch: str = ""
     recovered: bool | None = None
 
 
 class Recv(Record, frozen=True, tag="recv", kw_only=True):
-    """A message is handed to the application. `whole`: its body has the checksum that it should have."""
+    """A message is handed to the application. `whole`: its body has the checksum that it should have. `epoch` where it
+    is told with the message."""
 
     p: str
     ch: str
     seq: int
     id: str
     whole: bool = True
+    epoch: str = ""
+
+
+class Leave(Record, frozen=True, tag="leave", kw_only=True):
+    """`p` has left the channel and was told so: nothing more of it may come."""
+
+    p: str
+    ch: str
 
 
 class Detach(Record, frozen=True, tag="detach", kw_only=True):
@@ -81,7 +103,26 @@ class Read(Record, frozen=True, tag="read", kw_only=True):
     ph: Outcome
     op: int
     start: int = 0
+    epoch: str = ""
     items: tuple[Item, ...] = ()
+
+
+class Receipt(Record, frozen=True, tag="receipt", kw_only=True):
+    """`p` is told how far `user` has come: `kind` is `read` or `delivered`."""
+
+    p: str
+    ch: str
+    user: str
+    kind: str
+    seq: int
+
+
+class Presence(Record, frozen=True, tag="presence", kw_only=True):
+    """The users who are in a channel, as `by` (a node, or a client) says. One user may be there with many devices."""
+
+    ch: str
+    members: tuple[str, ...]
+    by: str = ""
 
 
 class End(Record, frozen=True, tag="end", kw_only=True):
@@ -91,13 +132,15 @@ class End(Record, frozen=True, tag="end", kw_only=True):
 
 
 class Final(Record, frozen=True, tag="final", kw_only=True):
-    """All of a conversation, read when everything had come to rest. Its first message has the seq `base` + 1."""
+    """All of a channel's log, read when everything had come to rest, from the node `by`. Its first message has the seq
+    `base` + 1."""
 
     ch: str
     epoch: str
     base: int
     items: tuple[Item, ...]
     corrupt: tuple[int, ...] = ()
+    by: str = ""
 
 
 class Nemesis(Record, frozen=True, tag="nemesis", kw_only=True):
@@ -107,7 +150,9 @@ class Nemesis(Record, frozen=True, tag="nemesis", kw_only=True):
     ph: Outcome
 
 
-AnyRecord: TypeAlias = Send | Conn | Attach | Recv | Detach | Read | End | Final | Nemesis
+AnyRecord: TypeAlias = (
+    Channel | Send | Conn | Attach | Recv | Leave | Detach | Read | Receipt | Presence | End | Final | Nemesis
+)
 now = time.monotonic
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(AnyRecord).decode

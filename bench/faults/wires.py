@@ -1,8 +1,8 @@
-"""Three ways into a server, each as raw as it can be: the native protocol and Socket.IO on WebSockets, and an event
-stream with POSTs beside it.
+"""Ways into a server, each as raw as it can be: here the native protocol and Socket.IO on WebSockets; `stream` and
+`polling` have those of HTTP.
 
-A wire is one connection. It tells its `Listener` at once, and in the order of the bytes, what it was told; so what is
-written down is in that order, too.
+A wire is one connection, or what goes for one. It tells its `Listener` at once, and in the order of the bytes, what it
+was told; so what is written down is in that order, too.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, WebSocketException
 from websockets.typing import Subprotocol
 
-PATIENCE = 10.0
+PATIENCE = 6.0
 """Seconds after which an answer is given up, and the connection with it."""
+BEAT = 2.0
+"""Seconds between pings, by which a client finds out that nobody is there any more."""
 SESSION_GONE = 119
-CHANNEL = "conversation:"
+CONVERSATION = "conversation:"
 
 
 class Lost(Exception):
@@ -50,33 +52,111 @@ class Listener(Protocol):
     """Who is on the wire."""
 
     token: str
-    conversations: Sequence[str]
 
-    def position(self, conversation: str) -> Position | None:
+    def address(self) -> str:
+        """`host:port` of any node."""
+
+    @property
+    def channels(self) -> Sequence[str]:
+        """In which it wants to be: `conversation:<id>`, or others that keep a log."""
+
+    def position(self, channel: str) -> Position | None:
         """The last that it was handed."""
 
-    def attached(self, conversation: str, reply: dict[str, Any]) -> None:
+    def attached(self, channel: str, reply: dict[str, Any]) -> None:
         """A `subscribed`: the stream begins, or goes on after `position`."""
 
-    def published(self, data: dict[str, Any]) -> None:
-        """An event of a conversation's log."""
+    def published(self, publication: dict[str, Any]) -> None:
+        """Something was published in a channel; without `offset` it is a signal."""
+
+
+class Page(NamedTuple):
+    """Messages of a log, oldest first: (seq, text). `epoch` where it is known."""
+
+    epoch: str
+    messages: list[tuple[int, str]]
 
 
 class Wire(Protocol):
     async def open(self) -> None:
-        """Connect, and attach to all conversations. Raises Lost."""
+        """Connect, and attach to all channels. Raises Lost and Refused."""
 
     async def listen(self) -> None:
         """Until the connection is gone: raises Lost."""
 
-    async def send(self, conversation: str, text: str, key: str) -> int:
-        """The seq of the message, when it is acknowledged. Raises Lost and Refused."""
+    async def send(self, channel: str, text: str, key: str) -> Position:
+        """The place of the message, when it is acknowledged. Raises Lost and Refused."""
 
-    async def read(self, conversation: str) -> list[dict[str, Any]]:
-        """The newest page of messages, oldest first. Raises Lost and Refused."""
+    async def read(self, channel: str) -> Page:
+        """The newest page of messages. Raises Lost and Refused."""
+
+    async def mark(self, channel: str, seq: int) -> None:
+        """Say that it has read so far. Raises Lost and Refused."""
+
+    async def leave(self, channel: str, at_once: Callable[[], None]) -> None:
+        """Leave a channel; `at_once` is called before anything behind the answer is read."""
+
+    async def enter(self, channel: str) -> None:
+        """Attach to a channel that was left."""
 
     def cut(self) -> None:
         """Drop the connection without a word."""
+
+
+def text_of(publication: dict[str, Any]) -> str | None:
+    """What a message says; None if it is none."""
+    data = publication["data"]
+    if publication["channel"].startswith(CONVERSATION):
+        return part_of(data["message"]) if publication["event"] == "message.created" else None
+    return str(data.get("text", ""))
+
+
+def part_of(message: dict[str, Any]) -> str:
+    """The text of a message of the chat."""
+    try:
+        return str(message["parts"][0]["text"])
+    except (KeyError, IndexError, TypeError):
+        return ""
+
+
+def page_of(channel: str, answer: dict[str, Any]) -> Page:
+    """What `chat.messages.list`, or `history`, has answered."""
+    if channel.startswith(CONVERSATION):
+        return Page("", [(each["seq"], part_of(each)) for each in answer["messages"]])
+    found = [(each["offset"], str(each["data"].get("text", ""))) for each in answer["publications"]]
+    return Page(answer["position"]["epoch"], sorted(found))
+
+
+def sending(channel: str, text: str, key: str) -> tuple[str, dict[str, Any]]:
+    """The command that sends."""
+    if not channel.startswith(CONVERSATION):
+        return "publish", {"channel": channel, "data": {"text": text}, "key": key}
+    params = {
+        "conversation": channel.removeprefix(CONVERSATION),
+        "parts": [{"type": "text", "text": text}],
+    }
+    return "call", {"method": "chat.messages.send", "key": key, "params": params}
+
+
+def place_of(reply: dict[str, Any]) -> Position:
+    """Where a message is, by the answer to the command that has sent it."""
+    if "result" in reply:
+        return Position("", int(reply["result"]["message"]["seq"]))
+    return Position(**reply["position"])
+
+
+def reading(channel: str) -> tuple[str, dict[str, Any]]:
+    """The command that reads the newest messages."""
+    if not channel.startswith(CONVERSATION):
+        return "history", {"channel": channel, "limit": 50, "reverse": True}
+    params = {"conversation": channel.removeprefix(CONVERSATION)}
+    return "call", {"method": "chat.messages.list", "params": params}
+
+
+def marking(channel: str, seq: int) -> tuple[str, dict[str, Any]]:
+    """The command that says how far one has read."""
+    mark = {"conversation": channel.removeprefix(CONVERSATION), "read": seq}
+    return "call", {"method": "chat.receipts.mark", "params": {"marks": [mark]}}
 
 
 class Calls:
@@ -85,13 +165,13 @@ class Calls:
     path = ""
     subprotocols: Sequence[str] | None = None
 
-    def __init__(self, port: int, listener: Listener) -> None:
+    def __init__(self, address: str, listener: Listener) -> None:
         self.listener = listener
-        self._url = f"ws://127.0.0.1:{port}{self.path}"
+        self._url = f"ws://{address}{self.path}"
         self._socket: ClientConnection | None = None
         self._ids = itertools.count(10)
         self._waiting: dict[int, tuple[asyncio.Future[dict[str, Any]], Callable[[dict[str, Any]], None]]] = {}
-        self._reading: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         try:
@@ -110,37 +190,44 @@ class Calls:
         except (OSError, EOFError, TimeoutError, WebSocketException, InvalidHandshake) as error:
             self.cut()
             raise Lost(repr(error)) from error
-        self._reading = asyncio.create_task(self._read_all(self._socket))
-        for conversation in self.listener.conversations:
-            if conversation not in attached:
-                await self._subscribe(conversation)
+        self._tasks.append(asyncio.create_task(self._read_all(self._socket)))
+        for channel in self.listener.channels:
+            if channel not in attached:
+                await self.enter(channel)
+        self._tasks.append(asyncio.create_task(self._beat()))
 
-    async def _subscribe(self, conversation: str) -> None:
-        since = self.listener.position(conversation)
-        command: dict[str, Any] = {"channel": CHANNEL + conversation}
+    async def enter(self, channel: str) -> None:
+        since = self.listener.position(channel)
+        command: dict[str, Any] = {"channel": channel}
         if since is not None:
             command["since"] = since.wire()
-        await self.ask("subscribe", command, lambda reply: self.listener.attached(conversation, reply))
+        await self.ask("subscribe", command, lambda reply: self.listener.attached(channel, reply))
+
+    async def leave(self, channel: str, at_once: Callable[[], None]) -> None:
+        await self.ask("unsubscribe", {"channel": channel}, lambda reply: at_once())
 
     async def greet(self, socket: ClientConnection) -> set[str]:
-        """Say who we are; gives the conversations that are attached to by that. Raises Lost."""
+        """Say who we are; gives the channels that are attached to by that. Raises Lost."""
         raise NotImplementedError
 
     async def listen(self) -> None:
-        assert self._reading is not None
-        await asyncio.wait((self._reading,))
+        await asyncio.wait((self._tasks[0],))
         raise Lost("the connection is closed")
 
-    async def send(self, conversation: str, text: str, key: str) -> int:
-        params = {"conversation": conversation, "parts": [{"type": "text", "text": text}]}
-        reply = await self.ask("call", {"method": "chat.messages.send", "key": key, "params": params})
-        return int(reply["result"]["message"]["seq"])
+    async def send(self, channel: str, text: str, key: str) -> Position:
+        return place_of(await self.ask(*sending(channel, text, key)))
 
-    async def read(self, conversation: str) -> list[dict[str, Any]]:
-        params = {"conversation": conversation}
-        reply = await self.ask("call", {"method": "chat.messages.list", "params": params})
-        found: list[dict[str, Any]] = reply["result"]["messages"]
-        return found
+    async def read(self, channel: str) -> Page:
+        return page_of(channel, (await self.ask(*reading(channel)))["result"])
+
+    async def mark(self, channel: str, seq: int) -> None:
+        await self.ask(*marking(channel, seq))
+
+    async def _beat(self) -> None:
+        with contextlib.suppress(Lost, Refused):
+            while True:
+                await asyncio.sleep(BEAT)
+                await self.ask("ping", {})
 
     async def ask(
         self,
@@ -148,7 +235,8 @@ class Calls:
         command: dict[str, Any],
         at_once: Callable[[dict[str, Any]], None] = lambda reply: None,
     ) -> dict[str, Any]:
-        """The reply to a command. `at_once` is called with it before anything behind it is read."""
+        """The reply to a command. `at_once` is called with it before anything behind it is read. Raises Lost and
+        Refused."""
         id = next(self._ids)
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[id] = (future, at_once)
@@ -193,6 +281,8 @@ class Calls:
         if self._socket is not None:
             self._socket.transport.abort()
             self._socket = None
+        for task in self._tasks[1:]:
+            task.cancel()
         for future, _ in self._waiting.values():
             if not future.done():
                 future.set_exception(Lost("the connection is closed"))
@@ -200,28 +290,23 @@ class Calls:
 
 
 class Native(Calls):
-    """`hubbub.v1.json`. It resumes its session if there is one, and else each conversation from where it was."""
+    """`hubbub.v1.json`. It resumes its session if there is one, and else each channel from where it was."""
 
     path = "/v1/ws"
     subprotocols = ("hubbub.v1.json",)
 
-    def __init__(self, port: int, listener: Listener, before: Native | None = None) -> None:
-        super().__init__(port, listener)
+    def __init__(self, address: str, listener: Listener, before: Native | None = None) -> None:
+        super().__init__(address, listener)
         self._session: dict[str, str] | None = before._session if before is not None else None
 
     async def greet(self, socket: ClientConnection) -> set[str]:
         if self._session is not None:
-            positions = {
-                CHANNEL + each: position.wire()
-                for each in self.listener.conversations
-                if (position := self.listener.position(each)) is not None
-            }
-            resume = {**self._session, "positions": positions}
+            resume = {**self._session, "positions": positions_of(self.listener)}
             reply = await self._connect(socket, {"resume": resume})
             if reply["type"] == "connected":
-                resumed = {each["channel"].removeprefix(CHANNEL): each for each in reply["subscriptions"]}
-                for conversation, subscribed in resumed.items():
-                    self.listener.attached(conversation, subscribed)
+                resumed = {each["channel"]: each for each in reply["subscriptions"]}
+                for channel, subscribed in resumed.items():
+                    self.listener.attached(channel, subscribed)
                 return set(resumed)
             if reply["code"] != SESSION_GONE:
                 raise Lost(f"resume: {reply}")
@@ -251,15 +336,22 @@ class Native(Calls):
             message = msgspec.json.decode(line)
             if "id" in message and message["type"] != "publication":
                 self.answer(message["id"], message)
-            elif message["type"] == "publication" and message["channel"].startswith(CHANNEL):
-                self.listener.published(message["data"])
+            elif message["type"] == "publication":
+                self.listener.published(message)
             elif message["type"] == "unsubscribed":
                 self.cut()  # and enter again from where it was
         return None
 
 
+def positions_of(listener: Listener) -> dict[str, Any]:
+    """For a resume."""
+    found = {channel: listener.position(channel) for channel in listener.channels}
+    return {channel: position.wire() for channel, position in found.items() if position is not None}
+
+
 class SocketIO(Calls):
-    """Socket.IO 5 over Engine.IO 4, with the `hubbub:` commands: a new socket each time, and `since`."""
+    """Socket.IO 5 over Engine.IO 4, with the `hubbub:` commands: a new socket each time, and `since`. Its events do
+    not say where they are in a log, but for those of conversations, whose data does."""
 
     path = "/socket.io/?EIO=4&transport=websocket"
 
@@ -285,5 +377,9 @@ class SocketIO(Calls):
         elif text.startswith("42["):
             name, *arguments = msgspec.json.decode(text[2:])
             if name == "message.created":
-                self.listener.published(arguments[0])
+                [data] = arguments
+                channel = CONVERSATION + data["conversation"]
+                self.listener.published(
+                    {"channel": channel, "event": name, "offset": data["seq"], "data": data}
+                )
         return None
