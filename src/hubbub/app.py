@@ -253,11 +253,11 @@ class Hubbub:
 
     async def send_to_user(self, user: str, event: str, data: Any) -> int:
         """Push to all sessions of a user. Returns how many."""
-        return operations.to_user(self.hub, user, event, data)
+        return (await operations.to_user(self.hub, user, event, data)).count
 
     async def send_to_session(self, session: str, event: str, data: Any) -> bool:
         """Push to one session. False if it is gone."""
-        return operations.to_session(self.hub, session, event, data)
+        return bool((await operations.to_session(self.hub, session, event, data)).count)
 
     # --- life ---------------------------------------------------------------------------------------------
 

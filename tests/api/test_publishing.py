@@ -86,7 +86,7 @@ class TestIdempotency:
             field="key",
         )
 
-    @pytest.mark.parametrize("change", [{"data": 2}, {"event": "other"}, {"channel": "b"}])
+    @pytest.mark.parametrize("change", [{"data": 2}, {"event": "other"}])
     async def test_another_body_with_the_key_is_an_error(
         self, server: Server, change: dict[str, Any]
     ) -> None:

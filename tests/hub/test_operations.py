@@ -8,6 +8,7 @@ from tests.hub.world import World, settle
 
 from hubbub.errors import FORCED, REVOKED, ErrorCode, HubbubError
 from hubbub.hub import operations
+from hubbub.hub.base import Tally
 from hubbub.model import Principal
 
 pytestmark = pytest.mark.anyio
@@ -17,8 +18,8 @@ async def test_multicast_reaches_all_sessions_of_a_user_also_those_away() -> Non
     world = await World().start()
     one, two, bob = [await world.connected(user) for user in ("alice", "alice", "bob")]
     two.drop()
-    assert operations.to_user(world.hub, "alice", "hello", {"n": 1}) == 2
-    assert operations.to_user(world.hub, "nobody", "hello", 1) == 0
+    assert await operations.to_user(world.hub, "alice", "hello", {"n": 1}) == Tally(2)
+    assert await operations.to_user(world.hub, "nobody", "hello", 1) == Tally(0)
     assert [(each["event"], each["data"]) for each in one.take("publication")] == [("hello", {"n": 1})]
     assert bob.take() == []
     assert len(world.hub.sessions[two.session].pending or ()) == 1
@@ -27,8 +28,8 @@ async def test_multicast_reaches_all_sessions_of_a_user_also_those_away() -> Non
 async def test_unicast_reaches_one_session() -> None:
     world = await World().start()
     one, two = await world.connected("alice"), await world.connected("alice")
-    assert operations.to_session(world.hub, one.session, "hello", 1)
-    assert not operations.to_session(world.hub, "unknown", "hello", 1)
+    assert await operations.to_session(world.hub, one.session, "hello", 1) == Tally(1)
+    assert await operations.to_session(world.hub, "unknown", "hello", 1) == Tally(0)
     assert one.texts() == [1]
     assert two.texts() == []
 
@@ -87,11 +88,11 @@ async def test_disconnect_and_revocation_end_at_once_and_for_good() -> None:
     await world.start()
     one, two, bob = [await world.connected(token, "a") for token in ("t1", "t2", "bob")]
     two.drop()
-    assert operations.end_revoked(world.hub, token_id="2") == 1
-    assert operations.end_revoked(world.hub, user="alice") == 1
+    assert await operations.end_revoked(world.hub, token_id="2") == Tally(1)
+    assert await operations.end_revoked(world.hub, user="alice") == Tally(1)
     assert one.connection.closed is REVOKED
-    assert operations.disconnect(world.hub, session=bob.session, user="alice") == 0
-    assert operations.disconnect(world.hub, session=bob.session) == 1
+    assert await operations.disconnect(world.hub, session=bob.session, user="alice") == Tally(0)
+    assert await operations.disconnect(world.hub, session=bob.session) == Tally(1)
     assert bob.connection.closed is FORCED
     for client in (one, two, bob):
         proof = {"session": client.session, "secret": client.secret}
@@ -105,10 +106,10 @@ async def test_disconnect_and_revocation_end_at_once_and_for_good() -> None:
 async def test_users_are_put_into_channels_and_taken_out() -> None:
     world = await World().start()
     one, two = await world.connected("alice"), await world.connected("alice", "a")
-    assert await operations.subscribe_user(world.hub, "alice", "a") == 2
+    assert await operations.subscribe_user(world.hub, "alice", "a") == Tally(2)
     assert [len(each.take("subscribed")) for each in (one, two)] == [1, 0]
-    assert await operations.unsubscribe_user(world.hub, "alice", "a") == 2
-    assert await operations.unsubscribe_user(world.hub, "alice", "a") == 0
+    assert await operations.unsubscribe_user(world.hub, "alice", "a") == Tally(2)
+    assert await operations.unsubscribe_user(world.hub, "alice", "a") == Tally(0)
     assert not world.hub.channels
 
 
@@ -117,12 +118,12 @@ async def test_what_operators_see_of_sessions_and_channels() -> None:
     alice, bob = await world.connected("alice", "a:1", "b"), await world.connected("bob", "a:1")
     await operations.publish(world.hub, "a:2", "message", 1)
     bob.drop()
-    (seen,) = operations.sessions_of(world.hub, "bob")
+    (seen,) = operations.sessions_here(world.hub, "bob")
     described = operations.describe(seen)
     assert (described.user, described.channels, described.detached) == ("bob", ("a:1",), True)
-    assert operations.sessions_of(world.hub, session=alice.session, user="bob") == []
-    assert [each.name for each in await operations.channel_list(world.hub, "a:")] == ["a:1", "a:2"]
-    assert [each.name for each in await operations.channel_list(world.hub, limit=2)] == ["a:1", "a:2"]
+    assert operations.sessions_here(world.hub, session=alice.session, user="bob") == []
+    assert [each.name for each in (await operations.channel_list(world.hub, "a:"))[0]] == ["a:1", "a:2"]
+    assert [each.name for each in (await operations.channel_list(world.hub, limit=2))[0]] == ["a:1", "a:2"]
     info = await operations.channel_info(world.hub, "a:1")
     assert info.subscribers == 1
     assert info.presence is not None

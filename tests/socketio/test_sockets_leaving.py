@@ -189,7 +189,7 @@ async def test_a_token_that_runs_out_ends_its_sockets() -> None:
 async def test_what_operators_end_is_told_like_everything_else() -> None:
     it = Stage()
     peer = await it.peer("/", "/a")
-    assert operations.disconnect(it.world.hub, user="alice") == 2
+    assert (await operations.disconnect(it.world.hub, user="alice")).count == 2
     await settle()
     assert sorted(it.told) == [(each, "server namespace disconnect", True) for each in ("/", "/a")]
     assert peer.link.closed is None

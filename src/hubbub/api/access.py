@@ -8,7 +8,15 @@ from litestar import Request, post
 from litestar.params import JSONBody
 
 from hubbub.api.context import Context
-from hubbub.api.schemas import RevokeRequest, Sessions, Ticket, TicketRequest, Token, TokenRequest
+from hubbub.api.schemas import (
+    RevokeRequest,
+    Sessions,
+    Ticket,
+    TicketRequest,
+    Token,
+    TokenRequest,
+    sessions_of,
+)
 from hubbub.api.security import bearer, info_of, require_own_page
 from hubbub.auth import tokens
 from hubbub.auth.channels import check_channel, is_pattern
@@ -20,7 +28,10 @@ EVERYTHING = {"*": ("*",)}
 
 @post("/revoke", operation_id="revoke", tags=["Access"], status_code=200, summary="Revoke tokens")
 async def revoke(api: Context, data: JSONBody[RevokeRequest]) -> Sessions:
-    """From now on the tokens are refused, and the sessions that stand on them have ended when this answers."""
+    """From now on the tokens are refused, and the sessions that stand on them have ended when this answers.
+
+    Nodes that do not answer (`incomplete`) are told again until they do.
+    """
     if data.user is None and data.token_id is None:
         raise HubbubError(ErrorCode.VALIDATION_FAILED, "user: give user, token_id or both", field="user")
     if api.revocations is None:
@@ -29,7 +40,7 @@ async def revoke(api: Context, data: JSONBody[RevokeRequest]) -> Sessions:
         api.revocations.revoke_token(data.token_id)
     elif data.user is not None:
         api.revocations.revoke_user(data.user)
-    return Sessions(operations.end_revoked(api.hub, user=data.user, token_id=data.token_id))
+    return sessions_of(await operations.end_revoked(api.hub, user=data.user, token_id=data.token_id))
 
 
 @post(

@@ -34,14 +34,14 @@ async def channels(
     prefix: Annotated[str, QueryParameter(description="What the names begin with.")] = "",
     limit: PageLimit = 100,
 ) -> ChannelPage:
-    """Channels with subscribers or a log, as this node sees them."""
-    found = await operations.channel_list(api.hub, prefix, limit + 1)
-    return ChannelPage(tuple(found[:limit]), len(found) > limit)
+    """Channels with subscribers or a log, and how many subscribers they have on all nodes."""
+    found, incomplete = await operations.channel_list(api.hub, prefix, limit + 1)
+    return ChannelPage(tuple(found[:limit]), len(found) > limit, incomplete)
 
 
 @get("/channels/{name:str}", operation_id="getChannel", tags=["Channels"], summary="Look at a channel")
 async def channel(api: Context, name: ChannelInPath) -> ChannelInfo:
-    """Subscribers on this node, the head of the log and who is there. A channel that nobody uses is no error."""
+    """Subscribers on all nodes, the head of the log and who is there. A channel that nobody uses is no error."""
     return await operations.channel_info(api.hub, decoded(name, "channel"))
 
 

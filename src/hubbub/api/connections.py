@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import heapq
-
 from litestar import get, post
 from litestar.params import JSONBody
 
 from hubbub.api.context import Context
 from hubbub.api.parameters import After, PageLimit, SessionInPath, UserInPath
 from hubbub.api.paths import decoded
-from hubbub.api.schemas import ChannelRequest, DisconnectRequest, SessionPage, Sessions
+from hubbub.api.schemas import ChannelRequest, DisconnectRequest, SessionPage, Sessions, sessions_of
 from hubbub.errors import DISCONNECTS, Disconnect, ErrorCode, HubbubError, reason
 from hubbub.hub import operations
+from hubbub.hub.hub import Hub
 from hubbub.hub.operations import SessionInfo
-from hubbub.hub.session import Session
 
 
-def _page(sessions: list[Session], after: str, limit: int) -> SessionPage:
-    found = heapq.nsmallest(
-        limit + 1, (session for session in sessions if session.id > after), key=lambda session: session.id
-    )
-    page = tuple(operations.describe(session) for session in found[:limit])
-    return SessionPage(page, page[-1].session if len(found) > limit else None)
+async def _page(hub: Hub, user: str | None, after: str, limit: int) -> SessionPage:
+    found, incomplete = await operations.session_list(hub, user, after, limit + 1)
+    page = tuple(found[:limit])
+    return SessionPage(page, page[-1].session if len(found) > limit else None, incomplete)
 
 
 def _reason(request: DisconnectRequest | None) -> Disconnect:
@@ -38,8 +34,8 @@ def _reason(request: DisconnectRequest | None) -> Disconnect:
 
 @get("/connections", operation_id="listConnections", tags=["Connections"], summary="List sessions")
 async def connections(api: Context, after: After = "", limit: PageLimit = 100) -> SessionPage:
-    """All sessions of this node, those within their resume window too."""
-    return _page(operations.sessions_of(api.hub), after, limit)
+    """All sessions on all nodes, those within their resume window too."""
+    return await _page(api.hub, None, after, limit)
 
 
 @get(
@@ -49,10 +45,7 @@ async def connections(api: Context, after: After = "", limit: PageLimit = 100) -
     summary="Look at a session",
 )
 async def connection(api: Context, session: SessionInPath) -> SessionInfo:
-    found = operations.sessions_of(api.hub, session=decoded(session, "session"))
-    if not found:
-        raise HubbubError(ErrorCode.NOT_FOUND, "there is no such session on this node", field="session")
-    return operations.describe(found[0])
+    return await operations.find_session(api.hub, decoded(session, "session"))
 
 
 @post(
@@ -66,10 +59,8 @@ async def disconnect_session(
     api: Context, session: SessionInPath, data: JSONBody[DisconnectRequest | None] = None
 ) -> Sessions:
     why = _reason(data)
-    ended = operations.disconnect(api.hub, session=decoded(session, "session"), reason=why)
-    if not ended:
-        raise HubbubError(ErrorCode.NOT_FOUND, "there is no such session on this node", field="session")
-    return Sessions(ended)
+    ended = await operations.disconnect(api.hub, session=decoded(session, "session"), reason=why)
+    return sessions_of(operations.require(ended))
 
 
 @get(
@@ -82,7 +73,7 @@ async def user_connections(
     api: Context, user: UserInPath, after: After = "", limit: PageLimit = 100
 ) -> SessionPage:
     """A user who is not connected has none; that is no error."""
-    return _page(operations.sessions_of(api.hub, decoded(user, "user")), after, limit)
+    return await _page(api.hub, decoded(user, "user"), after, limit)
 
 
 @post(
@@ -96,7 +87,8 @@ async def disconnect_user(
     api: Context, user: UserInPath, data: JSONBody[DisconnectRequest | None] = None
 ) -> Sessions:
     """They cannot be resumed. The user may come back with a token, unless it is revoked."""
-    return Sessions(operations.disconnect(api.hub, user=decoded(user, "user"), reason=_reason(data)))
+    ended = await operations.disconnect(api.hub, user=decoded(user, "user"), reason=_reason(data))
+    return sessions_of(ended)
 
 
 @post(
@@ -108,7 +100,7 @@ async def disconnect_user(
 )
 async def subscribe_user(api: Context, user: UserInPath, data: JSONBody[ChannelRequest]) -> Sessions:
     """Each session is told by a `subscribed` push. Sessions that the user opens later are not in the channel."""
-    return Sessions(await operations.subscribe_user(api.hub, decoded(user, "user"), data.channel))
+    return sessions_of(await operations.subscribe_user(api.hub, decoded(user, "user"), data.channel))
 
 
 @post(
@@ -120,7 +112,7 @@ async def subscribe_user(api: Context, user: UserInPath, data: JSONBody[ChannelR
 )
 async def unsubscribe_user(api: Context, user: UserInPath, data: JSONBody[ChannelRequest]) -> Sessions:
     """Answers how many were in it; each is told by an `unsubscribed` push."""
-    return Sessions(await operations.unsubscribe_user(api.hub, decoded(user, "user"), data.channel))
+    return sessions_of(await operations.unsubscribe_user(api.hub, decoded(user, "user"), data.channel))
 
 
 ROUTES = (

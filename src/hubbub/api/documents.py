@@ -33,7 +33,8 @@ TAGS = {
     "Publish": "Send events to channels, users and sessions.",
     "Channels": "Which channels there are, their logs, and who is in them.",
     "Users": "The sessions of one user.",
-    "Connections": "All sessions of this node.",
+    "Connections": "All sessions.",
+    "Nodes": "The processes that serve together.",
     "Access": "Revoke tokens; get tickets.",
     "Development": "Only with `--dev`.",
 }

@@ -21,6 +21,7 @@ from hubbub.api.schemas import (
     Published,
     PublishRequest,
     Sessions,
+    sessions_of,
 )
 from hubbub.broker.base import Accepted
 from hubbub.errors import ErrorCode, HubbubError
@@ -131,7 +132,9 @@ async def to_user(
     name = decoded(user, "user")
 
     async def send() -> bytes:
-        return msgspec.json.encode(Sessions(operations.to_user(api.hub, name, data.event, data.data)))
+        return msgspec.json.encode(
+            sessions_of(await operations.to_user(api.hub, name, data.event, data.data))
+        )
 
     return await _once(api, f"user\0{name}", data, idempotency_key, send)
 
@@ -153,9 +156,8 @@ async def to_session(
     name = decoded(session, "session")
 
     async def send() -> bytes:
-        if not operations.to_session(api.hub, name, data.event, data.data):
-            raise HubbubError(ErrorCode.NOT_FOUND, "there is no such session on this node", field="session")
-        return msgspec.json.encode(Sessions(1))
+        tally = operations.require(await operations.to_session(api.hub, name, data.event, data.data))
+        return msgspec.json.encode(sessions_of(tally))
 
     return await _once(api, f"session\0{name}", data, idempotency_key, send)
 

@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from hubbub.api.errors import ErrorBody
+from hubbub.hub.base import Tally
 from hubbub.hub.operations import ChannelInfo, SessionInfo
 from hubbub.model import Kind, Operation, Position, Raw
+from hubbub.state.base import NodeInfo
 
 Channel = Annotated[str, Meta(description="Name of a channel.", examples=["orders:eu"])]
 Event = Annotated[str, Meta(description="What kind of event it is.", examples=["order.updated"])]
@@ -81,17 +83,39 @@ class Outcomes(Struct, frozen=True):
     outcomes: tuple[Outcome, ...]
 
 
-class Sessions(Struct, frozen=True):
-    """How many sessions on this node it concerned."""
+Incomplete = Annotated[
+    tuple[str, ...],
+    Meta(
+        description="The nodes that did not answer, by their ids: what is there is not counted, and not known."
+    ),
+]
+
+
+class Sessions(Struct, frozen=True, omit_defaults=True):
+    """How many sessions it concerned, on all nodes."""
 
     sessions: int
+    incomplete: Incomplete = ()
 
 
-class ChannelPage(Struct, frozen=True):
+def sessions_of(tally: Tally) -> Sessions:
+    return Sessions(tally.count, tally.incomplete)
+
+
+class NodeList(Struct, frozen=True):
+    """All nodes in the order of their ids; `node` is the one that answers. Where there is no cluster it is alone, and
+    has no id."""
+
+    node: str
+    nodes: tuple[NodeInfo, ...]
+
+
+class ChannelPage(Struct, frozen=True, omit_defaults=True):
     """Channels in order of their names. `more` says that `limit` cut the list."""
 
     channels: tuple[ChannelInfo, ...]
     more: bool
+    incomplete: Incomplete = ()
 
 
 class SessionPage(Struct, frozen=True, omit_defaults=True):
@@ -99,6 +123,7 @@ class SessionPage(Struct, frozen=True, omit_defaults=True):
 
     connections: tuple[SessionInfo, ...]
     next: str | None = None
+    incomplete: Incomplete = ()
 
 
 class ChannelRequest(Struct, frozen=True, forbid_unknown_fields=True):

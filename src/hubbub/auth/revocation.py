@@ -5,7 +5,19 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from hubbub.clock import Clock
+
+
+class Revoked(Struct, frozen=True):
+    """One revocation: of all tokens that the user was issued until `at`, or of the token `token_id`; to be remembered
+    until `until` (both Unix seconds)."""
+
+    user: str | None
+    token_id: str | None
+    at: float
+    until: float
 
 
 @dataclass(slots=True)
@@ -43,6 +55,30 @@ class Revocations:
         until = max(self._tokens.get(token_id, 0.0), now + self.horizon if expires is None else expires)
         self._tokens[token_id] = until
         self._remember(now, until, False, token_id)
+
+    def known(self, user: str | None = None, token_id: str | None = None) -> list[Revoked]:
+        """What has been revoked and is not forgotten: all of it, or of that token, or of that user."""
+        now = self.clock.now()
+        tokens = self._tokens if token_id is None else {token_id: self._tokens.get(token_id, now)}
+        users = self._users if user is None else {user: self._users.get(user, (now, now))}
+        found = (
+            []
+            if token_id is not None
+            else [Revoked(user, None, at, until) for user, (at, until) in users.items()]
+        )
+        if user is None or token_id is not None:
+            found += [Revoked(None, id, now, until) for id, until in tokens.items()]
+        return [each for each in found if each.until > now]
+
+    def learn(self, revoked: Revoked) -> None:
+        """Take over what was revoked elsewhere."""
+        if revoked.token_id is not None:
+            self.revoke_token(revoked.token_id, expires=revoked.until)
+        elif revoked.user is not None:
+            at, until = self._users.get(revoked.user, (0.0, 0.0))
+            at, until = max(at, revoked.at), max(until, revoked.until)
+            self._users[revoked.user] = (at, until)
+            self._remember(self.clock.now(), until, True, revoked.user)
 
     def revoked(self, user: str, token_id: str | None, issued: float | None) -> bool:
         """Whether a token is revoked. One that does not say when it was issued is taken to be an old one."""

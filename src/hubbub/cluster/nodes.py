@@ -99,7 +99,6 @@ class Nodes:
             await self._state.retire(self.id)
         except HubbubError as error:
             log.warning("the others learn of this node's end by its lease only", error=error.message)
-        self.others.clear()
 
     async def look(self) -> None:
         """Beat, and see who is there. Returns when that has been done once after the call, or has failed."""

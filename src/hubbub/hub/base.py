@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
 from hubbub.errors import Disconnect
 from hubbub.model import Envelope, History, Operation, Position, Principal, Publication
 from hubbub.protocols.base import Codec, Framing
+from hubbub.state.base import NodeInfo
 
 if TYPE_CHECKING:
     from hubbub.hub.operations import SessionInfo
@@ -110,28 +111,31 @@ class Remote(Protocol):
 
     async def subscribers(self, channel: str) -> Tally: ...
 
+    def nodes(self) -> list[NodeInfo]:
+        """All nodes, this one too, in the order of their ids."""
+
 
 class Claims(Protocol):
-    """The sessions of other nodes (`Hub.claims`), and what is kept of this node's for them. `cluster.claims` has more to
-    say of it."""
+    """The sessions of other nodes, and what is kept of this node's for them (`Hub.claims`)."""
+
+    fence: float
+    """Until when (monotonic) it is known that no other node has taken a session of this one's; put off again and again.
+    A node that finds itself later than that was stopped for a while, and asks by `confirm` before it goes on."""
+
+    async def confirm(self) -> None:
+        """The sessions that others have taken have been ended here. Raises BROKER_UNAVAILABLE."""
 
     def changed(self, session: Session) -> None:
         """What another node must know of `session` has changed: its channels, or whose it is. Never raises, never
         waits: it is written down soon."""
 
     async def claim(self, id: str, secret: str) -> Session:
-        """Bring a session here, detached, which must not be here already. Raises SESSION_GONE if there is none, for a
-        wrong secret too; NODE_UNAVAILABLE and BROKER_UNAVAILABLE if that cannot be known now."""
+        """Bring a session here, detached, which is not here already. Raises SESSION_GONE if there is none, for a wrong
+        secret too; NODE_UNAVAILABLE and BROKER_UNAVAILABLE if that cannot be known now."""
 
-    async def claim_journaled(self, id: str, secret: str, since: str | None, namespace: str) -> Regained:
-        """The same for a session that resumes by the journal of its node: `since` is an offset in that, and `namespace`
-        a channel that it must be in. From when this returns its channels are being journaled here; the caller gives
-        it `missed` before anything else, and calls `hub.reenter`. Raises SESSION_GONE too if something is lost."""
-
-
-class Regained(NamedTuple):
-    """A journaled session that has come from another node, and what its client has missed, in order: each with the id
-    of the acknowledgement that it asks for (-1: none)."""
-
-    session: Session
-    missed: Sequence[tuple[Envelope, int]]
+    async def claim_journaled(
+        self, id: str, secret: str, user: str, since: str | None, channel: str
+    ) -> Session:
+        """The same for a session that resumes by a journal: it must be `user`'s and be in `channel`. `since` is an
+        offset in the journal of the node that has it, and one for this node's afterwards. Raises SESSION_GONE if
+        something is lost, too, and ends it then."""
