@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from hubbub.model import Member, Presence
+from hubbub.model import Leave, Member, Presence
 from hubbub.presence.base import PresenceStore
 from hubbub.presence.memory import MemoryPresence
 from hubbub.testing import FakeClock
@@ -35,7 +35,7 @@ async def test_a_lease_ends_exactly_at_its_deadline() -> None:
     clock.advance(5.0)
     assert await store.sweep() == []
     clock.advance(0.25)
-    assert await store.sweep() == [("a", ann)]
+    assert await store.sweep() == [Leave("a", ann)]
     assert is_empty(store)
 
 
@@ -86,11 +86,11 @@ async def test_churn_tells_as_many_leaves_as_joins_and_leaves_nothing_behind() -
                     count(channel, left.user, -1)
             case _:
                 clock.advance(rng.random() * 3)
-                for swept, left in await store.sweep():
-                    count(swept, left.user, -1)
+                for push in await store.sweep():
+                    count(push.channel, push.member.user, -1)
     assert any(present.values())
     clock.advance(31.0)
-    for swept, left in await store.sweep():
-        count(swept, left.user, -1)
+    for push in await store.sweep():
+        count(push.channel, push.member.user, -1)
     assert not any(present.values())
     assert is_empty(store)

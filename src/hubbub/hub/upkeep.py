@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from hubbub.clock import Timer
 from hubbub.errors import EXPIRED
-from hubbub.model import Leave
 
 if TYPE_CHECKING:
     from hubbub.hub.hub import Hub
@@ -68,8 +67,8 @@ class Upkeep:
 
     async def _sweep_presence(self) -> None:
         hub = self._hub
-        for channel, member in await hub.presence.sweep():
-            await hub.announce(hub.channel(channel), Leave(channel, member))
+        for push in await hub.presence.sweep():
+            await hub.announce(hub.channel(push.channel), push)
 
     def _alone(self) -> None:
         """What other nodes publish is not heard. What they write is in the logs of owners: look often."""

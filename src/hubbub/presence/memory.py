@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from hubbub.clock import Clock
-from hubbub.model import Member, Presence
+from hubbub.model import Join, Leave, Member, Presence
 
 Person = str | tuple[str]
 
@@ -73,9 +73,9 @@ class MemoryPresence:
         members = tuple([lease.member for lease in roll.leases.values()]) if sessions <= limit else None
         return Presence(sessions, len(roll.people), members)
 
-    async def sweep(self) -> list[tuple[str, Member]]:
+    async def sweep(self) -> list[Join | Leave]:
         now = self._clock.monotonic()
-        gone: list[tuple[str, Member]] = []
+        gone: list[Join | Leave] = []
         for second in sorted(second for second in self._due if second <= now):
             bucket = self._due[second]
             for channel, session in list(bucket):
@@ -85,7 +85,7 @@ class MemoryPresence:
                     continue
                 del bucket[channel, session]
                 if (member := self._take_out(channel, roll, lease.member)) is not None:
-                    gone.append((channel, member))
+                    gone.append(Leave(channel, member))
             if not bucket:
                 del self._due[second]
         return gone

@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 from msgspec import Raw
 
-from hubbub.model import Member, Presence
+from hubbub.model import Leave, Member, Presence
 from hubbub.presence.base import PresenceStore
 
 
@@ -100,7 +100,7 @@ class PresenceContract:
         await store.touch(channel, alive, self.ttl)
         assert await store.sweep() == []
         await self.elapse(self.ttl * 0.6)
-        assert await store.sweep() == [(channel, ghost)]
+        assert await store.sweep() == [Leave(channel, ghost)]
         assert await store.members(channel, 10) == Presence(1, 1, (alive,))
         assert await store.sweep() == []
         assert await store.touch(channel, ghost, self.ttl) is True
@@ -117,7 +117,7 @@ class PresenceContract:
         assert await store.sweep() == []
         assert await store.members(channel, 10) == Presence(1, 1, (tab,))
         await self.elapse(self.ttl * 0.6)
-        assert await store.sweep() == [(channel, tab)]
+        assert await store.sweep() == [Leave(channel, tab)]
 
     async def test_what_was_removed_is_not_swept(self, store: PresenceStore, channel: str) -> None:
         await store.touch(channel, Member("s1", "ann"), self.ttl)
