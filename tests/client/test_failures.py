@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
 
 from hubbub.client.events import ClientError, Disconnected
-from hubbub.client.failures import ended_by, endpoint, refusal, why
+from hubbub.client.failures import ended_by, endpoint, refusal, told_to_wait, why
 from hubbub.errors import ErrorCode
 from hubbub.model import DisconnectPush, ErrorReply
 
@@ -56,3 +59,22 @@ def test_reasons_are_in_words() -> None:
     assert why(TimeoutError()) == "it does not answer"
     assert why(OSError(5, "Input/output error")) == "Input/output error"
     assert why(EOFError()) == "EOFError"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("5", 5.0),
+        (" 120 ", 120.0),
+        ("0", 0.0),
+        ("", 0.0),
+        ("-1", 0.0),
+        ("1.5", 0.0),
+        ("99999999", 0.0),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0),
+        (None, 0.0),
+    ],
+)
+def test_how_long_a_server_asks_to_wait(text: str | None, seconds: float) -> None:
+    headers = Headers() if text is None else Headers({"Retry-After": text})
+    assert told_to_wait(InvalidStatus(Response(503, "", headers))) == seconds

@@ -141,3 +141,11 @@ def test_who_keeps_to_the_moment_is_let_in(rate: float, burst: int, count: int) 
     told = sorted(wait for _ in range(count) if (wait := turnstile.enter(10.0)))
     if told and told[-1] < LONGEST / 2:
         assert all(turnstile.enter(10.0 + wait + 1e-6) == 0.0 for wait in told)
+
+
+def test_what_is_given_back_lets_another_in_and_never_more_than_the_burst() -> None:
+    turnstile = Turnstile(0.01, 2)
+    assert [turnstile.enter(10.0, resumed=True) == 0.0 for _ in range(3)] == [True, True, False]
+    for _ in range(5):
+        turnstile.give_back()
+    assert [turnstile.enter(10.0, resumed=True) == 0.0 for _ in range(3)] == [True, True, False]

@@ -28,6 +28,7 @@ from hubbub.client.failures import (
     endpoint,
     refusal,
     refused,
+    told_to_wait,
     why,
 )
 from hubbub.errors import (
@@ -251,7 +252,8 @@ class Client:
                 close_timeout=1,
             )
         except InvalidStatus as error:
-            raise UnreachableError(refused(error), error.response.status_code in _RETRYABLE_STATUS) from error
+            again = error.response.status_code in _RETRYABLE_STATUS
+            raise UnreachableError(refused(error), again, told_to_wait(error)) from error
         except InvalidURI as error:
             raise ClientError(f"{self.url} is not the address of a server: {error}") from error
         except InvalidHandshake as error:
@@ -380,10 +382,12 @@ class Client:
         )
 
     async def _return(self, cause: str) -> None:
-        attempt = 0
+        attempt, told = 0, 0.0
         while True:
             attempt += 1
-            pause = delay(attempt)
+            # What the server tells is waited for; it has spread its clients already.
+            pause = told + delay(1) if told else delay(attempt)
+            told = 0.0
             self._events.put_nowait(Reconnecting(cause, pause, attempt))
             await asyncio.sleep(pause)
             try:
@@ -391,7 +395,7 @@ class Client:
             except UnreachableError as error:
                 if not error.again:
                     raise
-                cause = str(error)
+                cause, told = str(error), error.retry_after
             except EndedError as error:
                 if not error.reason.reconnect:
                     raise Disconnected(error.reason) from error
@@ -401,7 +405,7 @@ class Client:
                     error.code == ErrorCode.TOKEN_EXPIRED and callable(self._token)
                 ):
                     raise
-                cause = error.message
+                cause, told = error.message, error.retry_after or 0.0
             else:
                 return
 

@@ -18,11 +18,13 @@ class LostError(ClientError):
 
 
 class UnreachableError(ClientError):
-    """No session could be had. `again` says whether another attempt may succeed."""
+    """No session could be had. `again` says whether another attempt may succeed, `retry_after` in how many seconds, if
+    the server told."""
 
-    def __init__(self, message: str, again: bool) -> None:
+    def __init__(self, message: str, again: bool, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.again = again
+        self.retry_after = retry_after
 
 
 class EndedError(Disconnected):
@@ -57,6 +59,12 @@ def refused(error: InvalidStatus) -> str:
     body = (error.response.body or b"").decode("utf-8", "replace").strip().splitlines()
     said = f": {body[0][:200]}" if body else ""
     return f"the server refused the connection with HTTP {error.response.status_code}{said}"
+
+
+def told_to_wait(error: InvalidStatus) -> float:
+    """The seconds in `Retry-After` (RFC 9110, section 10.2.3); 0.0 for none, and for a date."""
+    text = error.response.headers.get("Retry-After", "").strip()
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0.0
 
 
 def why(error: BaseException) -> str:

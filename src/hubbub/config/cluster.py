@@ -95,9 +95,13 @@ class ClusterConfig(Section):
 class LoadConfig(Section):
     """What is given up, in which order, when the machine is too small for its load."""
 
-    busy: float = Field(0.70, gt=0, le=1, description="Share of capacity from which a node is busy.")
-    overloaded: float = Field(0.85, gt=0, le=1, description="Share of capacity from which it is overloaded.")
-    critical: float = Field(0.95, gt=0, le=1, description="Share of capacity from which it is critical.")
+    busy: float = Field(
+        0.70,
+        gt=0,
+        description="Share of capacity from which a node is busy; 1 is full, more than 2 is never.",
+    )
+    overloaded: float = Field(0.85, gt=0, description="Share of capacity from which it is overloaded.")
+    critical: float = Field(0.95, gt=0, description="Share of capacity from which it is critical.")
     hysteresis: float = Field(
         0.05, ge=0, le=0.5, description="How far below a level's begin the load must fall for it to end."
     )

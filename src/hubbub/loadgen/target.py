@@ -86,6 +86,8 @@ def settings(secret: str) -> dict[str, str]:
         "HUBBUB_LIMITS__SUBSCRIBE_RATE": "0",
         f"HUBBUB_NAMESPACES__{CHANNELS.upper()}__SUBSCRIBE": "authenticated",
         f"HUBBUB_NAMESPACES__{CHANNELS.upper()}__PUBLISH": "authenticated",
+        "HUBBUB_LOAD__HANDSHAKE_RATE": "0",
+        **dict.fromkeys(("HUBBUB_LOAD__BUSY", "HUBBUB_LOAD__OVERLOADED", "HUBBUB_LOAD__CRITICAL"), "1000"),
         "HUBBUB_SERVER__DRAIN_WINDOW": "0",
         "HUBBUB_TELEMETRY__LOG_LEVEL": "warning",
     }

@@ -61,6 +61,10 @@ class Turnstile:
             return 0.0
         return self._tell(now, now + (needed - self._tokens) / self._rate, resumed)
 
+    def give_back(self) -> None:
+        """Who was let in last did not stay."""
+        self._tokens = min(self._burst, self._tokens + 1.0)
+
     def later(self, now: float) -> float:
         """The seconds after which one may come again who was turned away for another reason."""
         return self._tell(now, now, resumed=False) if self._rate > 0 else 0.0
@@ -107,12 +111,18 @@ class Door:
     async def _let_in(self, session: Session, command: Connect) -> Reply | Acknowledged | None:
         """`connect` of the native protocol, on whatever transport. Who is refused is not kept waiting with its
         connection open: there may be thousands of them."""
-        if not session.id and not self._hub.draining:
-            try:
-                self.enter(resumed=command.resume is not None)
-            except HubbubError as error:
-                session.refuse(command.id, error)
-                if session.connection is not None:
-                    session.connection.close(OVERLOAD)
-                return None
-        return await self._connect(session, command)
+        if session.id or self._hub.draining:
+            return await self._connect(session, command)
+        try:
+            self.enter(resumed=command.resume is not None)
+        except HubbubError as error:
+            session.refuse(command.id, error)
+            if session.connection is not None:
+                session.connection.close(OVERLOAD)
+            return None
+        try:
+            return await self._connect(session, command)
+        except HubbubError as error:
+            if error.code is ErrorCode.SESSION_GONE:  # the same client will come as a new one
+                self._turnstile.give_back()
+            raise
