@@ -8,11 +8,12 @@ from dataclasses import replace
 from hubbub import __version__, model
 from hubbub.auth.channels import check_channel, matches
 from hubbub.errors import AUTH_FAILED, ErrorCode, HubbubError
-from hubbub.hub import eager
+from hubbub.hub import eager, handover
 from hubbub.hub.channel import Channel
 from hubbub.hub.entering import (
     Entry,
     begin,
+    changed,
     check_free,
     enter,
     hide,
@@ -114,7 +115,7 @@ def _connected(
 async def _resume(fresh: Session, command: model.Connect, proof: model.Resume) -> None:
     """Give the connection its old session back, with everything its channels have published since."""
     hub = fresh.hub
-    session = hub.resume(proof.session, proof.secret)
+    session = await handover.resume(hub, proof.session, proof.secret)
     entries: dict[str, Entry] = {}
     try:
         # Others may subscribe or unsubscribe this session while we read the logs, and a log may move on unheard,
@@ -320,6 +321,7 @@ async def refresh(session: Session, command: model.Refresh) -> model.Result:
     if principal.user != session.user:
         raise HubbubError(ErrorCode.INVALID_TOKEN, "the token is another user's", field="token")
     hub.identify(session, principal)
+    changed(session)
     return model.Result(command.id, model.Refreshed(principal.expires))
 
 

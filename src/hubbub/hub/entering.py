@@ -92,6 +92,7 @@ def enter(session: Session, entry: Entry, recovery: Recovery | None) -> None:
     session.subscriptions[channel.name] = channel
     if session.trail is not None:
         follow(session.trail, channel)
+    changed(session)
 
 
 def enter_away(session: Session, entry: Entry) -> None:
@@ -102,6 +103,13 @@ def enter_away(session: Session, entry: Entry) -> None:
         channel.flush()
         channel.kept += 1
         follow(session.trail, channel)
+    changed(session)
+
+
+def changed(session: Session) -> None:
+    """Other nodes may have to know of the channels that the session is in."""
+    if (claims := session.hub.claims) is not None:
+        claims.changed(session)
 
 
 def follow(trail: Trail, channel: Channel) -> None:
@@ -188,6 +196,7 @@ async def leave(session: Session, name: str) -> bool:
         session.trail.has_left(name)
     if session.hidden is not None:
         session.hidden.discard(name)
+    changed(session)
     await hub.attendance.settle(session, channel)
     return True
 
@@ -215,6 +224,7 @@ async def subscribe_by_server(
         session.away = (*session.away, name)
         if since is not None:
             session.entered = {**(session.entered or {}), name: since}
+        changed(session)
         await hub.attendance.settle(session, hub.channel(name))
         return
     join(session, name)

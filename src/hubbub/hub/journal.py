@@ -11,12 +11,13 @@ import secrets
 from collections import deque
 from collections.abc import Iterable, Iterator
 from heapq import merge
+from itertools import islice
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from hubbub.clock import Clock
-from hubbub.model import Envelope, Publication
+from hubbub.model import Envelope, Publication, Push
 
 SESSION = "session:"
 OVERHEAD = 400
@@ -94,6 +95,17 @@ class Journal:
         found.reverse()
         return found
 
+    def last(self, key: str, limit: int) -> list[Push]:
+        """The newest `limit` of `key`, the last first."""
+        return [entry.envelope.push for entry in islice(reversed(self._by_key.get(key, ())), limit)]
+
+    def number(self, offset: str) -> int | None:
+        """The number in an offset of this epoch, which is what clients are given; None if it is none."""
+        epoch, _, number = offset.rpartition(".")
+        if epoch != self.epoch or not number.isascii() or not number.isdigit():
+            return None
+        return int(number) if len(number) < 16 else None
+
     def __len__(self) -> int:
         return len(self._entries)
 
@@ -142,7 +154,7 @@ class Trail:
     that was, so that recovery gives neither more nor less than was missed.
     """
 
-    __slots__ = ("_begun", "_joined", "_left", "_lost", "confirmed", "journal")
+    __slots__ = ("_begun", "_joined", "_left", "_lost", "brought", "confirmed", "journal")
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
@@ -150,6 +162,14 @@ class Trail:
         self._joined: dict[str, int] | None = None
         self._left: list[_Stay] | None = None
         self._lost = False
+        self.brought: tuple[str | None, int] | None = None
+        """Where its client stood in the journal of another node, and where that is in this one."""
+
+    def number(self, offset: str | None) -> int | None:
+        """The number that a client's offset stands for; 0 for one that has none, as it has had nothing yet."""
+        if self.brought is not None and self.brought[0] == offset:
+            return self.brought[1]
+        return 0 if offset is None else self.journal.number(offset)
 
     def begin(self) -> None:
         """All up to now is being written, to a link that is new to this session: what a ping has told that was sent

@@ -143,6 +143,11 @@ class Session:
             self._state = {}
         return self._state
 
+    @property
+    def stateful(self) -> bool:
+        """Whether the application keeps anything in `state`."""
+        return bool(self._state)
+
     def present_in(self, channel: str) -> bool:
         """Whether presence should show this session in `channel`."""
         if self.closed or self.absent or (self.hidden is not None and channel in self.hidden):
@@ -284,6 +289,10 @@ class Session:
                 raise HubbubError(ErrorCode(item.code), item.message, field=item.field)
             if not self.id and kind is not model.Connect:
                 raise HubbubError(ErrorCode.UNAUTHENTICATED, "send `connect` first")
+            if hub.claims is not None and hub.clock.monotonic() > hub.claims.fence:
+                await hub.claims.confirm()
+                if self.moved:
+                    return  # it is another node's now
             if kind is Event:
                 await self._in_pace()
                 if self.barred:

@@ -1,0 +1,536 @@
+"""Sessions on any node: who has one gives it to the node to which its client has come.
+
+A node that lives is asked over the bus. For a dead one's sessions there are records in State, which one node wins by
+`swap`; they are written when a session begins, and some time after its channels have changed. A node that was stopped
+for longer than its lease looks into them before it goes on (`fence`), and ends what others have taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hmac import compare_digest
+
+import msgspec
+from msgspec import Struct
+
+from hubbub.clock import Timer
+from hubbub.cluster.bus import Bus, Request
+from hubbub.cluster.nodes import BEAT, Nodes
+from hubbub.errors import ErrorCode, HubbubError
+from hubbub.hub import handover
+from hubbub.hub.channel import Channel
+from hubbub.hub.entering import follow
+from hubbub.hub.handover import VERSION, Handover
+from hubbub.hub.hub import Hub
+from hubbub.hub.journal import Trail
+from hubbub.hub.session import Session, is_id, node_of
+from hubbub.model import Position, Principal, Publication
+from hubbub.state.base import State
+from hubbub.telemetry.logging import get_logger
+
+log = get_logger("hubbub.cluster")
+
+COALESCE = 0.05
+"""Seconds for which changes of a session are gathered before they are written."""
+BATCH = 500
+"""Records that are on their way to State at once."""
+REFRESH = 300.0
+"""Seconds after which a record is written again, lest it runs out."""
+MARGIN = 60.0
+RECORD_BYTES = 60_000
+"""A record that is larger is not kept: State takes 64 KiB."""
+REMEMBERED = 60.0
+"""Seconds for which a node can say where a session has gone that it gave away. Later State knows."""
+REPEATABLE = 10.0
+"""Seconds for which it gives the same again to a node that did not hear the first answer."""
+PRESENCE = 2.0
+"""Seconds after which it forgets that the session was present in its channels."""
+HOPS = 4
+ROUNDS = 5
+"""How often the channels of a session may change while it is on its way."""
+
+
+class Ask(Struct, frozen=True, omit_defaults=True):
+    """Give me this session, whose client has shown me its secret. With `channel`, `user` and `since`: one that resumes
+    by a journal; its channels are `held` here already."""
+
+    id: str
+    proof: bytes
+    channel: str = ""
+    user: str = ""
+    since: str | None = None
+    held: tuple[str, ...] = ()
+
+
+class Given(Struct, frozen=True, omit_defaults=True):
+    """The session; or the channels to be held before it can be given; or the node to which it has gone; or nothing:
+    there is none."""
+
+    handover: bytes = b""
+    channels: tuple[str, ...] | None = None
+    node: str = ""
+
+
+ASK = Request("session.claim", Ask, Given)
+
+
+class Record(Struct, frozen=True, omit_defaults=True):
+    """A session in State, for the case that `node` dies."""
+
+    version: int
+    node: str
+    proof: bytes
+    principal: Principal
+    channels: tuple[str, ...] = ()
+    entered: dict[str, Position] = {}
+    hidden: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Record(of {self.node!r})"
+
+
+class _Gone(Struct):
+    """A session that was given away."""
+
+    node: str
+    proof: bytes
+    at: float
+    handover: bytes
+
+
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+_decoder = msgspec.msgpack.Decoder(Record)
+
+
+class Claims:
+    """To be made before the hub starts. See `hubbub.hub.base.Claims`."""
+
+    def __init__(self, hub: Hub, nodes: Nodes, bus: Bus, state: State) -> None:
+        self._hub = hub
+        self._nodes = nodes
+        self._bus = bus
+        self._state = state
+        self._interval = min(BEAT, nodes.lease / 4)
+        self._running = False
+        self._timer: Timer | None = None
+        self._written: dict[str, bytes] = {}  # the records of this node's sessions, as State has them
+        self._before: dict[str, str] = {}  # from which nodes sessions have come
+        self._dirty: set[str] = set()
+        self._renew: set[str] = set()
+        self._due = False
+        self._stale: deque[tuple[float, str]] = deque()  # when to write records again
+        self._gone: dict[str, _Gone] = {}
+        self._claiming: dict[str, asyncio.Future[None]] = {}
+        self._lapsed = False
+        self._beats = 0
+        self._confirming: asyncio.Task[None] | None = None
+        self.fence = float("inf")
+        bus.on(ASK, self._asked)
+        nodes.lapsed.append(self._has_lapsed)
+        nodes.beaten.append(self._beaten)
+        hub.appearances.append(self.changed)
+        hub.ended.append(self._ended)
+        hub.claims = self
+
+    async def start(self) -> None:
+        self._running = True
+        self._tick(first=True)
+
+    async def stop(self) -> None:
+        """To be called before the sessions end: others may claim them by what is written here last."""
+        if not self._running:
+            return
+        await self._flush()
+        self._running = False
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # --- where a session is ---------------------------------------------------------------------------------
+
+    def node(self, id: str) -> str:
+        """The node that probably has the session; empty if that is told by nothing."""
+        if (gone := self._gone.get(id)) is not None:
+            return gone.node
+        return node_of(id)
+
+    async def look_up(self, id: str) -> str:
+        """The node that has the session by its record; empty if there is none. Raises BROKER_UNAVAILABLE."""
+        record = _read(await self._state.get(_key(id)))
+        return record.node if record is not None else ""
+
+    # --- claiming -----------------------------------------------------------------------------------------
+
+    async def claim(self, id: str, secret: str) -> Session:
+        while (other := self._claiming.get(id)) is not None:
+            await other
+        if id in self._hub.sessions:
+            return self._hub.resume(id, secret)
+        with self._turn(id):
+            ask = Ask(id, handover.proof(id, secret))
+            given = await self._find(ask)
+            if given is None:
+                raise self._none()
+            if isinstance(given, Record):
+                return self._adopt(_revived(id, given, self._hub), secret)
+            return self._adopt(handover.decode(given.handover), secret)
+
+    async def claim_journaled(
+        self, id: str, secret: str, user: str, since: str | None, channel: str
+    ) -> Session:
+        hub = self._hub
+        if id in self._claiming or not is_id(id):
+            raise self._none()
+        probe = Trail(hub.journal)
+        held: dict[str, tuple[Channel, list[Publication]]] = {}
+        with self._turn(id):
+            try:
+                given = await self._hold(
+                    Ask(id, handover.proof(id, secret), channel, user, since), probe, held
+                )
+                found = handover.decode(given.handover)
+                heard = probe.missed(id, found.channels, 0)
+                if found.journaled is None or heard is None or not held.keys() >= set(found.channels):
+                    raise self._none()
+                session = self._adopt(found, secret)
+                handover.continue_journal(session, found.journaled, [entry.envelope for entry in heard])
+                for name in found.channels:
+                    held[name][0].kept += 1
+                return session
+            finally:
+                for held_channel, buffer in held.values():
+                    held_channel.kept -= 1
+                    hub.release(held_channel, buffer)
+
+    async def _hold(
+        self, ask: Ask, probe: Trail, held: dict[str, tuple[Channel, list[Publication]]]
+    ) -> Given:
+        """Listen to the session's channels, and be given it then: what is published between the two is heard twice, and
+        not lost."""
+        hub = self._hub
+        for _ in range(ROUNDS):
+            given = await self._find(msgspec.structs.replace(ask, held=tuple(held)))
+            if not isinstance(given, Given):
+                break
+            if given.handover:
+                return given
+            for name in given.channels or ():
+                if name not in held:
+                    buffer: list[Publication] = []
+                    channel = await hub.hold(name, buffer)
+                    channel.flush()
+                    channel.kept += 1
+                    held[name] = channel, buffer
+                    follow(probe, channel)
+        raise self._none()
+
+    @contextmanager
+    def _turn(self, id: str) -> Iterator[None]:
+        mine = self._claiming[id] = asyncio.get_running_loop().create_future()
+        try:
+            yield
+        finally:
+            del self._claiming[id]
+            mine.set_result(None)
+
+    async def _find(self, ask: Ask) -> Given | Record | None:
+        """Ask from node to node; of a dead one's sessions the record is taken. Raises NODE_UNAVAILABLE if one that is
+        alive does not answer."""
+        node, answered = self.node(ask.id), {self._nodes.id, ""}
+        for _ in range(HOPS):
+            if node not in answered and (given := await self._ask(node, ask)) is not None:
+                answered.add(node)
+                if given.handover or given.channels is not None:
+                    self._before[ask.id] = node
+                    return given
+                node = given.node  # to which it has gone
+                if node not in answered:
+                    continue
+            raw = await self._state.get(_key(ask.id))
+            record = _read(raw)
+            if record is None or not compare_digest(record.proof, ask.proof) or record.node in answered:
+                return None
+            node = record.node
+            if node in {each.id for each in await self._state.nodes()}:
+                if node in self._nodes.others:
+                    continue
+                raise HubbubError(ErrorCode.NODE_UNAVAILABLE, retry_after=1.0)
+            if ask.channel:
+                return None  # nobody knows what it has missed
+            mine = msgspec.structs.replace(record, node=self._nodes.id)
+            if await self._state.swap(_key(ask.id), raw, new := _encode(mine), self._ttl):
+                self._before[ask.id] = node
+                self._note(ask.id, new)
+                return mine
+        return None
+
+    async def _ask(self, node: str, ask: Ask) -> Given | None:
+        """None if it is dead."""
+        for attempt in (1, 2):
+            try:
+                return await self._bus.ask(node, ASK, ask)
+            except HubbubError as error:
+                if error.code is not ErrorCode.NODE_UNAVAILABLE:
+                    raise
+                if node not in self._nodes.others:
+                    return None
+                if attempt == 2:
+                    raise HubbubError(ErrorCode.NODE_UNAVAILABLE, retry_after=1.0) from None
+        return None
+
+    def _adopt(self, found: Handover, secret: str) -> Session:
+        session = handover.adopt(self._hub, found, secret)
+        self._gone.pop(session.id, None)
+        self._hub.noticed(session)
+        if not session.absent:
+            self._hub.spawn(self._appear(session))
+        log.info("session came from another node", session=session.id, node=self._before.get(session.id))
+        return session
+
+    async def _appear(self, session: Session) -> None:
+        for name in session.away:
+            await self._hub.attendance.settle(session, self._hub.channel(name))
+
+    def _none(self) -> HubbubError:
+        self._hub.metrics.resumes["gone"] += 1
+        return HubbubError(ErrorCode.SESSION_GONE)
+
+    # --- giving -------------------------------------------------------------------------------------------
+
+    def _asked(self, node: str, ask: Ask) -> Given:
+        hub = self._hub
+        if not self._running or not self._nodes.sure:
+            raise HubbubError(ErrorCode.NODE_UNAVAILABLE)
+        session = hub.sessions.get(ask.id)
+        if session is None:
+            gone = self._gone.get(ask.id)
+            if gone is None or not compare_digest(gone.proof, ask.proof):
+                return Given()
+            return Given(gone.handover) if gone.node == node and gone.handover else Given(node=gone.node)
+        if session.closed or not handover.proves(session, ask.proof):
+            return Given()
+        if (session.trail is not None) is not bool(ask.channel):
+            return Given()
+        journaled = None
+        if ask.channel:
+            if session.user != ask.user or ask.channel not in (*session.away, *session.subscriptions):
+                return Given()
+            handover.interrupt(session)
+            if session.closed:
+                return Given()
+            if not set(session.away) <= set(ask.held):
+                return Given(channels=session.away)
+            journaled = handover.missed(session, ask.since)
+            if journaled is None:
+                hub.metrics.resumes["incomplete"] += 1
+                hub.end(session, None)
+                return Given()
+        given = handover.encode(handover.export(session, journaled))
+        channels = (*session.away, *session.subscriptions)
+        handover.part(session)
+        self._gone[ask.id] = _Gone(node, ask.proof, hub.clock.monotonic(), given)
+        hub.clock.call_later(PRESENCE, lambda: hub.spawn(self._disappear(ask.id, channels)))
+        return Given(given)
+
+    async def _disappear(self, id: str, channels: tuple[str, ...]) -> None:
+        """What this node holds of the session's presence ends, after the other's has begun: nobody has left."""
+        for name in channels:
+            if id not in self._hub.sessions and self._hub.channel(name).options.presence != "off":
+                await self._hub.presence.remove(name, id)
+
+    # --- records ------------------------------------------------------------------------------------------
+
+    @property
+    def _ttl(self) -> float:
+        return self._hub.config.sessions.resume_window + self._nodes.lease + REFRESH + MARGIN
+
+    def changed(self, session: Session) -> None:
+        if session.id and session.trail is None:
+            self._dirty.add(session.id)
+            self._wake()
+
+    def _ended(self, session: Session) -> None:
+        id = session.id
+        self._before.pop(id, None)
+        self._renew.discard(id)
+        if session.moved or not self._running:
+            self._written.pop(id, None)
+            self._dirty.discard(id)
+        elif id in self._written:
+            self._dirty.add(id)
+            self._wake()
+
+    def _wake(self) -> None:
+        if not self._due and self._running:
+            self._due = True
+            self._hub.clock.call_later(COALESCE, lambda: self._hub.spawn(self._flush()))
+
+    async def _flush(self) -> None:
+        """Write what has changed; what State does not take now, with a later beat."""
+        try:
+            while self._dirty:
+                batch = [self._dirty.pop() for _ in range(min(len(self._dirty), BATCH))]
+                outcomes = await asyncio.gather(*map(self._write, batch), return_exceptions=True)
+                failed = [id for id, each in zip(batch, outcomes, strict=True) if each is not None]
+                for error in outcomes:
+                    if error is not None and not isinstance(error, HubbubError):
+                        log.error("a session could not be written down", exc_info=error)
+                if failed:
+                    self._dirty.update(failed)
+                    return
+        finally:
+            self._due = False
+
+    async def _write(self, id: str) -> None:
+        session, old = self._hub.sessions.get(id), self._written.get(id)
+        new = self._record(session) if session is not None else None
+        if session is None or new is None:
+            if old is not None:
+                # Not `delete`: it may be another node's by now.
+                await self._state.swap(_key(id), old, b"", 1.0)
+                self._written.pop(id, None)
+            return
+        if new == old and id not in self._renew:
+            return
+        for _ in range(3):
+            if await self._state.swap(_key(id), old, new, self._ttl):
+                if self._hub.sessions.get(id) is session:
+                    self._note(id, new)
+                else:
+                    await self._state.swap(_key(id), new, b"", 1.0)
+                return
+            old = await self._state.get(_key(id))
+            found = _read(old)
+            if found is not None and found.node not in (self._nodes.id, self._before.get(id)):
+                self._lose(session)
+                return
+
+    def _record(self, session: Session) -> bytes | None:
+        """None for a session that nobody can resume."""
+        connection, hub = session.connection, self._hub
+        if session.trail is not None or not hub.window(session) or not getattr(connection, "resumable", True):
+            return None
+        record = Record(
+            VERSION,
+            self._nodes.id,
+            handover.proof(session.id, session.secret),
+            session.principal,
+            tuple(sorted((*session.subscriptions, *session.away))),
+            session.entered or {},
+            tuple(sorted(session.hidden or ())),
+        )
+        data = _encode(record)
+        return data if len(data) <= RECORD_BYTES else None
+
+    def _note(self, id: str, record: bytes) -> None:
+        self._written[id] = record
+        self._renew.discard(id)
+        self._stale.append((self._hub.clock.monotonic() + REFRESH, id))
+
+    def _refresh(self) -> None:
+        now = self._hub.clock.monotonic()
+        while self._stale and self._stale[0][0] <= now:
+            _, id = self._stale.popleft()
+            if id in self._written:
+                self._renew.add(id)
+                self._dirty.add(id)
+        for id, gone in list(self._gone.items()):
+            if now - gone.at >= REPEATABLE:
+                gone.handover = b""
+            if now - gone.at >= REMEMBERED:
+                del self._gone[id]
+
+    # --- who was stopped for a while ----------------------------------------------------------------------
+
+    def _tick(self, *, first: bool = False) -> None:
+        if not self._running:
+            return
+        self._timer = self._hub.clock.call_later(self._interval, self._tick)
+        now = self._hub.clock.monotonic()
+        if first or now <= self.fence:
+            self.fence = now + self._nodes.lease - 2 * self._interval
+        else:
+            self._hub.spawn(self._try_to_confirm())
+        self._refresh()
+
+    def _has_lapsed(self) -> None:
+        self._lapsed = True
+
+    def _beaten(self) -> None:
+        self._beats += 1
+        if self._lapsed and self._confirming is None:
+            self._hub.spawn(self._try_to_confirm())
+        if self._dirty:
+            self._wake()
+
+    async def _try_to_confirm(self) -> None:
+        try:
+            await self.confirm()
+        except HubbubError as error:
+            log.warning("it is not known which sessions others have taken", error=error.message)
+
+    async def confirm(self) -> None:
+        if self._confirming is None:
+            self._confirming = asyncio.get_running_loop().create_task(self._confirm())
+        await asyncio.shield(self._confirming)
+
+    async def _confirm(self) -> None:
+        try:
+            beats = self._beats
+            await self._nodes.look()
+            if self._beats == beats:
+                raise HubbubError(ErrorCode.BROKER_UNAVAILABLE, "the shared state does not answer")
+            if self._lapsed:
+                self._lapsed = False
+                try:
+                    await self._verify()
+                except BaseException:
+                    self._lapsed = True
+                    raise
+            self.fence = self._hub.clock.monotonic() + self._nodes.lease - 2 * self._interval
+        finally:
+            self._confirming = None
+
+    async def _verify(self) -> None:
+        """End the sessions that others have taken."""
+        ids = list(self._written)
+        for start in range(0, len(ids), BATCH):
+            batch = ids[start : start + BATCH]
+            records = await asyncio.gather(*(self._state.get(_key(id)) for id in batch))
+            for id, raw in zip(batch, records, strict=True):
+                record, session = _read(raw), self._hub.sessions.get(id)
+                if record is not None and record.node != self._nodes.id and session is not None:
+                    self._lose(session)
+
+    def _lose(self, session: Session) -> None:
+        log.warning("session was taken by another node", session=session.id)
+        handover.part(session)
+
+
+def _key(id: str) -> str:
+    return f"session:{id}"
+
+
+def _read(raw: bytes | None) -> Record | None:
+    """None for what was deleted, or written by a later version."""
+    if not raw:
+        return None
+    try:
+        record = _decoder.decode(raw)
+    except msgspec.MsgspecError:
+        return None
+    return record if record.version == VERSION else None
+
+
+def _revived(id: str, record: Record, hub: Hub) -> Handover:
+    return Handover(
+        VERSION,
+        id,
+        record.principal,
+        hub.config.sessions.resume_window,
+        record.channels,
+        record.entered,
+        record.hidden,
+    )
