@@ -81,6 +81,7 @@ TABLE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "engine_reconnects": ("counter", "Connections to an engine that were made again.", ("engine",)),
     "engine_errors": ("counter", "What engines failed, by reason.", ("engine", "reason")),
+    "broker_local_only": ("counter", "Publications that no other node heard, for the broker did not take them.", ()),
     "engine_seconds": ("histogram", "From a command to an engine to its answer.", ()),
 }
 
@@ -117,6 +118,7 @@ class Metrics(Collector):
         self.engine_reconnects: Counter[str] = Counter()
         self.engine_errors: Counter[tuple[str, str]] = Counter()
         self.engine_seconds = Histogram()
+        self.broker_local_only = 0
         self.loop_lag_seconds = 0.0
         self.loop_lag_max_seconds = 0.0
         self.load: dict[str, float] = {}
