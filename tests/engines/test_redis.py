@@ -17,6 +17,12 @@ from hubbub.testing.redis import RedisServer
 ECHO = Script.of("return {KEYS, ARGV}")
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Both loops: their transports differ."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
 @pytest.fixture
 async def world(redis_config: RedisConfig) -> AsyncIterator[Ear]:
     async with ear(redis_config) as world:

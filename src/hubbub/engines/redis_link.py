@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from msgspec import Struct
 
@@ -120,11 +120,10 @@ class Link(asyncio.Protocol):
     # --- what the loop calls ------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        transport.set_write_buffer_limits(high=FULL)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's do not derive from it
+        self._transport.set_write_buffer_limits(high=FULL)
         if self.ended.done():
-            transport.abort()
+            self._transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._end("the connection was lost")
