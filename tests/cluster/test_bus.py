@@ -192,6 +192,15 @@ async def test_a_node_that_does_not_know_a_request_says_so() -> None:
     await settle()
 
 
+async def test_an_answer_that_cannot_be_read_is_none() -> None:
+    some = await Some("a", "b").start()
+    other = Request("test.note", Say, Said)  # as a later version may have it
+    with pytest.raises(HubbubError) as failure:
+        await some["a"].bus.ask("b", other, Say("x"))
+    assert failure.value.code == ErrorCode.NODE_UNAVAILABLE
+    assert (await some["a"].bus.ask_all(other, Say("x"))).missing == ("b",)
+
+
 async def test_with_the_broker_known_to_be_away_nobody_waits() -> None:
     some = await Some("a", "b").start()
     some["a"].broker.cut_off()

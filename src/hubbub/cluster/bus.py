@@ -115,6 +115,7 @@ class Bus:
         self._handlers: dict[str, tuple[Request[Any, Any], Handler]] = {}
         self._waiting: dict[int, _Waiting] = {}
         self._parts: dict[tuple[str, Op, int], tuple[float, list[bytes]]] = {}
+        self._stopped = False
         hub.listeners[EVERYBODY] = self._heard
         hub.listeners[_channel(self.id)] = self._heard
         nodes.left.append(self._left)
@@ -163,8 +164,13 @@ class Bus:
             log.warning("node refused", node=node, request=request.name, error=error.message)
         return Replies(waiting.answers, tuple(sorted(others - waiting.answers.keys())))
 
+    def start(self) -> None:
+        """After a stop: speak again."""
+        self._stopped = False
+
     def stop(self) -> None:
         """Nobody will be answered any more, nor hear an answer."""
+        self._stopped = True
         for waiting in self._waiting.values():
             if not waiting.done.done():
                 waiting.done.set_result(None)
@@ -190,7 +196,7 @@ class Bus:
 
     async def _send(self, channel: str, op: Op, number: int, kind: str, message: Any) -> bool:
         broker = self._hub.broker
-        if not broker.condition.up:
+        if self._stopped or not broker.condition.up:
             return False
         body = _ENCODE.encode(message)
         parts = max(1, -(-len(body) // PART))
@@ -291,14 +297,19 @@ class Bus:
         waiting = self._waiting.get(frame.number)
         if waiting is None:
             return  # too late
-        if frame.op == "answer":
-            waiting.answers[frame.sender] = waiting.decoder.decode(body)
-        else:
-            refusal = _REFUSAL.decode(body)
-            waiting.refusals[frame.sender] = HubbubError(
-                ErrorCode(refusal.code), refusal.message, field=refusal.field, retry_after=refusal.retry_after
-            )
-        waiting.settle(frame.sender)
+        try:
+            if frame.op == "answer":
+                waiting.answers[frame.sender] = waiting.decoder.decode(body)
+            else:
+                refusal = _REFUSAL.decode(body)
+                waiting.refusals[frame.sender] = HubbubError(
+                    ErrorCode(refusal.code),
+                    refusal.message,
+                    field=refusal.field,
+                    retry_after=refusal.retry_after,
+                )
+        finally:
+            waiting.settle(frame.sender)
 
     def _left(self, node: NodeInfo) -> None:
         for waiting in self._waiting.values():

@@ -42,6 +42,7 @@ class Cluster:
 
     async def start(self) -> None:
         """Join the others, and learn what they have to say. Does not fail because nobody answers."""
+        self.bus.start()
         await self.nodes.start()
         await self.bus.tell_all(HELLO, Nothing())
         await self.remote.catch_up()

@@ -235,7 +235,7 @@ class RemoteNodes:
     def _direct(self, node: str, message: Direct) -> Count:
         publication = message.publication
         if message.session:
-            return Count(operations.to_session_here(self._hub, message.session, publication))
+            return Count(int(operations.to_session_here(self._hub, message.session, publication)))
         return Count(operations.to_user_here(self._hub, message.user, publication))
 
     async def _place(self, node: str, message: Place) -> Count:
