@@ -73,6 +73,9 @@ TABLE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "commits": ("counter", "Transactions that wrote; `writes` by these is the size of a group.", ()),
     "commit_seconds": ("histogram", "From the begin of a transaction to its being on disk.", ()),
     "store_errors": ("counter", "Writes and reads that the database failed, by reason.", ("reason",)),
+    "broker_local_only": ("counter", "Publications that reached this node's sessions alone.", ()),
+    "broker_unheard": ("counter", "Publications that nobody heard, though this node listened.", ()),
+    "dead_letters": ("counter", "What a broker brought and could not be handled, by reason.", ("reason",)),
     "engine_up": ("gauge", "1 while an engine beside Hubbub answers and is heard.", ("engine",)),
     "engine_breaker_open": (
         "gauge",
@@ -113,6 +116,9 @@ class Metrics(Collector):
         self.commits = 0
         self.commit_seconds = Histogram()
         self.store_errors: Counter[str] = Counter()
+        self.broker_local_only = 0
+        self.broker_unheard = 0
+        self.dead_letters: Counter[str] = Counter()
         self.engine_up: Counter[str] = Counter()
         self.engine_breaker_open: Counter[str] = Counter()
         self.engine_reconnects: Counter[str] = Counter()
@@ -144,6 +150,10 @@ class Metrics(Collector):
             for accepted in self._accepted:
                 self.delivery_seconds.observe(now - accepted)
             self._accepted.clear()
+
+    def shed_presence(self, count: int) -> None:
+        """So many changes of presence were left out."""
+        self.shed["presence"] += count
 
     def lag(self, seconds: float) -> None:
         self.loop_lag_seconds = seconds
