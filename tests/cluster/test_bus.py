@@ -105,6 +105,14 @@ async def test_what_is_told_arrives_in_order_at_one_or_at_all_others() -> None:
     assert some["a"].heard == []
 
 
+async def test_what_is_told_is_not_answered() -> None:
+    some = await Some("a", "b").start()
+    await some["a"].bus.tell("b", ECHO, Say("hello"))
+    await settle()
+    assert some["b"].broker.delivered == 1
+    assert some["a"].broker.delivered == 0
+
+
 async def test_all_are_asked_and_who_does_not_answer_is_named() -> None:
     some = await Some("a", "b", "c").start()
     assert await some["a"].bus.ask_all(ECHO, Say("x")) == Replies(

@@ -219,6 +219,18 @@ class TestRevocation:
             await late.start()
             assert late.revocations.known() == several[0].revocations.known()
 
+    async def test_is_asked_for_until_all_have_answered(self) -> None:
+        async with Several(2) as several:
+            several[0].revocations.revoke_user("ada")
+            several[0].broker.deaf = True
+            late = several.add()
+            several.nodes.append(late)
+            await several.within(3, late.start())
+            assert late.revocations.known() == []
+            several[0].broker.deaf = False
+            await several.pass_by(2)
+            assert late.revocations.known() == several[0].revocations.known()
+
     async def test_is_learnt_by_a_node_that_was_held_dead(self) -> None:
         async with Several(2) as several:
             self.token(several, "ada", "1")
