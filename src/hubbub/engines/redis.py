@@ -31,8 +31,8 @@ from hubbub.telemetry.metrics import Metrics
 
 __all__ = ["Redis", "RedisRefused", "Script"]
 
-PROBE = 1.0
-"""Seconds from one probe to the next."""
+PROBE = 0.6
+"""Seconds from one probe to the next: whoever is deaf knows it, and listens anew, within two."""
 REDIRECTIONS = 5
 AGAIN = 0.05
 """Seconds until a command is repeated whose keys are just being moved."""

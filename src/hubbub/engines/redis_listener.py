@@ -94,12 +94,13 @@ class Listener(Line):
         self.ready = True
         link = self.link
         assert link is not None
-        link.ended.add_done_callback(lambda _: self._down())
+        link.ended.add_done_callback(self._down)
         if again:
             self._owner.miss()
 
-    def _down(self) -> None:
+    def _down(self, ended: asyncio.Future[str]) -> None:
         self.ready = False
+        self.detail = ended.result()
         self._owner.judge()
 
     async def _subscribe(self, link: Link, names: Collection[str]) -> None:

@@ -98,7 +98,7 @@ class Peer:
         return ""
 
     def tick(self) -> None:
-        """Once a second: is what is said there heard here?"""
+        """Now and then: is what is said there heard here?"""
         listening = self.listener.link if self.listener.ready else None
         if listening is None:
             self._missing = 0
