@@ -20,6 +20,7 @@ from hubbub.chat.model import Availability, Presence, UserId
 from hubbub.chat.operations import Caller, Nothing, Operation, run
 from hubbub.clock import Timer
 from hubbub.errors import ErrorCode, HubbubError
+from hubbub.hub.gathering import Gathering
 from hubbub.hub.session import Session
 from hubbub.model import Envelope, Publication
 from hubbub.storage.base import Transaction, each
@@ -53,6 +54,9 @@ class Presences:
         self._known: dict[str, Availability] = {}  # as it was last told; offline ones are left out
         self._away: set[Session] = set()
         self._leaving: dict[str, Timer] = {}
+        self._told: Gathering[str, PresenceChanged] = Gathering(
+            chat.clock, lambda: self._hub.shedding.presence, self._tell, self._hub.metrics.shed_presence
+        )
         self._hub.appearances.append(self._changed)
         self._hub.ended.append(self._ended)
 
@@ -81,6 +85,7 @@ class Presences:
         for timer in self._leaving.values():
             timer.cancel()
         self._leaving.clear()
+        self._told.stop()
 
     # --- what changes it ----------------------------------------------------------------------------------
 
@@ -101,8 +106,8 @@ class Presences:
                 self._leaving[user] = self._chat.clock.call_later(grace, lambda: self._gone(user))
         else:
             self._stay(user)
-            self._known[user] = now
-            self._tell(PresenceChanged(user, now))
+            before, self._known[user] = self.of(user), now
+            self._told.change(user, PresenceChanged(user, before), PresenceChanged(user, now))
 
     def _now(self, user: str) -> Availability:
         there = [each for each in self._hub.users.get(user, ()) if not each.absent and not each.closed]
@@ -116,10 +121,10 @@ class Presences:
 
     def _gone(self, user: str) -> None:
         del self._leaving[user]
-        self._known.pop(user, None)
-        self._hub.spawn(self._leave(user, self._chat.clock.now()))
+        before = self._known.pop(user, "offline")
+        self._hub.spawn(self._leave(user, before, self._chat.clock.now()))
 
-    async def _leave(self, user: str, time: float) -> None:
+    async def _leave(self, user: str, before: Availability, time: float) -> None:
         """When it was is kept first, and told to those who may know: the channel is for contacts."""
         try:
             await self._chat.store.write(NOTE, _Seen(user, time))
@@ -128,9 +133,10 @@ class Presences:
             log.warning("last seen could not be kept", error=error.message)
             shown = False
         if user not in self._known:
-            self._tell(PresenceChanged(user, "offline", time if shown else None))
+            after = PresenceChanged(user, "offline", time if shown else None)
+            self._told.change(user, PresenceChanged(user, before), after)
 
-    def _tell(self, event: PresenceChanged) -> None:
+    def _tell(self, user: str, before: PresenceChanged, event: PresenceChanged) -> None:
         publication = Publication(
             status_of(event.user),
             "presence",

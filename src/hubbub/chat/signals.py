@@ -3,6 +3,7 @@ less the larger a conversation is."""
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +36,11 @@ class Typists:
         self._interval = interval
         self._since: OrderedDict[tuple[str, str, int | None], float] = OrderedDict()
 
-    def take(self, user: str, conversation: str, thread: int | None, now: float) -> bool:
-        """Whether it is time to say so again."""
+    def take(self, user: str, conversation: str, thread: int | None, now: float, factor: float = 1.0) -> bool:
+        """Whether it is time to say so again; `factor` on the interval, infinite: it never is."""
         key = user, conversation, thread
         last = self._since.get(key)
-        if last is not None and now - last < self._interval:
+        if factor == math.inf or (last is not None and now - last < self._interval * factor):
             return False
         self._since[key] = now
         self._since.move_to_end(key)
@@ -65,7 +66,10 @@ class Moved:
         waiting = self._waiting.get(conversation)
         if waiting is None:
             self._waiting[conversation] = waiting = {}
-            interval = self._chat.config.chat.receipts_interval
+            shedding = self._chat.hub.shedding
+            interval = self._chat.config.chat.receipts_interval * shedding.receipts
+            if shedding.receipts > 1:
+                self._chat.hub.metrics.shed["receipts"] += 1
             self._chat.clock.call_later(interval, lambda: self._send(conversation))
         old = waiting.get(user)
         if old is not None:
@@ -150,7 +154,10 @@ async def typing(chat: Chat, caller: Caller, params: StartTyping) -> TypingShown
     if params.stop:
         due = chat.typists.forget(user, params.conversation, params.thread)
     else:
-        due = chat.typists.take(user, params.conversation, params.thread, chat.clock.monotonic())
+        now, factor = chat.clock.monotonic(), chat.hub.shedding.typing
+        due = chat.typists.take(user, params.conversation, params.thread, now, factor)
+        if not due and factor > 1:
+            chat.hub.metrics.shed["typing"] += 1
 
     def look(view: View) -> tuple[int, set[str]]:
         row, _ = view.access(caller.actor, params.conversation, "send" if params.thread is None else "reply")

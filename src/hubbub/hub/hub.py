@@ -18,6 +18,7 @@ from hubbub.errors import REPLACED, Disconnect, ErrorCode, HubbubError
 from hubbub.hub import commands, eager, entering
 from hubbub.hub.base import ChannelOwner, Claims, Connection, Remote
 from hubbub.hub.channel import Channel
+from hubbub.hub.gathering import Joins
 from hubbub.hub.handlers import Handlers, Hook
 from hubbub.hub.idempotency import Results
 from hubbub.hub.journal import Journal
@@ -108,6 +109,7 @@ class Hub:
         self._leaving: dict[str, asyncio.Event] = {}  # channels that the broker is being told to leave
         self.stopped = False
         self._upkeep = Upkeep(self)
+        self._joins = Joins(self)
         metrics.gauges.update(
             sessions=lambda: len(self.sessions),
             sessions_detached=lambda: len(self.detached),
@@ -130,6 +132,7 @@ class Hub:
         """Forget everything; connections have been closed by their transports."""
         self.stopped = True
         self._upkeep.stop()
+        self._joins.stop()
         for session in list(self.sessions.values()):
             self.end(session, None)
         await self.pump.stop()
@@ -403,7 +406,10 @@ class Hub:
         """Send a join or leave, where the namespace wants them and the channel is not too large for them."""
         options = channel.options
         if options.join_leave and options.presence == "full" and channel.size <= options.presence_limit:
-            await self.broker.publish(Envelope(push))
+            if self._joins:
+                self._joins.put(push)
+            else:
+                await self.broker.publish(Envelope(push))
 
     async def settle(self, session: Session, names: tuple[str, ...]) -> None:
         for name in names:
@@ -439,7 +445,9 @@ class Hub:
                 f"limit is 0 to limits.history = {self.config.limits.history}",
                 field="limit",
             )
-        limit = min(limit, lowered(self.config.limits.history, self.shedding.history))
+        if limit > (most := lowered(self.config.limits.history, self.shedding.history)):
+            self.metrics.shed["history"] += 1
+            limit = most
         found = await self.read_log(name, since, limit, reverse=reverse, reader=reader)
         return fit(found, self.config.limits.history_bytes)
 
