@@ -22,10 +22,13 @@ class RestError(BenchError):
 
 
 class Rest:
-    """`port` of 127.0.0.1, with an API key. Each thread has a connection of its own."""
+    """`port` of `host`, with an API key. Each thread has a connection of its own; an answer takes at most `timeout`
+    seconds."""
 
-    def __init__(self, port: int, key: str) -> None:
+    def __init__(self, port: int, key: str, *, host: str = "127.0.0.1", timeout: float = 30.0) -> None:
         self._port = port
+        self._host = host
+        self._timeout = timeout
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         self._local = threading.local()
         self._opened: list[http.client.HTTPConnection] = []
@@ -34,7 +37,7 @@ class Rest:
         """The decoded answer. Raises RestError, and OSError or HTTPException when there is no server."""
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+            connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
             self._local.connection = connection
             self._opened.append(connection)
         try:

@@ -21,7 +21,7 @@ from pathlib import Path
 from bench.chat.servers import DATABASES, Database
 from bench.compare import RESULTS, machine, say
 from bench.crash.run import Settings, torture
-from bench.faults.checker import Verdict
+from bench.faults.report import plain, report
 from hubbub.loadgen import BenchError
 
 
@@ -67,7 +67,7 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "crash.md").write_text(text, encoding="utf-8")
     (RESULTS / "crash.json").write_text(
-        json.dumps({"about": about, "runs": {name: _plain(v) for name, v in verdicts.items()}}, indent=2)
+        json.dumps({"about": about, "runs": {name: plain(v) for name, v in verdicts.items()}}, indent=2)
         + "\n",
         encoding="utf-8",
     )
@@ -77,39 +77,6 @@ def main() -> None:
 
 def _say(database: Database, text: str) -> None:
     say(f"{database}: {text}")
-
-
-def report(about: str, verdicts: dict[Database, Verdict]) -> str:
-    """Counts and times by database, the verdict, and what speaks against it."""
-    counts = list(dict.fromkeys(name for verdict in verdicts.values() for name in verdict.counts))
-    times = list(dict.fromkeys(name for verdict in verdicts.values() for name in verdict.times))
-    lines = [about, "", f"| | {' | '.join(verdicts)} |", f"|---|{'--:|' * len(verdicts)}"]
-    lines += [
-        f"| {name} | {' | '.join(f'{v.counts.get(name, 0):,}' for v in verdicts.values())} |"
-        for name in counts
-    ]
-    lines += [
-        f"| {name}, ms | {' | '.join(f'{v.times.get(name, 0):,.1f}' for v in verdicts.values())} |"
-        for name in times
-    ]
-    lines.append(f"| **verdict** | {' | '.join(verdict.word for verdict in verdicts.values())} |")
-    for database, verdict in verdicts.items():
-        found = verdict.anomalies.items()
-        lines += [f"\n{database}: {name}, {count} times; first: {first}" for name, (count, first) in found]
-        lines += [f"\n{database}: too few {short}" for short in verdict.short]
-    return "\n".join(lines) + "\n"
-
-
-def _plain(verdict: Verdict) -> dict[str, object]:
-    return {
-        "verdict": verdict.word,
-        "counts": dict(verdict.counts),
-        "times_ms": dict(verdict.times),
-        "anomalies": {
-            name: {"count": count, "first": first} for name, (count, first) in verdict.anomalies.items()
-        },
-        "too_few": list(verdict.short),
-    }
 
 
 def _last_lines(log: Path) -> str:

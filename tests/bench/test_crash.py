@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from bench.chat.servers import DATABASES, Database
-from bench.crash.__main__ import report
 from bench.crash.run import Settings, people, torture
 from bench.faults.checker import check
 from bench.faults.history import Attach, Send, load
+from bench.faults.report import report
 
 SMALL = Settings(kills=2, senders=5, rate=150.0, messages=30, workers=2, longest=0.3)
 

@@ -58,25 +58,26 @@ class _Link:
 
 
 class FaultProxy:
-    """Listens on a free port of loopback (`port`) and connects each client to `host:target`.
+    """Listens on a free port (`port`) of the address `listen` and connects each client to `host:target`.
 
     `to_server` and `to_client` hold for all connections, those that come later included. With `refusing` new ones
     are reset at once. Use it as an async context manager; `seed` makes the jitter repeatable.
     """
 
-    def __init__(self, host: str, target: int, *, seed: int = 0) -> None:
+    def __init__(self, host: str, target: int, *, seed: int = 0, listen: str = "127.0.0.1") -> None:
         self.to_server = Way()
         self.to_client = Way()
         self.refusing = False
         self.port = 0
         self._target = (host, target)
+        self._listen = listen
         self._random = random.Random(seed)
         self._links: set[_Link] = set()
         self._listener: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> FaultProxy:
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((self._listen, 0))
         self._listener.setblocking(False)
         self.port = self._listener.getsockname()[1]
         self._accepting = asyncio.create_task(self._accept(self._listener))

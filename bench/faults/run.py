@@ -1,0 +1,295 @@
+"""One run: people talk over several nodes, one thing after the other is broken, then all is read, and judged."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from bench.chat.rest import Rest, RestError
+from bench.faults.checker import Floors, Rules, Verdict, check
+from bench.faults.clients import Habits, Person, id_of
+from bench.faults.crowd import Crowd, crowd
+from bench.faults.history import Channel, Final, Item, Presence, Writer, load, now
+from bench.faults.nemesis import ENDS_EPOCHS, Breaker, Fault, mend, possible, schedule
+from bench.faults.network import Loopback, Namespaces
+from bench.faults.rig import Broker, Database, Node, Rig, rig, wait_for
+from bench.faults.wires import CONVERSATION, Position, part_of
+from bench.faults.worker import Plan
+from hubbub.auth.tokens import mint
+from hubbub.loadgen import BenchError
+
+WIRES = ("native", "native", "polling", "native", "stream", "socketio", "native", "native")
+"""Of what kinds, one participant after the other."""
+BACK = 20.0
+"""Seconds after a fault in which everybody must be there again, and messages be acknowledged."""
+GRACE = 5.0
+"""Seconds by which presence may be late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`people` participants, two of three of whom have a second device, send `rate` messages a second in all, in
+    `conversations` (where the chat is) and `rooms`. `kinds` of faults: all that there can be."""
+
+    seed: int = 1
+    seconds: float = 120.0
+    nodes: int = 3
+    database: Database = "postgresql"
+    broker: Broker = "redis"
+    people: int = 16
+    conversations: int = 3
+    rooms: int = 2
+    rate: float = 60.0
+    workers: int = 2
+    kinds: tuple[str, ...] = ()
+    wires: tuple[str, ...] = WIRES
+    partitions: bool = False
+    command: tuple[str, ...] = ()
+    more: dict[str, str] = field(default_factory=dict)
+
+    def faults(self) -> list[Fault]:
+        there = possible(self.nodes, redis=self.broker == "redis", partitions=self.partitions)
+        kinds = [kind for kind in there if kind in self.kinds] if self.kinds else there
+        return schedule(self.seed, self.seconds, kinds, self.nodes)
+
+    def floors(self, faults: Sequence[Fault]) -> Floors:
+        acked = int(self.seconds * self.rate / 10)
+        kinds = Counter(fault.kind for fault in faults)
+        breaks = sum(kinds[kind] for kind in ("node-kill", "node-pause", "node-restart"))
+        return Floors(
+            acked=acked,
+            delivered=acked * 2,
+            resumes=breaks * self.people // self.nodes // 4,
+            retried=0,
+            reads=acked // 40,
+            presence=self.rooms * self.nodes * 3 if self.rooms else 0,
+            receipts=acked // 40,
+            faults=kinds,
+        )
+
+
+def people(
+    settings: Settings, secret: str, conversations: Sequence[str], rooms: Sequence[str]
+) -> list[Person]:
+    """Everybody in every room that its wire can tell of, and in every conversation."""
+    found = []
+    for number in range(settings.people):
+        user = f"p{number * 2 // 3}"
+        name = user if number % 3 != 1 else f"{user}/second"
+        kind = settings.wires[number % len(settings.wires)]
+        channels = (*conversations, *(() if kind == "socketio" else rooms))
+        token = mint(secret, user, now=time.time(), ttl=86_400)
+        found.append(Person(name, kind, token, channels))
+    return found
+
+
+def torture(settings: Settings, folder: Path, say: Callable[[str], object] = lambda text: None) -> Verdict:
+    """Run it; histories, and the nodes' logs, are left in `folder`. Raises BenchError if there is nothing to judge."""
+    network = Namespaces() if settings.partitions else Loopback()
+    faults = settings.faults()
+    with rig(
+        settings.nodes,
+        settings.database,
+        settings.broker,
+        network,
+        folder,
+        settings.seed,
+        settings.command,
+        settings.more,
+    ) as stage:
+        writer = Writer(folder / "nemesis.jsonl")
+        try:
+            stage.start()
+            rest = stage.nodes[0].rest()
+            conversations = _conversations(rest, settings)
+            rest.close()
+            rooms = [f"room:{number}" for number in range(settings.rooms)]
+            for room in rooms:
+                writer.write(Channel(now(), ch=room, durable=False))
+            crew = people(settings, stage.secret, list(conversations), rooms)
+            plans = _plans(settings, stage, folder, crew)
+            with crowd(plans, folder) as workers:
+                with _Watch(stage, rooms, folder):
+                    _play(stage, settings, faults, workers, writer, say)
+                    workers.tell("stop")
+                    workers.wait(lambda: not workers.sending, "all messages to be acknowledged")
+                    time.sleep(GRACE + 3.0)  # presence is looked at meanwhile
+                finals = [final for node in stage.nodes for final in _read_all(node, conversations, rooms)]
+                heads = {final.ch: _head(final) for final in finals}
+                workers.tell(msgspec.json.encode(heads).decode())
+                workers.finish()
+            stage.check()
+            for final in finals:
+                writer.write(final)
+        finally:
+            mend(stage)
+            writer.close()
+    ends = ENDS_EPOCHS if settings.broker == "redis" else {"node-kill", "node-restart"}
+    rules = Rules(ends_epochs=frozenset(ends), presence_grace=GRACE)
+    return check(load(folder.glob("*.jsonl")), settings.floors(faults), rules)
+
+
+def _play(
+    stage: Rig,
+    settings: Settings,
+    faults: Sequence[Fault],
+    workers: Crowd,
+    writer: Writer,
+    say: Callable[[str], object],
+) -> None:
+    breaker = Breaker(stage, writer)
+    workers.wait(lambda: workers.online == settings.people, "everybody to be there")
+    workers.tell("go")
+    for number, fault in enumerate(faults, 1):
+        acked = workers.acked
+        workers.wait(lambda: workers.acked >= acked + settings.rate / 2, "messages before a fault")  # noqa: B023
+        say(f"{number} of {len(faults)}: {fault.kind} (node {fault.node}, {fault.hold:.1f} s)")
+        breaker.play(fault)
+        mended = time.monotonic()
+        stage.check()
+        acked = workers.acked
+        wait_for(
+            lambda: workers.online == settings.people and workers.acked >= acked + settings.rate / 2,  # noqa: B023
+            f"all {settings.people} to be back after {fault.kind} ({workers.online} are)",
+            BACK,
+        )
+        say(f"  all are there and heard again {time.monotonic() - mended:.1f} s after it")
+        time.sleep(fault.rest)
+
+
+class _Watch:
+    """Asks every node that is well who is in the rooms, each second, and writes it down."""
+
+    def __init__(self, stage: Rig, rooms: Sequence[str], folder: Path) -> None:
+        self._stage = stage
+        self._rooms = rooms
+        self._writer = Writer(folder / "presence.jsonl")
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> _Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self._writer.close()
+
+    def _look(self) -> None:
+        asking = {node.name: node.rest(3.0) for node in self._stage.nodes}
+        while not self._over.wait(1.0):
+            for node in self._stage.nodes:
+                if node.well:
+                    self._ask(node, asking[node.name])
+        for rest in asking.values():
+            rest.close()
+
+    def _ask(self, node: Node, rest: Rest) -> None:
+        for room in self._rooms:
+            asked = now()
+            try:
+                answer = rest.call("GET", f"/channels/{quote(room)}/presence")
+            except (OSError, http.client.HTTPException, RestError):
+                return
+            members = tuple(sorted({each["user"] for each in answer.get("members", ())}))
+            self._writer.write(Presence(asked, ch=room, members=members, by=node.name))
+
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+
+def _conversations(rest: Rest, settings: Settings) -> dict[str, int]:
+    """Make users and conversations; gives the channels of these, and the heads of their logs."""
+    users = sorted({f"p{number * 2 // 3}" for number in range(settings.people)})
+    for user in users:
+        rest.call("PUT", f"/users/{user}", {"name": user})
+    made = {}
+    for number in range(settings.conversations):
+        members = [{"user": user} for user in users]
+        body = {"kind": "group", "name": f"conversation {number}", "members": members}
+        id = rest.call("POST", "/conversations", body)["conversation"]["id"]
+        made[CONVERSATION + id] = rest.call("GET", f"/conversations/{id}")["conversation"]["seq"]
+    return made
+
+
+def _plans(settings: Settings, stage: Rig, folder: Path, crew: Sequence[Person]) -> list[Plan]:
+    habits = Habits(settings.people / settings.rate, reads=0.1, cuts=0.01, marks=0.1, leaves=0.01)
+    return [
+        Plan(
+            stage.entrance,
+            tuple(crew[number :: settings.workers]),
+            str(folder / f"clients-{number}.jsonl"),
+            habits,
+            settings.seed * 100 + number,
+        )
+        for number in range(min(settings.workers, len(crew)))
+    ]
+
+
+# --- the end ----------------------------------------------------------------------------------------------------------
+
+
+def _head(final: Final) -> Position:
+    return Position(final.epoch, final.items[-1][0] if final.items else final.base)
+
+
+def _read_all(node: Node, conversations: dict[str, int], rooms: Sequence[str]) -> list[Final]:
+    rest = node.rest()
+    try:
+        return [
+            *(_conversation(rest, node.name, channel, base) for channel, base in conversations.items()),
+            *(_room(rest, node.name, room) for room in rooms),
+        ]
+    finally:
+        rest.close()
+
+
+def _conversation(rest: Rest, by: str, channel: str, base: int) -> Final:
+    """All messages of a conversation, page by page."""
+    items: list[Item] = []
+    corrupt: list[int] = []
+    path, after, more = f"/conversations/{channel.removeprefix(CONVERSATION)}/messages", base, True
+    while more:
+        page = rest.call("GET", f"{path}?after={after}")
+        for message in page["messages"]:
+            _take(message["seq"], part_of(message), items, corrupt)
+        more = bool(page.get("more_after"))
+        after = items[-1][0] if items else base
+    epoch = rest.call("GET", f"/channels/{channel}/history?limit=0")["position"]["epoch"]
+    return Final(now(), ch=channel, epoch=epoch, base=base, items=tuple(items), corrupt=tuple(corrupt), by=by)
+
+
+def _room(rest: Rest, by: str, channel: str) -> Final:
+    """All of a channel's log."""
+    items: list[Item] = []
+    corrupt: list[int] = []
+    path = f"/channels/{quote(channel)}/history"
+    page: dict[str, Any] = rest.call("GET", f"{path}?limit=500")
+    epoch = page["position"]["epoch"]
+    while True:
+        for publication in page["publications"]:
+            _take(publication["offset"], str(publication["data"]["text"]), items, corrupt)
+        if not page.get("more"):
+            break
+        page = rest.call("GET", f"{path}?limit=500&since={epoch}:{items[-1][0]}")
+        if page["position"]["epoch"] != epoch:
+            raise BenchError(f"{channel} has a new epoch while it is read")
+    base = items[0][0] - 1 if items else page["position"]["offset"]
+    return Final(now(), ch=channel, epoch=epoch, base=base, items=tuple(items), corrupt=tuple(corrupt), by=by)
+
+
+def _take(seq: int, text: str, items: list[Item], corrupt: list[int]) -> None:
+    id, whole = id_of(text)
+    items.append((seq, id))
+    if not whole:
+        corrupt.append(seq)
