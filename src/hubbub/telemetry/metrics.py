@@ -61,6 +61,8 @@ TABLE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "resumes": ("counter", "Resume attempts.", ("outcome",)),
     "recoveries": ("counter", "Recoveries of single subscriptions.", ("outcome",)),
     "gaps": ("counter", "Gaps in a live stream, healed from the log or not.", ("outcome",)),
+    "presence_local": ("counter", "Uses of presence to which the store beside did not answer.", ()),
+    "presence_behind": ("gauge", "What of presence is still to be written into the store beside.", ()),
     "loop_lag_seconds": ("gauge", "How late the event loop was at the last check.", ()),
     "loop_lag_max_seconds": ("gauge", "How late the event loop was at the most, since the last scrape.", ()),
     "load": ("gauge", "How full the node is: 1 is full. Its level is that of the fullest.", ("measure",)),
@@ -125,6 +127,7 @@ class Metrics(Collector):
         self.engine_errors: Counter[tuple[str, str]] = Counter()
         self.engine_seconds = Histogram()
         self.broker_local_only = 0
+        self.presence_local = 0
         self.loop_lag_seconds = 0.0
         self.loop_lag_max_seconds = 0.0
         self.load: dict[str, float] = {}
