@@ -9,6 +9,7 @@ offsets to others; an empty one begins a new epoch, and everybody is told the tr
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ class Postgres:
         self._own = f"hubbub.{self.node:x}"
         self._probes = [0, 0]  # sent, and the last that was heard
         self._probing: asyncio.Task[None] | None = None
-        self._was_up = False
+        self._up = asyncio.Event()  # all connections are there
         self._lanes: list[Lane[Any, Any]] = []
         self._statements = self.lane(_each, connections=CONNECTIONS)
         self._listener = Listener(
@@ -154,8 +155,10 @@ class Postgres:
         self._users += 1
         if self._users > 1:
             return
+        answers = False
         try:
             (await self._connect()).terminate()
+            answers = True
         except (OSError, TimeoutError) as error:
             log.warning("PostgreSQL does not answer; trying on", reason=reason(error))
         except self._asyncpg.PostgresError as error:
@@ -170,6 +173,10 @@ class Postgres:
             lane.start()
         self._listener.start()
         self._probing = asyncio.create_task(self._probe())
+        if answers:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.timeout):
+                    await self._up.wait()
 
     async def stop(self) -> None:
         self._users -= 1
@@ -232,10 +239,11 @@ class Postgres:
 
     def _changed(self) -> None:
         self._judge()
-        if self.condition.up and not self._was_up:
-            self._was_up = True
+        if not (self._listener.open and all(lane.whole for lane in self._lanes)):
+            self._up.clear()
+        elif not self._up.is_set():
+            self._up.set()
             self._call(self.renewed)
-        self._was_up = self.condition.up
 
     def _judge(self) -> None:
         detail = ""
