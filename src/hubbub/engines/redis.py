@@ -24,7 +24,7 @@ from hubbub.engines.redis_line import NAME, Locate, log, pause
 from hubbub.engines.redis_link import Address, Link, Login, unavailable
 from hubbub.engines.redis_peer import Peer
 from hubbub.engines.redis_script import Script
-from hubbub.engines.redis_topology import Alone, Sentinels, Topology
+from hubbub.engines.redis_topology import Alone, Guarded, Sentinels, Topology
 from hubbub.engines.resp import Part, RedisRefused, pack
 from hubbub.errors import ConfigError, HubbubError
 from hubbub.telemetry.metrics import Metrics
@@ -277,7 +277,7 @@ class Redis:
             login = Login(config.sentinel_username, password, 0, self._login.tls, config.timeout)
             nodes = [_address(node) for node in config.nodes] or [address]
             sentinels = Sentinels(self._clock, self._metrics, login, nodes, config.sentinel_master)
-            return Alone(self._peer, sentinels.locate, probe)
+            return Guarded(self._peer, sentinels, self._clock, probe)
 
         async def locate() -> Address:
             return address

@@ -45,7 +45,8 @@ class Login(Struct, frozen=True):
 
 
 class Greeting(Struct, frozen=True):
-    """What a server says of itself. `run_id` is another after each start of its process."""
+    """What a server says of itself. `run_id` is another after each start of its process;
+    `role` is `master`, `replica`, or "" for a Sentinel."""
 
     run_id: bytes
     version: tuple[int, int]
@@ -73,6 +74,7 @@ class Link(asyncio.Protocol):
     ) -> None:
         loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[str] = loop.create_future()
+        self.address = Address()
         self.greeting = Greeting(b"", (0, 0), "")
         self._loop = loop
         self._clock = clock
@@ -206,6 +208,7 @@ async def connect(
 ) -> Link:
     """A link on which one may speak. Raises Broken, or ConfigError for what no patience mends; within the timeout."""
     link = Link(clock, metrics, login.timeout, pushed)
+    link.address = address
     try:
         async with asyncio.timeout(login.timeout):
             await _dial(link, address, login)
@@ -259,7 +262,7 @@ async def _greet(link: Link, login: Login) -> None:
         raise ConfigError(
             f"redis.url: Redis 6.2 or later is needed, this is {major.decode()}.{minor.decode()}"
         )
-    link.greeting = Greeting(facts.get(b"run_id", b""), version, said[b"role"].decode())
+    link.greeting = Greeting(facts.get(b"run_id", b""), version, said.get(b"role", b"").decode())
 
 
 def _refusal(command: str, refused: RedisRefused) -> Exception:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from binascii import crc_hqx
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from hubbub.clock import Clock
-from hubbub.engines.redis_line import Locate
-from hubbub.engines.redis_link import Address, Broken, Login, connect
+from hubbub.engines.redis_line import Locate, pause
+from hubbub.engines.redis_link import Address, Broken, Link, Login, connect
 from hubbub.engines.redis_peer import Peer
 from hubbub.engines.resp import Push, RedisRefused, pack
 from hubbub.errors import ConfigError, HubbubError
 from hubbub.telemetry.metrics import Metrics
 
 SLOTS = 16_384
+
+WATCH = 1.0
+"""Seconds after which Sentinels are asked again."""
 
 MakePeer = Callable[[Locate, str], Peer]
 """A peer at that place, with that name for its probe."""
@@ -50,8 +55,12 @@ class Alone:
     def __init__(self, make: MakePeer, locate: Locate, probe: str) -> None:
         self._peer = make(locate, probe)
         self.peers = (self._peer,)
-        self.start = self._peer.start
-        self.stop = self._peer.stop
+
+    async def start(self) -> None:
+        await self._peer.start()
+
+    async def stop(self) -> None:
+        await self._peer.stop()
 
     def route(self, key: str | bytes | None) -> Peer:
         return self._peer
@@ -67,7 +76,8 @@ class Alone:
 
 
 class Sentinels:
-    """Whom to ask for the master. Each that cannot be reached costs `login.timeout` seconds at the most."""
+    """Whom to ask for the master. Who answers is asked again, on the same connection; else each in turn, which costs
+    `login.timeout` seconds at the most."""
 
     def __init__(
         self, clock: Clock, metrics: Metrics, login: Login, nodes: Collection[Address], master: str
@@ -78,35 +88,81 @@ class Sentinels:
         self._nodes = list(nodes)
         self._question = pack(("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master))
         self._master = master
+        self._link: Link | None = None
 
     async def locate(self) -> Address:
         """Where the master is. Raises Broken; ConfigError if those who answer know none of that name."""
+        if self._link is not None:
+            with contextlib.suppress(Broken):
+                if (address := await self._ask(self._link)) is not None:
+                    return address
+        self.leave()
         nobody: Exception = Broken("sentinel", "no Sentinel answers")
-        for node in list(self._nodes):
+        for node in self._nodes:
             try:
-                reply = await ask(node, self._login, self._clock, self._metrics, self._question)
+                link = await connect(node, self._login, self._clock, self._metrics, ignored)
+                address = await self._ask(link)
             except Broken:
                 continue
-            if reply is None:
-                nobody = ConfigError(
-                    f"redis.sentinel_master: Sentinels know no master named {self._master!r}"
-                )
-                continue
-            self._nodes.remove(node)
-            self._nodes.insert(0, node)  # who answered is asked first the next time
-            return Address(reply[0].decode(), int(reply[1]))
+            if address is not None:
+                self.leave()
+                self._link = link
+                return address
+            link.drop("it was asked")
+            nobody = ConfigError(f"redis.sentinel_master: Sentinels know no master named {self._master!r}")
         raise nobody
 
+    async def _ask(self, link: Link) -> Address | None:
+        reply = await ask(link, self._question)
+        return None if reply is None else Address(reply[0].decode(), int(reply[1]))
 
-async def ask(node: Address, login: Login, clock: Clock, metrics: Metrics, question: bytes) -> Any:
-    """The reply to one packed command, on a connection of its own. Raises Broken, ConfigError."""
-    link = await connect(node, login, clock, metrics, _ignored)
+    def leave(self) -> None:
+        """Forget who answered."""
+        if self._link is not None:
+            self._link.drop("it was left")
+            self._link = None
+
+
+class Guarded(Alone):
+    """The master that Sentinels know. They are asked each second, for the one before it may go on for long, and take
+    writes that are lost, before anybody tells it that it is no master any more."""
+
+    def __init__(self, make: MakePeer, sentinels: Sentinels, clock: Clock, probe: str) -> None:
+        super().__init__(make, sentinels.locate, probe)
+        self._sentinels = sentinels
+        self._clock = clock
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._watch())
+        await super().start()
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        await super().stop()
+        self._sentinels.leave()
+
+    async def _watch(self) -> None:
+        while True:
+            await pause(self._clock, WATCH)
+            try:
+                address = await self._sentinels.locate()
+            except Exception:  # nobody knows now: what stands goes on
+                continue
+            for line in (self._peer.commands, self._peer.listener):
+                if line.link is not None and line.link.address != address:
+                    line.drop("moved", "Sentinels have made another the master")
+
+
+async def ask(link: Link, question: bytes) -> Any:
+    """The reply to one packed command. Raises Broken, and the link is ended then."""
     try:
         return await link.send(question)
     except (HubbubError, RedisRefused) as error:
+        link.drop("it does not answer")
         raise Broken("refused", "it does not answer what is asked") from error
-    finally:
-        link.drop("it was asked")
 
 
 def slot(key: bytes) -> int:
@@ -119,5 +175,5 @@ def slot(key: bytes) -> int:
     return crc_hqx(key, 0) & (SLOTS - 1)
 
 
-def _ignored(push: Push) -> None:
-    """Nobody asked for it."""
+def ignored(push: Push) -> None:
+    """Nobody listens on that link."""
