@@ -47,7 +47,7 @@ from hubbub.telemetry.health import Health
 from hubbub.telemetry.logging import get_logger
 from hubbub.telemetry.metrics import Metrics
 from hubbub.transports.asgi import AsgiWebSockets
-from hubbub.transports.drain import drain
+from hubbub.transports.drain import Drain, in_time
 from hubbub.transports.engineio.asgi import EngineWebSockets
 from hubbub.transports.engineio.endpoint import EngineIo
 from hubbub.transports.http import AsgiApp
@@ -367,21 +367,15 @@ class Hubbub:
         self.hub.spawn(self._api.warm())
         try:
             await stopping.wait()
-            # A second signal means: now.
-            hurry = asyncio.Event()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, hurry.set)
+            drain = Drain(self.node, server.drain_window)
+            for number in (signal.SIGTERM, signal.SIGINT):  # a second one means: now
+                loop.add_signal_handler(number, drain.hurry)
             listener.stop_accepting()
-
-            async def pause(seconds: float) -> None:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(hurry.wait(), seconds)
-
-            await drain(self.node, server.drain_window, pause)
+            await drain.run()
         finally:
             await self.asgi.close()
             await listener.close()
-            await self.stop()
+            await in_time(self.stop())
             log.info("stopped")
 
     def run(

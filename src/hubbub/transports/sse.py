@@ -28,6 +28,7 @@ from hubbub.model import (
     Advice,
     Command,
     Connect,
+    DisconnectPush,
     ErrorReply,
     Invalid,
     Position,
@@ -47,6 +48,8 @@ from hubbub.transports.node import Node
 from hubbub.transports.streams import EventStream, OutboxConnection, connection_info
 
 PATH = "/v1/sse"
+RETRY_SPREAD = (50, 1_000)
+"""Milliseconds after which an EventSource whose stream the server has ended comes back."""
 _EPOCH = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _OFFSET = re.compile(r"[0-9]{1,15}", re.ASCII)
 _PASS = re.compile(r"~([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{1,64})\Z", re.ASCII)
@@ -175,6 +178,8 @@ class ChannelsCodec:
         retry = None
         if isinstance(push, Advice):  # the browser comes back after this long
             retry = int(1000 * (push.reconnect_after + random.random() * push.spread))
+        elif isinstance(push, DisconnectPush) and push.reconnect:
+            retry = random.randrange(*RETRY_SPREAD)  # the server has spread the ends of its streams
         return [Payload(wire.sse_event(payload.data, retry=retry)) for payload in self._inner.push(push)]
 
     def encoding(self, channel: str) -> Encoding:
