@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from hubbub.clock import SystemClock
+from hubbub.config.cluster import RedisConfig
+from hubbub.engines.redis import Redis
+from hubbub.presence.base import PresenceStore
+from hubbub.presence.redis import RedisPresence
+from hubbub.telemetry.metrics import Metrics
+from hubbub.testing.contracts import PresenceContract
+
+pytestmark = pytest.mark.anyio
+
+
+class TestContract(PresenceContract):
+    ttl = 1.0
+
+    @pytest.fixture(autouse=True)
+    async def at(self, redis_config: RedisConfig) -> AsyncIterator[None]:
+        self.config = redis_config
+        self.engines: list[Redis] = []
+        yield
+        for engine in self.engines:
+            await engine.stop()
+
+    async def open(self) -> PresenceStore:
+        clock, metrics = SystemClock(), Metrics()
+        engine = Redis(self.config, clock, metrics)
+        self.engines.append(engine)
+        await engine.start()
+        return RedisPresence(engine, f"node{len(self.engines)}", clock, metrics)
+
+    async def elapse(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
