@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import heapq
-import logging
 import secrets
-import string
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable
 from functools import partial
-from itertools import chain, count, product
+from itertools import chain
 from pathlib import Path
 
-from hubbub.broker import snapshot
+from hubbub.broker import deadletters, snapshot
 from hubbub.broker.base import Accepted, nothing
+from hubbub.broker.deadletters import MemoryDeadLetters
+from hubbub.broker.delivery import Delivery
+from hubbub.broker.identity import digest_of, ids
 from hubbub.broker.snapshot import KeptKey, Snapshot
 from hubbub.broker.stream import ConflatedLog, Log, begin, revive
 from hubbub.clock import Clock, Timer
 from hubbub.engines.base import UP
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import NO_RETENTION, Envelope, History, Position, Publication, Retention
+from hubbub.telemetry.logging import get_logger
+from hubbub.telemetry.metrics import Metrics
 
-logger = logging.getLogger(__name__)
+logger = get_logger("hubbub.broker")
 
-DIGITS = string.digits + string.ascii_lowercase
 EPOCH_LENGTH = 8
 SWEEP_INTERVAL = 30.0
 SWEEP_SLICE = 200
@@ -52,25 +53,28 @@ class MemoryBroker:
         idempotency_keys: int = 100_000,
         logs: int = 100_000,
         path: Path | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._clock = clock
         self._path = path
         self._keys = _Keys(idempotency_ttl, idempotency_keys)
         self._max_logs = logs
-        self._ids = _ids()
-        self._listener: Callable[[Envelope], object] | None = None
-        self._subscribed: set[str] = set()
+        self._ids = ids()
+        self.dead_letters = MemoryDeadLetters(clock, metrics)
+        self._delivery = Delivery(
+            lambda envelope, error: deadletters.failed(self.dead_letters, envelope, error)
+        )
+        self._subscribed = self._delivery.subscribed
+        self._deliver = self._delivery.deliver
         # Logs of channels with a subscriber here, and of those without; each longest idle first.
         self._live: OrderedDict[str, Log | ConflatedLog] = OrderedDict()
         self._idle: OrderedDict[str, Log | ConflatedLog] = OrderedDict()
-        self._delivering = False
-        self._nested: deque[Envelope] = deque()
         self._timer: Timer | None = None
 
     async def start(
         self, listener: Callable[[Envelope], object], missed: Callable[[], object] = nothing
     ) -> None:
-        self._listener = listener
+        self._delivery.listener = listener
         if (
             self._path is not None
             and (kept := await asyncio.to_thread(snapshot.take, self._path)) is not None
@@ -82,14 +86,14 @@ class MemoryBroker:
         """Deliver no more. Logs stay, should the broker be started again, or go to the snapshot's file."""
         for channel in list(self._subscribed):
             await self.unsubscribe(channel)
-        self._listener = None
+        self._delivery.listener = None
         if self._timer is not None:
             self._timer.cancel()
         if self._path is not None:
             try:
                 await asyncio.to_thread(snapshot.write, self._path, self._snapshot())
             except OSError as error:
-                logger.error("the snapshot could not be written to %s: %s", self._path, error.strerror)
+                logger.error("the snapshot could not be written", path=str(self._path), reason=error.strerror)
 
     def _snapshot(self) -> Snapshot:
         now = self._clock.monotonic()
@@ -104,7 +108,7 @@ class MemoryBroker:
             try:
                 self._idle[name] = revive(each, then)
             except ValueError as error:
-                logger.error("the log of %s begins anew: %s", name, error)
+                logger.error("a log begins anew", channel=name, reason=str(error))
         for key in kept.keys:
             self._keys.add(key.key, key.digest, key.accepted, then + key.left - self._keys.ttl)
 
@@ -125,10 +129,13 @@ class MemoryBroker:
         if type(push) is not Publication:
             self._deliver(envelope)
             return Accepted(None, "")
+        if push.offset is not None:  # it is kept elsewhere
+            self._deliver(envelope)
+            return Accepted(None, push.id)
         now = self._clock.monotonic()
         if key is not None:
             key = f"{push.channel}\0{key}"
-            digest = _digest(push)
+            digest = digest_of(push)
             if (first := self._keys.find(key, digest, now)) is not None:
                 return Accepted(first.position, first.id, True)
         position = None
@@ -197,33 +204,6 @@ class MemoryBroker:
         else:
             self._timer = self._clock.call_later(SWEEP_INTERVAL, self._sweep)
 
-    def _deliver(self, envelope: Envelope) -> None:
-        """Call the listener; what it publishes meanwhile waits its turn, so that no channel is reordered."""
-        channel = envelope.push.channel
-        if channel not in self._subscribed:
-            return
-        if self._delivering:
-            self._nested.append(envelope)
-            return
-        self._delivering = True
-        try:
-            self._call(envelope)
-            while self._nested:
-                envelope = self._nested.popleft()
-                if envelope.push.channel in self._subscribed:
-                    self._call(envelope)
-        finally:
-            self._delivering = False
-
-    def _call(self, envelope: Envelope) -> None:
-        if self._listener is None:
-            return
-        try:
-            self._listener(envelope)
-        except Exception:
-            # The publication is in the log and accepted: one faulty receiver must not undo that.
-            logger.exception("the listener failed on a publication in %s", envelope.push.channel)
-
 
 class _Keys:
     """Idempotency keys with what their first use gave. One ttl for all: the oldest expire first."""
@@ -281,19 +261,3 @@ def _identified(push: Publication, publication_id: str) -> Publication:
         push.attachments,
         push.spread,
     )
-
-
-def _ids() -> Iterator[str]:
-    """Short ids without end that no other process makes: a random prefix and a counter in base 36."""
-    prefix = "".join(secrets.choice(DIGITS) for _ in range(8))
-    counters = chain.from_iterable(product((prefix,), *[DIGITS] * length) for length in count(3))
-    return map("".join, counters)
-
-
-def _digest(push: Publication) -> bytes:
-    """Equal exactly for equal channel, event and bytes of data."""
-    digest = hashlib.blake2b(
-        f"{len(push.channel)}:{push.channel}{len(push.event)}:{push.event}".encode(), digest_size=16
-    )
-    digest.update(push.data)
-    return digest.digest()

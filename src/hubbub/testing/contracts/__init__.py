@@ -6,6 +6,7 @@ pytest.register_assert_rewrite(
     "hubbub.testing.contracts.broker_case",
     "hubbub.testing.contracts.broker_delivery",
     "hubbub.testing.contracts.broker_logs",
+    "hubbub.testing.contracts.broker_nodes",
     "hubbub.testing.contracts.presence",
     "hubbub.testing.contracts.state",
     "hubbub.testing.contracts.store_bulk",
@@ -14,10 +15,18 @@ pytest.register_assert_rewrite(
     "hubbub.testing.contracts.store_writing",
 )
 
-from hubbub.testing.contracts.broker import BrokerContract  # noqa: E402
+from hubbub.testing.contracts.broker import BrokerContract, SharedBrokerContract  # noqa: E402
 from hubbub.testing.contracts.broker_case import Inbox, publication  # noqa: E402
 from hubbub.testing.contracts.presence import PresenceContract  # noqa: E402
 from hubbub.testing.contracts.state import StateContract  # noqa: E402
 from hubbub.testing.contracts.store import StoreContract  # noqa: E402
 
-__all__ = ["BrokerContract", "Inbox", "PresenceContract", "StateContract", "StoreContract", "publication"]
+__all__ = [
+    "BrokerContract",
+    "Inbox",
+    "PresenceContract",
+    "SharedBrokerContract",
+    "StateContract",
+    "StoreContract",
+    "publication",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import ClassVar
 
 import anyio
@@ -37,6 +37,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self.envelopes: list[Envelope] = []
+        self.missed = 0
         self._arrival = anyio.Event()
 
     def __call__(self, envelope: Envelope) -> None:
@@ -45,12 +46,21 @@ class Inbox:
 
     async def expect(self, count: int) -> list[Publication]:
         """Wait until `count` envelopes have come; fails if they do not, or if there are more."""
-        with anyio.fail_after(PATIENCE):
-            while len(self.envelopes) < count:
-                self._arrival = anyio.Event()
-                await self._arrival.wait()
+        await self.until(lambda: len(self.envelopes) >= count)
         assert len(self.envelopes) == count
         return self.publications
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for what an envelope that comes, or a call of `missed`, makes true."""
+        with anyio.fail_after(PATIENCE):
+            while not condition():
+                self._arrival = anyio.Event()
+                await self._arrival.wait()
+
+    def on_missed(self) -> None:
+        """The broker's `missed`."""
+        self.missed += 1
+        self._arrival.set()
 
     @property
     def publications(self) -> list[Publication]:
@@ -65,7 +75,8 @@ class BrokerCase:
     """The hooks of BrokerContract: implement `open`, `elapse` and `lose`.
 
     Every test has a broker of its own from `open`, but the brokers may share one server: channel names and keys
-    are unique to each test. Against a server with real time, make `ttl` and `idempotency_ttl` short.
+    are unique to each test. Against a server with real time, make `ttl` (of logs that are to expire) and
+    `idempotency_ttl` short: `elapse` is asked for half as much again.
     """
 
     pytestmark = pytest.mark.anyio
@@ -74,7 +85,8 @@ class BrokerCase:
     idempotency_ttl: ClassVar[float] = 60.0
 
     async def open(self) -> Broker:
-        """A new broker, not started, that remembers keys for `idempotency_ttl` seconds."""
+        """A new broker, not started, that remembers keys for `idempotency_ttl` seconds. For NodesContract, those of one
+        test are nodes of one cluster."""
         raise NotImplementedError
 
     async def elapse(self, seconds: float) -> None:
@@ -88,6 +100,10 @@ class BrokerCase:
     async def settle(self, broker: Broker) -> None:
         """Wait until all that was published would have been delivered. Nothing, where `publish` delivers."""
 
+    async def interrupt(self, broker: Broker) -> None:
+        """For NodesContract: cut what the broker listens by, as a network does. It is to come back by itself."""
+        raise NotImplementedError
+
     @pytest.fixture
     def inbox(self) -> Inbox:
         return Inbox()
@@ -95,7 +111,7 @@ class BrokerCase:
     @pytest.fixture
     async def broker(self, inbox: Inbox) -> AsyncIterator[Broker]:
         broker = await self.open()
-        await broker.start(inbox)
+        await broker.start(inbox, inbox.on_missed)
         yield broker
         await broker.stop()
 
@@ -104,7 +120,7 @@ class BrokerCase:
         return f"contract:{uuid.uuid4().hex}"
 
     def retention(self, size: int = 100, *, conflate: bool = False) -> Retention:
-        return Retention(size, self.ttl, conflate)
+        return Retention(size, 60.0, conflate)
 
     async def fill(self, broker: Broker, channel: str, count: int, size: int = 100) -> str:
         """Publish the numbers from 1 to `count`, so that data equals offset. Returns the epoch."""

@@ -100,6 +100,67 @@ class DeliveryContract(BrokerCase):
         ]
         assert (await broker.history(channel, self.retention())).position.offset == 0
 
+    # --- what has its offset already -------------------------------------------------------------------------
+
+    async def test_what_has_its_offset_is_delivered_at_once_and_once(
+        self, broker: Broker, inbox: Inbox, channel: str
+    ) -> None:
+        await broker.subscribe(channel)
+        for offset in (7, 8, 20):
+            push = msgspec.structs.replace(publication(channel, offset), id="id", epoch="kept", offset=offset)
+            envelope = Envelope(push, "session-1", 12.5, hidden=("ann",))
+            before = len(inbox.envelopes)
+            assert await broker.publish(envelope) == Accepted(None, "id")
+            assert inbox.envelopes[before:] == [envelope]
+        await self.settle(broker)
+        await inbox.expect(3)
+
+    async def test_what_has_its_offset_is_kept_elsewhere(
+        self, broker: Broker, inbox: Inbox, channel: str
+    ) -> None:
+        await broker.subscribe(channel)
+        push = msgspec.structs.replace(publication(channel), id="id", epoch="kept", offset=7)
+        assert await broker.publish(Envelope(push), self.retention()) == Accepted(None, "id")
+        (live,) = await inbox.expect(1)
+        assert live == push
+        assert (await broker.history(channel, self.retention())).position.offset == 0
+
+    async def test_what_has_its_offset_reaches_only_who_is_subscribed(
+        self, broker: Broker, inbox: Inbox, channel: str
+    ) -> None:
+        push = msgspec.structs.replace(publication(channel), id="id", epoch="kept", offset=7)
+        await broker.publish(Envelope(push))
+        await broker.subscribe(channel)
+        await broker.unsubscribe(channel)
+        await broker.publish(Envelope(push))
+        await self.settle(broker)
+        assert inbox.envelopes == []
+
+    async def test_a_listener_may_publish_what_has_its_offset(self, channel: str) -> None:
+        """And what it publishes does not overtake what it listens to."""
+        broker, heard, within = await self.open(), Inbox(), list[int]()
+
+        def listen(envelope: Envelope) -> None:
+            push = envelope.push
+            assert isinstance(push, Publication)
+            within.append(push.offset or 0)
+            if push.offset == 1:
+                for offset in (2, 3):
+                    again = msgspec.structs.replace(push, offset=offset)
+                    with pytest.raises(StopIteration):
+                        broker.publish(Envelope(again)).__await__().send(None)
+                assert within == [1]
+            heard(envelope)
+
+        await broker.start(listen)
+        await broker.subscribe(channel)
+        push = msgspec.structs.replace(publication(channel), id="id", epoch="kept", offset=1)
+        await broker.publish(Envelope(push))
+        assert [push.offset for push in await heard.expect(3)] == [1, 2, 3]
+        await self.settle(broker)
+        await heard.expect(3)
+        await broker.stop()
+
     # --- subscribing -----------------------------------------------------------------------------------------
 
     async def test_only_subscribed_channels_are_delivered(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hubbub.broker.base import Broker
-from hubbub.model import Envelope, History, Position
+from hubbub.model import Envelope, History, Position, Retention
 from hubbub.testing.contracts.broker_case import BrokerCase, Inbox, offsets, publication
 
 
@@ -89,9 +89,12 @@ class LogContract(BrokerCase):
             assert not history.complete
 
     async def test_old_publications_expire_and_the_position_stays(self, broker: Broker, channel: str) -> None:
-        epoch = await self.fill(broker, channel, 3)
+        retention = Retention(100, self.ttl)
+        for number in range(1, 4):
+            accepted = await broker.publish(Envelope(publication(channel, number)), retention)
+        assert accepted.position is not None
+        epoch = accepted.position.epoch
         await self.elapse(self.ttl * 1.5)
-        retention = self.retention()
         assert await broker.history(channel, retention) == History(Position(epoch, 3))
         assert (await broker.history(channel, retention, since=Position(epoch, 3))).complete
         assert not (await broker.history(channel, retention, since=Position(epoch, 2))).complete
