@@ -42,12 +42,12 @@ REFRESH = 300.0
 MARGIN = 60.0
 RECORD_BYTES = 60_000
 """A record that is larger is not kept: State takes 64 KiB."""
-REMEMBERED = 60.0
-"""Seconds for which a node can say where a session has gone that it gave away. Later State knows."""
 REPEATABLE = 10.0
 """Seconds for which it gives the same again to a node that did not hear the first answer."""
 PRESENCE = 2.0
 """Seconds after which it forgets that the session was present in its channels."""
+KNOWN = 10_000
+"""Sessions that have moved of which a node remembers where they are."""
 HOPS = 4
 ROUNDS = 5
 """How often the channels of a session may change while it is on its way."""
@@ -92,7 +92,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
         return f"Record(of {self.node!r})"
 
 
-class _Gone(Struct):
+class _Gone(Struct, frozen=True):
     """A session that was given away."""
 
     node: str
@@ -123,6 +123,7 @@ class Claims:
         self._due = False
         self._stale: deque[tuple[float, str]] = deque()  # when to write records again
         self._gone: dict[str, _Gone] = {}
+        self._known: dict[str, str] = {}  # where sessions are that have moved, the oldest knowledge first
         self._claiming: dict[str, asyncio.Future[None]] = {}
         self._lapsed = False
         self._beats = 0
@@ -152,9 +153,15 @@ class Claims:
 
     def node(self, id: str) -> str:
         """The node that probably has the session; empty if that is told by nothing."""
-        if (gone := self._gone.get(id)) is not None:
-            return gone.node
-        return node_of(id)
+        return self._known.get(id) or node_of(id)
+
+    def learn(self, id: str, node: str) -> None:
+        """That node has it."""
+        self._known.pop(id, None)
+        if node != node_of(id):
+            self._known[id] = node
+            if len(self._known) > KNOWN:
+                del self._known[next(iter(self._known))]
 
     async def look_up(self, id: str) -> str:
         """The node that has the session by its record; empty if there is none. Raises BROKER_UNAVAILABLE."""
@@ -283,6 +290,7 @@ class Claims:
     def _adopt(self, found: Handover, secret: str) -> Session:
         session = handover.adopt(self._hub, found, secret)
         self._gone.pop(session.id, None)
+        self.learn(session.id, self._nodes.id)
         self._hub.noticed(session)
         if not session.absent:
             self._hub.spawn(self._appear(session))
@@ -307,8 +315,8 @@ class Claims:
         if session is None:
             gone = self._gone.get(ask.id)
             if gone is None or not compare_digest(gone.proof, ask.proof):
-                return Given()
-            return Given(gone.handover) if gone.node == node and gone.handover else Given(node=gone.node)
+                return Given()  # State may know where it is
+            return Given(gone.handover) if gone.node == node else Given(node=gone.node)
         if session.closed or not handover.proves(session, ask.proof):
             return Given()
         if (session.trail is not None) is not bool(ask.channel):
@@ -330,6 +338,7 @@ class Claims:
         given = handover.encode(handover.export(session, journaled))
         channels = (*session.away, *session.subscriptions)
         handover.part(session)
+        self.learn(ask.id, node)
         self._gone[ask.id] = _Gone(node, ask.proof, hub.clock.monotonic(), given)
         hub.clock.call_later(PRESENCE, lambda: hub.spawn(self._disappear(ask.id, channels)))
         return Given(given)
@@ -438,8 +447,6 @@ class Claims:
                 self._dirty.add(id)
         for id, gone in list(self._gone.items()):
             if now - gone.at >= REPEATABLE:
-                gone.handover = b""
-            if now - gone.at >= REMEMBERED:
                 del self._gone[id]
 
     # --- who was stopped for a while ----------------------------------------------------------------------

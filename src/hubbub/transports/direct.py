@@ -13,10 +13,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, cast
 
 from hubbub.auth.base import ConnectionInfo
+from hubbub.cluster.passes import Origin
 from hubbub.telemetry.logging import get_logger
 from hubbub.transports.http import Scope
 from hubbub.transports.kernel import reset, sent
 from hubbub.transports.node import Node
+from hubbub.transports.peers import Incoming
 from hubbub.transports.streams import connection_info
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class Request(Protocol):
     """What is added to the headers of any answer."""
     reader: Reader | None
     """Set by the endpoint: who is told what becomes of the request before it is answered."""
+    forwarded: bool
+    """Whether another node has handed it on."""
 
     @property
     def scheme(self) -> str:
@@ -71,6 +75,9 @@ class Request(Protocol):
 
     def info(self, transport: str, protocol: str) -> ConnectionInfo:
         """What is known of the client, its query too."""
+
+    def incoming(self) -> Incoming:
+        """The request, to be handed on."""
 
     def admit(self) -> str | None:
         """Count something that outlives the request among the connections: the address to be given back then, None if
@@ -118,12 +125,15 @@ class DirectRequest:
         "_connection",
         "_continue",
         "_endpoint",
+        "_fields",
         "_headers",
         "_oversized",
         "_scope",
         "_started",
+        "_target",
         "disconnected",
         "extra",
+        "forwarded",
         "keep_alive",
         "method",
         "more_body",
@@ -137,6 +147,7 @@ class DirectRequest:
         self._endpoint = endpoint
         self._connection = connection
         self._scope = connection.scope
+        self._fields = connection.headers
         self._headers = dict(connection.headers)
         self._continue = connection.expect_100_continue
         self._body: bytes | bytearray = b""
@@ -144,7 +155,9 @@ class DirectRequest:
         length = self._headers.get(b"content-length")
         self._oversized = length is not None and int(length[:20]) > endpoint.body_bytes
         self.method: str = connection.scope["method"]
+        self._target = connection.url
         self.query = connection.url.partition(b"?")[2]
+        self.forwarded = connection.forwarded
         self.extra = NO_LINES
         self.reader: Reader | None = None
         # What uvicorn asks of a cycle.
@@ -228,6 +241,11 @@ class DirectRequest:
     def info(self, transport: str, protocol: str) -> ConnectionInfo:
         info = connection_info(cast(Scope, self._scope), transport, protocol)
         return replace(info, query=self.query.decode("latin-1"))
+
+    def incoming(self) -> Incoming:
+        scope = self._scope
+        address = scope["client"][0] if scope["client"] else ""
+        return Incoming(self.method, self._target, self._fields, Origin(address, scope["scheme"]))
 
     def admit(self) -> str | None:
         return None

@@ -12,6 +12,7 @@ from hubbub.telemetry.logging import get_logger
 from hubbub.transports.direct import INTERNAL_ERROR, NO_LINES, Answer, DirectEndpoint, Reader
 from hubbub.transports.http import TRANSPORT, Exchange, Gone
 from hubbub.transports.node import Node
+from hubbub.transports.peers import Incoming, of_scope
 from hubbub.transports.streams import connection_info
 
 log = get_logger("hubbub.http")
@@ -32,6 +33,7 @@ class AsgiRequest:
         self.query: bytes = exchange.scope.get("query_string", b"")
         self.extra = NO_LINES
         self.reader: Reader | None = None
+        self.forwarded = exchange.forwarded
 
     @property
     def scheme(self) -> str:
@@ -47,6 +49,9 @@ class AsgiRequest:
     def info(self, transport: str, protocol: str) -> ConnectionInfo:
         info = connection_info(self._exchange.scope, transport, protocol)
         return replace(info, query=self.query.decode("latin-1"))
+
+    def incoming(self) -> Incoming:
+        return of_scope(self._exchange.scope)
 
     def admit(self) -> str | None:
         scope = self._exchange.scope

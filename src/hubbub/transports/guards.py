@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import resource
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from urllib.parse import urlsplit
 
 from hubbub.config import Config
@@ -99,6 +99,8 @@ class Admission:
         self._exempt_loopback = config.dev
         self._proxies = Proxies(config.server.trusted_proxies)
         self._addresses: Counter[str] = Counter()
+        self.exempt: Container[str] = ()
+        """The addresses of other nodes, which hand on the requests of many clients."""
         self._metrics = metrics
 
     def measure(self) -> None:
@@ -131,6 +133,8 @@ class Admission:
 
     def _has_room(self, address: str) -> bool:
         if self._addresses[address] < self._per_ip or self._proxies.trusts(address):
+            return True
+        if address in self.exempt:
             return True
         if self._exempt_loopback and is_loopback(address):
             return True

@@ -23,6 +23,9 @@ Headers = Iterable[tuple[bytes, bytes]]
 TRANSPORT = "hubbub.transport"
 """The ASGI extension by which our own server shows the socket's transport; its connections are admitted already."""
 
+FORWARDED = "hubbub.forwarded"
+"""In the scope of a request that another node has handed on."""
+
 JSON = b"application/json"
 NDJSON = b"application/x-ndjson"
 NO_STORE = (b"cache-control", b"no-store")
@@ -147,6 +150,11 @@ class Exchange:
         """Return when the client has left."""
         while (await self._receive())["type"] == "http.request":
             pass
+
+    @property
+    def forwarded(self) -> bool:
+        """Whether another node has handed the request on."""
+        return FORWARDED in self.scope
 
     @property
     def socket(self) -> Socket | None:

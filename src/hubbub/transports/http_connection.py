@@ -7,20 +7,24 @@ import asyncio
 import http
 import math
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from hubbub.cluster.passes import HEADER
 from hubbub.transports import upgrade
 from hubbub.transports.direct import DirectRequest, Unread
 from hubbub.transports.handshake import HandshakeError, Headers
-from hubbub.transports.http import TRANSPORT
+from hubbub.transports.http import FORWARDED, TRANSPORT, Scope
 from hubbub.transports.kernel import tune
 from hubbub.transports.node import Node, Weakly
 from hubbub.transports.upgrade import Refusal, UpgradeRequest, target
+
+if TYPE_CHECKING:
+    from hubbub.transports.forwarding import Forwarder
 
 KERNEL_PATIENCE = 6
 """How many `write_timeout`s the kernel waits by itself. It takes a steady reader whose window is smaller than one of
@@ -47,6 +51,7 @@ class HttpConnection(HttpToolsProtocol):
         self._proxied = False  # the peer is a trusted proxy
         self._admitted: str | None = None
         self._spare = False
+        self.forwarded = False  # the request that is being read: another node has handed it on
         self._refused = False
         self._upgrading = False
         self._in_head = True
@@ -221,6 +226,9 @@ class HttpConnection(HttpToolsProtocol):
             address, scheme = self.node.proxies.client(self.client[0], self.scheme or "http", self.headers)
             self.scope["client"] = (address, self.client[1])
             self.scope["scheme"] = "https" if scheme == "https" else "http"
+        if self.node.forwarder is not None and not self._check_forwarded(self.node.forwarder):
+            self.refuse(403, "no other node of this server has handed this request on")
+            return
         if self._admitted is None and not _operational(self.url):
             self.refuse(503, "connection limit reached", ((b"Retry-After", b"5"),))
         elif self.scope["method"] == "CONNECT":
@@ -230,6 +238,21 @@ class HttpConnection(HttpToolsProtocol):
         elif not self._begin_direct():
             self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]
             super().on_headers_complete()
+
+    def _check_forwarded(self, forwarder: Forwarder) -> bool:
+        """Take the client's address from a request that another node has handed on; False if it is none."""
+        self.forwarded = False
+        for pair in self.headers:
+            if pair[0] == HEADER:
+                origin = forwarder.read(pair[1], self.scope["method"], self.url)
+                if origin is None:
+                    return False
+                self.headers.remove(pair)
+                self.scope["client"] = (origin.address, 0)
+                self.scope["scheme"] = "https" if origin.scheme == "https" else "http"
+                cast(Scope, self.scope)[FORWARDED] = self.forwarded = True
+                return True
+        return True
 
     def on_body(self, body: bytes) -> None:
         self._idle_bytes = 0
@@ -386,6 +409,7 @@ class HttpConnection(HttpToolsProtocol):
                 address=self.scope["client"][0] if self.scope["client"] else "",
                 scheme=self.scope["scheme"],
                 deadline=self._began + node.config.limits.handshake_timeout,
+                forwarded=self.forwarded,
             )
             verdict = upgrade.judge(node, request, self._admitted)
         except Refusal as refusal:

@@ -24,6 +24,7 @@ from hubbub.transports.guards import Admission, Origins, Proxies
 
 if TYPE_CHECKING:
     from hubbub.transports.direct import DirectEndpoint
+    from hubbub.transports.forwarding import Forwarder
     from hubbub.transports.upgrade import Endpoint
 
 log = get_logger("hubbub.node")
@@ -125,6 +126,8 @@ class Node:
         ] = {}  # where WebSockets are opened; a slash at the end: all below too
         self.direct: dict[str, DirectEndpoint] = {}
         """Who answers below a path, which ends in a slash, without ASGI where the server is ours."""
+        self.forwarder: Forwarder | None = None
+        """Who hands on what is for sessions of other nodes, where there are any."""
         self.newcomers = Newcomers()
         self._dirty: list[Flushable] = []
         self._flushing: list[Flushable] = []  # the last first

@@ -71,6 +71,14 @@ class Sessions:
             await self._create(exchange)
             return
         id, _, action = exchange.path[len(PATH) + 1 :].partition("/")
+        forwarder = self._node.forwarder
+        if forwarder is not None and (id not in self._mailboxes or forwarder.moved(id)):
+            if exchange.forwarded:
+                await exchange.refuse(HubbubError(ErrorCode.SESSION_GONE), [forwarder.elsewhere(id)])
+            else:
+                limits = self._node.config.limits
+                await forwarder.answer(exchange, id, limits.body_bytes, limits.write_timeout)
+            return
         mailbox = self._find(exchange, id)
         match action:
             case "commands":

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 import httptools
 
 from hubbub.auth.base import ConnectionInfo
+from hubbub.cluster.passes import Origin
 from hubbub.errors import ErrorCode
 from hubbub.protocols.base import Framing
 from hubbub.transports import framing as wire
@@ -21,6 +22,8 @@ from hubbub.transports.deflate import negotiate
 from hubbub.transports.frames import FrameParser
 from hubbub.transports.handshake import HandshakeError, Headers, Upgrade, accept_key, check_upgrade
 from hubbub.transports.node import Node
+from hubbub.transports.peers import Incoming
+from hubbub.transports.splice import Splice
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
@@ -42,6 +45,7 @@ class UpgradeRequest:
     address: str
     scheme: str
     deadline: float
+    forwarded: bool = False  # handed on by another node
 
     def header(self, name: bytes) -> str | None:
         """The last header of that name, which is given in lower case."""
@@ -50,6 +54,11 @@ class UpgradeRequest:
             if each == name:
                 found = value
         return found.decode("latin-1") if found is not None else None
+
+    def incoming(self) -> Incoming:
+        """The request, to be handed on."""
+        target = (self.path or b"/") + (b"?" + self.query if self.query else b"")
+        return Incoming(self.method, target, self.headers, Origin(self.address, self.scheme))
 
     def info(self, protocol: str) -> ConnectionInfo:
         """What is known of the client; the query is left out, for it may hold credentials."""
@@ -82,9 +91,9 @@ class Endpoint(Protocol):
     def message_bytes(self) -> int:
         """The largest message, in bytes."""
 
-    def judge(self, request: UpgradeRequest, subprotocol: str | None) -> Open:
-        """How to open what has passed all other checks. Raises HandshakeError. It may still come to nothing, so
-        nothing changes before `Open` is called."""
+    def judge(self, request: UpgradeRequest, subprotocol: str | None) -> Open | Splice:
+        """How to open what has passed all other checks, or what joins it to another node's socket. Raises
+        HandshakeError. It may still come to nothing, so nothing changes before `Open` is called."""
 
 
 class Verdict(NamedTuple):
@@ -92,7 +101,7 @@ class Verdict(NamedTuple):
 
     endpoint: Endpoint
     upgrade: Upgrade
-    open: Open
+    open: Open | Splice
 
 
 def target(url: bytes) -> tuple[bytes | None, bytes]:
@@ -124,7 +133,9 @@ def judge(node: Node, request: UpgradeRequest, admitted: str | None) -> Verdict:
         places = ", ".join(place.decode("latin-1") for place in node.upgrades)
         raise HandshakeError(404, f"WebSockets are at {places}")
     if node.crowded():
-        raise HandshakeError(503, "too many connections", [(b"Retry-After", b"%d" % math.ceil(node.door.later()))])
+        raise HandshakeError(
+            503, "too many connections", [(b"Retry-After", b"%d" % math.ceil(node.door.later()))]
+        )
     if node.hub.draining:
         raise HandshakeError(503, "the server is shutting down", [(b"Retry-After", b"1")])
     origins = [value.decode("latin-1") for name, value in request.headers if name == b"origin"]
@@ -146,8 +157,11 @@ def judge(node: Node, request: UpgradeRequest, admitted: str | None) -> Verdict:
 
 
 def accept(node: Node, verdict: Verdict, transport: asyncio.Transport) -> asyncio.Protocol:
-    """Answer 101 and make the connection, which is not yet the transport's protocol."""
+    """Answer 101, or have another node answer, and make the connection, which is not yet the transport's protocol."""
     upgrade, config = verdict.upgrade, node.config
+    if isinstance(verdict.open, Splice):
+        verdict.open.begin(transport)
+        return verdict.open
     lines = [
         b"HTTP/1.1 101 Switching Protocols",
         b"Upgrade: websocket",

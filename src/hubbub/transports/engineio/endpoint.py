@@ -17,6 +17,9 @@ from hubbub.transports.engineio.requests import (
     BAD_METHOD,
     BAD_REQUEST,
     FORBIDDEN,
+    GONE_UPGRADE,
+    TOO_LARGE,
+    UNKNOWN,
     UNKNOWN_SID,
     UNKNOWN_TRANSPORT,
     UNSUPPORTED_VERSION,
@@ -29,6 +32,7 @@ from hubbub.transports.engineio.session import PROTOCOL, Owner, Session, owner
 from hubbub.transports.engineio.websocket import EngineWebSocket
 from hubbub.transports.frames import FrameParser
 from hubbub.transports.node import Node
+from hubbub.transports.splice import Splice
 from hubbub.transports.streams import check_room
 from hubbub.transports.upgrade import Open, Refusal, UpgradeRequest
 
@@ -110,10 +114,22 @@ class EngineIo:
             session = self.verify(parse_query(request.query), request.method, sender, upgrade=False)
             polling = self._open(request, sender) if session is None else session.carrier
         except Refused as refused:
-            request.respond(refusal(refused), refused.body)
+            if refused.code != UNKNOWN_SID or not self._forward(request):
+                request.respond(refusal(refused), refused.body)
             return
         assert isinstance(polling, Polling)
         polling.take(request)
+
+    def _forward(self, request: Request) -> bool:
+        """Have the node answer that has the session; False if there is none. Should that one be gone by then, the
+        client is told what it is told of all sessions that are gone."""
+        forwarder = self.node.forwarder
+        if forwarder is None or request.forwarded:
+            return False
+        node = forwarder.peer(parse_query(request.query).get("sid", ""))
+        if node is not None:
+            forwarder.take(request, node, (refusal(UNKNOWN), UNKNOWN.body), TOO_LARGE)
+        return node is not None
 
     def _open(self, request: Request, sender: Owner) -> Polling:
         """A session whose opening packet waits for the poll. Raises Refused."""
@@ -130,13 +146,16 @@ class EngineIo:
 
     # --- WebSockets ---------------------------------------------------------------------------------------
 
-    def judge(self, request: UpgradeRequest, subprotocol: str | None) -> Open:
+    def judge(self, request: UpgradeRequest, subprotocol: str | None) -> Open | Splice:
         sender = owner(_bytes(request.header(b"origin")), _bytes(request.header(b"authorization")))
+        query = parse_query(request.query)
         try:
-            session = self.verify(parse_query(request.query), request.method, sender, upgrade=True)
+            session = self.verify(query, request.method, sender, upgrade=True)
             if session is None:
                 self.let_in()
         except Refused as refused:
+            if refused.code == UNKNOWN_SID and (splice := self._splice(request, query)) is not None:
+                return splice
             headers = [(b"Content-type", b"text/html")]
             if refused.retry_after:
                 headers.append((b"Retry-After", b"%d" % refused.retry_after))
@@ -161,6 +180,13 @@ class EngineIo:
             return socket
 
         return upgrading
+
+    def _splice(self, request: UpgradeRequest, query: Query) -> Splice | None:
+        """Have the node answer that has the session (decision 13); None if there is none."""
+        forwarder = self.node.forwarder
+        if forwarder is None or request.forwarded or (node := forwarder.peer(query.get("sid", ""))) is None:
+            return None
+        return forwarder.splice(request, node, GONE_UPGRADE)
 
     # --- the end ------------------------------------------------------------------------------------------
 

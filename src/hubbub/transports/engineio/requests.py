@@ -41,6 +41,13 @@ class Refused(Exception):
         return b'{"code":%d,"message":"%b"}' % (self.code, self.message.encode())
 
 
+UNKNOWN = Refused(UNKNOWN_SID)
+GONE_UPGRADE = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-type: text/html\r\nContent-Length: 18\r\nConnection: close\r\n\r\n"
+    + MESSAGES[UNKNOWN_SID].encode()
+)
+"""What an upgrade is told, as it goes out, whose session was on a node that is gone."""
+
 _NO_STORE = (b"cache-control", b"no-store")
 _TEXT = (b"Content-Type", b"text/plain; charset=UTF-8")
 POLL = Answer(200, _TEXT, _NO_STORE)

@@ -129,7 +129,7 @@ class Session:
         self._pinged: float | None = None
         self._refreshed = False
         self._mark = 0
-        self.id = base64.urlsafe_b64encode(os.urandom(15)).decode()
+        self.id = engine.node.hub.node_id + base64.urlsafe_b64encode(os.urandom(15)).decode()
         self.info = info
         self.transport = info.transport
         self.framing: Framing

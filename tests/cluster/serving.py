@@ -1,0 +1,134 @@
+"""Real servers in one process that are nodes of one cluster, and the balancer before them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.cluster.balancer import Balancer
+from tests.transports.httpclient import eventually
+
+from hubbub.app import Hubbub
+from hubbub.clock import SystemClock
+from hubbub.cluster.bus import Bus
+from hubbub.cluster.claims import Claims
+from hubbub.cluster.nodes import Nodes
+from hubbub.cluster.passes import Passes
+from hubbub.config import Config, development
+from hubbub.state.base import NodeInfo
+from hubbub.state.memory import MemoryState
+from hubbub.testing.cluster import NodeBroker, NodeState, SharedBroker
+from hubbub.testing.server import RunningServer, running_server
+from hubbub.transports.forwarding import Forwarder
+from hubbub.transports.peers import Peers
+
+SECRET = "0123456789abcdef0123456789abcdef"
+LEASE = 4.0
+
+
+@dataclass
+class Node:
+    """One of them."""
+
+    app: Hubbub
+    broker: NodeBroker
+    state: NodeState
+    nodes: Nodes
+    claims: Claims
+    forwarder: Forwarder
+    address: str = ""
+    server: RunningServer | None = None
+    ends: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+
+    @property
+    def port(self) -> int:
+        assert self.server is not None
+        return self.server.port
+
+    async def start(self) -> None:
+        self.server = await self.ends.enter_async_context(running_server(app=self.app))
+        self.address = f"127.0.0.1:{self.server.port}"
+        await self.nodes.start()
+        await self.claims.start()
+
+    async def stop(self) -> None:
+        """In order, as a process that was asked to."""
+        await self.claims.stop()
+        self.forwarder.stop()
+        await self.ends.aclose()
+        await self.nodes.stop()
+
+    def vanish(self) -> None:
+        """For the others: it answers nothing and shows no sign of life any more."""
+        self.broker.kill()
+        self.state.cut = True
+
+
+class Three:
+    """`balancer.url` is what clients connect to."""
+
+    def __init__(self, nodes: list[Node], balancer: Balancer) -> None:
+        self.nodes = nodes
+        self.balancer = balancer
+
+    @property
+    def url(self) -> str:
+        return self.balancer.url
+
+    def token(self, user: str = "ada", **claims: Any) -> str:
+        assert self.nodes[0].server is not None
+        return self.nodes[0].server.token(user, **claims)
+
+    def node(self, id: str) -> Node:
+        """The node on which a session, or a link, began."""
+        return next(each for each in self.nodes if id.startswith(each.nodes.id))
+
+    def others(self, id: str) -> list[Node]:
+        return [each for each in self.nodes if not id.startswith(each.nodes.id)]
+
+
+def _node(app: Hubbub, shared: SharedBroker, state: MemoryState, id: str) -> Node:
+    broker, own = shared.node(), NodeState(state)
+    hub = app.hub
+    hub.broker = broker
+    hub.node_id = id
+    nodes = Nodes(own, app.clock, LEASE, lambda id: NodeInfo(id, address=made.address), hub.spawn, id=id)
+    claims = Claims(hub, nodes, Bus(hub, nodes, app.clock, 2.0), own)
+    passes = Passes(nodes, own, app.clock)
+    forwarder = Forwarder(app.node, nodes, claims, passes, Peers(app.clock, 2.0))
+    made = Node(app, broker, own, nodes, claims, forwarder)
+    return made
+
+
+@contextlib.asynccontextmanager
+async def three(
+    make: Callable[[], Hubbub] | None = None, *, seed: int = 1, **sections: Any
+) -> AsyncIterator[Three]:
+    """Three nodes that know each other. `make` gives an application with handlers, else `sections` are as for
+    `running_server`."""
+    clock = SystemClock()
+    shared, state = SharedBroker(clock), MemoryState(clock)
+    nodes = [
+        _node(
+            make() if make is not None else Hubbub(development(Config(**sections), SECRET)),
+            shared,
+            state,
+            f"node{letter}{letter}",
+        )
+        for letter in "ABC"
+    ]
+    try:
+        for node in nodes:
+            await node.start()
+        for node in nodes:
+            await node.nodes.look()
+        await eventually(
+            lambda: all(len(node.nodes.others) == 2 and node.forwarder._passes.ready for node in nodes)
+        )
+        async with Balancer([node.port for node in nodes], seed) as balancer:
+            yield Three(nodes, balancer)
+    finally:
+        for node in nodes:
+            await node.stop()
