@@ -78,10 +78,15 @@ class ClusterConfig(Section):
         description="Where nodes keep what they share beside channels: `memory`, `redis` or `postgresql`; `auto` takes "
         "what the broker stands on.",
     )
+    listen: str = Field(
+        "",
+        description="`host:port` to listen on for other nodes alone, without TLS: an address that clients do not "
+        "reach. If empty, nodes come to where clients come. Each of several workers takes the next port.",
+    )
     address: str = Field(
         "",
         description="`host:port` at which other nodes reach this one, to hand requests on; the address it listens on "
-        "if empty.",
+        "if empty. Without a port, the one it listens on.",
     )
     lease: Seconds = Field(
         4.0, gt=0, description="Seconds without a sign of life after which the others hold a node dead."

@@ -9,7 +9,8 @@ from typing import Any
 
 import uvicorn
 
-from hubbub.errors import DRAIN
+from hubbub.config import Config
+from hubbub.errors import DRAIN, ConfigError
 from hubbub.telemetry.logging import get_logger
 from hubbub.transports.http_connection import LINGER, HttpConnection
 from hubbub.transports.node import Node
@@ -26,9 +27,19 @@ GRACE = 5.0
 class Listener(uvicorn.Server):
     """uvicorn's server without its signal handling and its own idea of a shutdown's order: `app.py` decides."""
 
-    def __init__(self, node: Node, app: Any, *, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        app: Any,
+        *,
+        sock: socket.socket,
+        tls: ssl.SSLContext | None,
+        inner: socket.socket | None = None,
+    ) -> None:
+        """`sock` is for clients, and `inner`, which has no TLS, for other nodes: it stays open until the end."""
         self._node = node
         self._sock = sock
+        self._inner = inner
         node.upgrades[PATH] = NativeWebSockets(node)
         connection: type[asyncio.Protocol] = type("BoundHttpConnection", (HttpConnection,), {"node": node})
         config = uvicorn.Config(
@@ -68,16 +79,22 @@ class Listener(uvicorn.Server):
             ssl_shutdown_timeout=LINGER if tls else None,
         )
         self.servers: list[asyncio.base_events.Server] = [server]
+        if self._inner is not None:
+            inner = await loop.create_server(connection, sock=self._inner, backlog=config.backlog)
+            self.servers.append(inner)
         self._ticker = loop.create_task(self.main_loop())
 
     def stop_accepting(self) -> None:
-        for server in self.servers:
-            server.close()
+        """No client comes in any more. Other nodes do, with what clients that are still here ask them for."""
+        self.servers[0].close()
 
     async def close(self) -> None:
         """Close what is open, give answers under way and peers `GRACE` seconds, and cut off what is left."""
-        self.stop_accepting()
+        for server in self.servers:
+            server.close()
         self._sock.close()
+        if self._inner is not None:
+            self._inner.close()
         self._ticker.cancel()
         state, websockets = self.server_state, self._node.websockets
         for connection in list(state.connections):
@@ -99,12 +116,15 @@ class Listener(uvicorn.Server):
         await asyncio.gather(self._ticker, *state.tasks, return_exceptions=True)
 
 
-def listen(host: str, port: int, backlog: int) -> socket.socket:
-    """A bound and listening socket. Raises OSError."""
+def listen(host: str, port: int, backlog: int, *, shared: bool = False) -> socket.socket:
+    """A bound and listening socket; `shared` with other processes that ask for the same (SO_REUSEPORT): the kernel
+    spreads connections among them. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((host, port))
         sock.listen(backlog)
         sock.setblocking(False)
@@ -112,3 +132,48 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def listen_for_nodes(config: Config) -> socket.socket | None:
+    """The socket for other nodes alone, if `cluster.listen` wants one. Raises ConfigError."""
+    if not config.cluster.listen:
+        return None
+    host, port = split_address(config.cluster.listen)
+    try:
+        return listen(host, port, config.server.backlog)
+    except OSError as error:
+        raise ConfigError(f"cluster.listen: cannot listen on {host}:{port}: {error.strerror}") from error
+
+
+def node_address(config: Config, sock: socket.socket, inner: socket.socket | None) -> str:
+    """The `host:port` at which other nodes reach this one: as `cluster.address` says, else where it listens. Empty if
+    that is behind TLS, which nodes do not speak to each other."""
+    if inner is None and config.server.tls_certificate is not None and not config.cluster.address:
+        return ""
+    bound = (inner or sock).getsockname()
+    host, port = split_address(config.cluster.address)
+    if not host:
+        host = _outward(bound[0]) if bound[0] in ("0.0.0.0", "::") else bound[0]
+    return f"{f'[{host}]' if ':' in host else host}:{port or bound[1]}"
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """`host:port`, `[host]:port`, or `host` alone, whose port is 0. Raises ConfigError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        host, port = text, "0"
+    if not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ConfigError(f"{text!r} is not host:port")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _outward(wildcard: str) -> str:
+    """This machine's address towards the network. Nothing is sent to find out."""
+    version, far = (socket.AF_INET6, "2001:db8::1") if ":" in wildcard else (socket.AF_INET, "192.0.2.1")
+    with socket.socket(version, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((far, 9))
+        except OSError:
+            return "::1" if version is socket.AF_INET6 else "127.0.0.1"
+        found: str = probe.getsockname()[0]
+        return found
