@@ -20,11 +20,12 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from hubbub.clock import Clock, Timer
 from hubbub.config.cluster import RedisConfig
 from hubbub.engines.base import Condition
+from hubbub.engines.redis_cluster import Cluster
 from hubbub.engines.redis_line import NAME, Locate, log, pause
 from hubbub.engines.redis_link import Address, Link, Login, unavailable
 from hubbub.engines.redis_peer import Peer
 from hubbub.engines.redis_script import Script
-from hubbub.engines.redis_topology import Alone, Guarded, Sentinels, Topology
+from hubbub.engines.redis_topology import Alone, Guarded, Sentinels, Topology, address_of
 from hubbub.engines.resp import Part, RedisRefused, pack
 from hubbub.errors import ConfigError, HubbubError
 from hubbub.telemetry.metrics import Metrics
@@ -165,12 +166,12 @@ class Redis:
     @property
     def publishing(self) -> str:
         """`SPUBLISH` where channels belong to slots (a Cluster of Redis 7 or later), else `PUBLISH`."""
-        return "SPUBLISH" if any(peer.listener.sharded for peer in self._topology.peers) else "PUBLISH"
+        return self._topology.publishing
 
     def _packed(
         self, word: str, script: str, keys: Sequence[str | bytes], args: Sequence[Part], link: Link
     ) -> bytes:
-        return pack((word, script, len(keys), *keys, *args, link.greeting.run_id, self.publishing))
+        return pack((word, script, len(keys), *keys, *args, link.greeting.run_id, self._topology.publishing))
 
     async def _again(
         self, refused: RedisRefused, peer: Peer, make: Callable[[Link], bytes], key: str | bytes | None
@@ -181,7 +182,7 @@ class Redis:
             asking = code == "ASK"
             if code in ("MOVED", "ASK"):
                 peer.refused(code)
-                peer = await self._topology.at(_address(refused.message))
+                peer = await self._topology.moved(refused.message, asking)
             elif code == "TRYAGAIN":
                 await pause(self._clock, AGAIN)
             else:
@@ -231,7 +232,7 @@ class Redis:
     def judge(self) -> None:
         peers = self._topology.peers
         troubles = [trouble for peer in peers if (trouble := peer.trouble)]
-        detail = troubles[0] if troubles else "" if peers else "no server is known"
+        detail = troubles[0] if troubles else self._topology.trouble
         if len(peers) > 1 and troubles:
             detail = f"{len(troubles)} of {len(peers)} servers: {detail}"
         lines = [line for peer in peers for line in (peer.commands, peer.listener)]
@@ -275,9 +276,13 @@ class Redis:
         if config.mode == "sentinel":
             password = config.sentinel_password.get_secret_value() if config.sentinel_password else None
             login = Login(config.sentinel_username, password, 0, self._login.tls, config.timeout)
-            nodes = [_address(node) for node in config.nodes] or [address]
+            nodes = [address_of(node) for node in config.nodes] or [address]
             sentinels = Sentinels(self._clock, self._metrics, login, nodes, config.sentinel_master)
             return Guarded(self._peer, sentinels, self._clock, probe)
+
+        if config.mode == "cluster":
+            seeds = (address, *map(address_of, config.nodes))
+            return Cluster(self._peer, seeds, self._login, self._clock, self._metrics, self, probe)
 
         async def locate() -> Address:
             return address
@@ -330,11 +335,3 @@ def _tls(config: RedisConfig, parts: SplitResult) -> ssl.SSLContext | None:
     except OSError as error:
         raise ConfigError(f"redis.tls_*: the files cannot be read: {error.strerror or error}") from None
     return context
-
-
-def _address(text: str) -> Address:
-    """The last word is `host:port`. IPv6 has colons, too."""
-    host, _, port = text.rpartition(" ")[2].rpartition(":")
-    if not port.isdecimal():
-        raise ConfigError(f"redis.nodes: {text!r} is not host:port")
-    return Address(host.strip("[]"), int(port))

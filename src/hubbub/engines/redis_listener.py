@@ -4,6 +4,7 @@ whenever it had to be made anew."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -22,6 +23,8 @@ MOVED = frozenset({"MOVED", "ASK", "CLUSTERDOWN", "TRYAGAIN", "CROSSSLOT"})
 class Listener(Line):
     """`names` are those that are to be heard here, whether the server can be reached or not.
 
+    `taken` are those of them that the server has let go of by itself.
+
     `heard` gets each message; `probed` is called for those on `probe`, a name of our own. `sharded` tells whether the
     names are those of shard channels (SSUBSCRIBE).
     """
@@ -38,6 +41,7 @@ class Listener(Line):
     ) -> None:
         super().__init__(clock, metrics, login, locate, owner)
         self.names: set[str] = set()
+        self.taken: set[str] = set()
         self.probe = ""
         self.sharded = False
         self.ready = False
@@ -64,27 +68,35 @@ class Listener(Line):
                 return
 
     async def adopt(self, names: Collection[str]) -> None:
-        """Hear these, too, which another server had. If that fails, the line begins anew and takes them then."""
-        self.names.update(names)
+        """Hear these of its names, which it does not yet. If that fails, the line begins anew, and takes them."""
         link = self.link
-        if link is None or not self.ready:
+        if link is None:
             return
         try:
             await self._subscribe(link, names)
         except Broken as error:
             link.drop(str(error))
 
+    def forsake(self, names: Collection[str]) -> None:
+        """Hear these no more, for another server has them: nobody waits for that."""
+        self.names.difference_update(names)
+        for name in names:
+            self._mention("UNSUBSCRIBE", name)
+
     def rename(self, probe: str) -> None:
         """Probe by another name from now on."""
         old, self.probe = self.probe, probe
-        if self.link is not None and self.ready:
-            for word, name in (("SUBSCRIBE", probe), ("UNSUBSCRIBE", old)):
-                try:
-                    self._say(self.link, word, name).add_done_callback(retrieved)
-                except HubbubError:
-                    return
+        self._mention("SUBSCRIBE", probe)
+        if old:
+            self._mention("UNSUBSCRIBE", old)
+
+    def _mention(self, word: str, name: str) -> None:
+        if self.link is not None:
+            with contextlib.suppress(HubbubError):
+                self._say(self.link, word, name).add_done_callback(retrieved)
 
     async def _begin(self, link: Link) -> None:
+        self.taken.clear()
         try:
             await self._subscribe(link, [self.probe, *self.names])
         except HubbubError as error:
@@ -145,5 +157,8 @@ class Listener(Line):
                 self._metrics.engine_errors[NAME, "heard"] += 1
             return
         ours = self.link is not None and self.link.confirm((kind, push[1]))
-        if not ours and kind == b"sunsubscribe" and push[1] is not None and push[1].decode() in self.names:
-            self._owner.stale()  # its slot went to another server, which says so by ending the subscription
+        if not ours and kind == b"sunsubscribe" and (name := push[1].decode()) in self.names:
+            self.taken.add(
+                name
+            )  # its slot went to another server, which this one says by ending the subscription
+            self._owner.stale()

@@ -63,7 +63,6 @@ class Peer:
         self.commands = Commands(clock, metrics, login, locate, owner, self._reached)
         self.listener = Listener(clock, metrics, login, locate, owner, heard, self._probed)
         self.listener.probe = probe
-        self.sharded = False
         self._metrics = metrics
         self._owner = owner
         self._missing = 0

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from hubbub.clock import Clock
 from hubbub.engines.redis_line import Locate, pause
-from hubbub.engines.redis_link import Address, Broken, Link, Login, connect
+from hubbub.engines.redis_link import Address, Broken, Link, Login, connect, unavailable
 from hubbub.engines.redis_peer import Peer
 from hubbub.engines.resp import Push, RedisRefused, pack
 from hubbub.errors import ConfigError, HubbubError
@@ -26,7 +26,10 @@ MakePeer = Callable[[Locate, str], Peer]
 
 
 class Topology(Protocol):
-    """Where keys are."""
+    """Where keys are. `publishing` is the command to publish with; `trouble` what is wrong besides the peers, or ""."""
+
+    publishing: str
+    trouble: str
 
     @property
     def peers(self) -> Collection[Peer]: ...
@@ -34,8 +37,8 @@ class Topology(Protocol):
     def route(self, key: str | bytes | None) -> Peer:
         """The peer of a key, any for None. Raises HubbubError if none is known."""
 
-    async def at(self, address: Address) -> Peer:
-        """The peer at an address that a server named."""
+    async def moved(self, message: str, asking: bool) -> Peer:
+        """Who has a slot now (or, `asking`, is about to), by what a MOVED or ASK says: `<slot> <host>:<port>`."""
 
     async def start(self) -> None:
         """Find them. Raises ConfigError for what never will work."""
@@ -55,6 +58,8 @@ class Alone:
     def __init__(self, make: MakePeer, locate: Locate, probe: str) -> None:
         self._peer = make(locate, probe)
         self.peers = (self._peer,)
+        self.publishing = "PUBLISH"
+        self.trouble = ""
 
     async def start(self) -> None:
         await self._peer.start()
@@ -65,8 +70,8 @@ class Alone:
     def route(self, key: str | bytes | None) -> Peer:
         return self._peer
 
-    async def at(self, address: Address) -> Peer:
-        return self._peer
+    async def moved(self, message: str, asking: bool) -> Peer:
+        raise unavailable("it belongs to a Cluster, which `redis.mode` is to say")
 
     def stale(self) -> None:
         """It has no other place."""
@@ -163,6 +168,14 @@ async def ask(link: Link, question: bytes) -> Any:
     except (HubbubError, RedisRefused) as error:
         link.drop("it does not answer")
         raise Broken("refused", "it does not answer what is asked") from error
+
+
+def address_of(text: str) -> Address:
+    """Of `host:port`; IPv6 has colons, too. Raises ConfigError."""
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal():
+        raise ConfigError(f"redis.nodes: {text!r} is not host:port")
+    return Address(host.strip("[]"), int(port))
 
 
 def slot(key: bytes) -> int:
