@@ -36,13 +36,14 @@ FLOORS = {
     "telemetry.health": 4,
     "loadgen": 4,
     "playground": 4,
+    "registry": 5,
     "app": 5,
     "cli": 5,
     "": 5,  # hubbub/__init__.py
     "__main__": 5,
     "testing": 6,
 }
-COMPOSITION_ROOT = "app"
+COMPOSITION_ROOT = ("registry", "app")
 CLIENT_MAY_IMPORT = ("client", "model", "errors", "protocols.native")
 
 SIBLINGS = {
@@ -135,12 +136,12 @@ def fault(importer: str, imported: str) -> str | None:
     if (
         there == "protocols"
         and imported not in ("protocols", "protocols.base")
-        and importer != COMPOSITION_ROOT
+        and importer not in COMPOSITION_ROOT
         and not any(
             within(importer, (owner,)) and imported.startswith(own) for owner, own in OWN_PROTOCOLS.items()
         )
     ):
-        return "of protocols only base is known above; the registry in app picks the rest"
+        return "of protocols only base is known above; the registry picks the rest"
     if FLOORS[there] == FLOORS[here] == 2 and not imported.endswith(".base") and imported not in SIBLINGS:
         return f"{there} and {here} are siblings, which know only each other's ports"
     if FLOORS[there] == FLOORS[here] == 4:

@@ -11,37 +11,30 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from hubbub import config as settings
-from hubbub import playground
+from hubbub import playground, registry
 from hubbub.api.deferred import Deferred
 from hubbub.auth.api_keys import ApiKeys
 from hubbub.auth.base import Policy
 from hubbub.auth.keys import Keys
 from hubbub.auth.policy import TokenPolicy
 from hubbub.auth.tickets import Tickets
-from hubbub.broker.base import Broker
-from hubbub.broker.memory import MemoryBroker
 from hubbub.chat.chat import Chat
 from hubbub.clock import Clock, SystemClock
+from hubbub.cluster.claims import Claims
+from hubbub.cluster.cluster import Cluster
+from hubbub.cluster.nodes import new_node_id
 from hubbub.config import Config
 from hubbub.errors import ConfigError, HubbubError
 from hubbub.hub import operations
 from hubbub.hub.handlers import Handlers, Rule
 from hubbub.hub.hub import Hub
 from hubbub.model import Operation, Position
-from hubbub.presence.base import PresenceStore
-from hubbub.presence.memory import MemoryPresence
-from hubbub.protocols.base import ProtocolEntry
-from hubbub.protocols.native import JsonCodec, MessagePackCodec
-from hubbub.protocols.socketio import JsonParser, Parser
-from hubbub.protocols.socketio import Limits as SocketIoLimits
-from hubbub.protocols.socketio_msgpack import MessagePackParser
+from hubbub.registry import Parts
 from hubbub.socketio.handlers import NamespaceName
 from hubbub.socketio.server import SocketIo
-from hubbub.storage.base import Store
-from hubbub.storage.sqlite import SqliteStore
 from hubbub.telemetry.health import PATHS as HEALTH_PATHS
 from hubbub.telemetry.health import Health
 from hubbub.telemetry.logging import get_logger
@@ -54,72 +47,18 @@ from hubbub.transports.http import AsgiApp
 from hubbub.transports.kernel import use_all_descriptors
 from hubbub.transports.node import Node
 from hubbub.transports.root import Root
-from hubbub.transports.server import Listener, listen
+from hubbub.transports.server import Listener, listen, listen_for_nodes, node_address
 from hubbub.transports.sessions import Sessions
 from hubbub.transports.sse import EventSources
 
 log = get_logger("hubbub")
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
-# The registries: what a name in the configuration stands for.
-BROKERS: dict[str, Callable[[Config, Clock], Broker]] = {
-    "memory": lambda config, clock: MemoryBroker(
-        clock,
-        idempotency_ttl=config.broker.idempotency_ttl,
-        idempotency_keys=config.broker.idempotency_keys,
-        logs=config.broker.logs,
-        path=config.broker.snapshot,
-    )
-}
-PRESENCE: dict[str, Callable[[Config, Clock], PresenceStore]] = {
-    "memory": lambda config, clock: MemoryPresence(clock),
-}
-STORES: dict[str, Callable[[Config, Clock, Metrics], Store]] = {
-    "sqlite": lambda config, clock, metrics: SqliteStore(
-        config.storage, clock, metrics, pending_writes=config.limits.pending_writes
-    ),
-    "postgresql": lambda config, clock, metrics: _postgres(config, clock, metrics),
-}
-PROTOCOLS: dict[str, Callable[[Config], ProtocolEntry]] = {
-    "native-json": lambda config: _native("native-json", "hubbub.v1.json", False, JsonCodec, config),
-    "native-msgpack": lambda config: _native(
-        "native-msgpack", "hubbub.v1.msgpack", True, MessagePackCodec, config
-    ),
-}
-PARSERS: dict[str, Callable[[Config], Parser]] = {
-    "json": lambda config: JsonParser(_socketio_limits(config)),
-    "msgpack": lambda config: MessagePackParser(_socketio_limits(config)),
-}
 
+class Lasting(Protocol):
+    async def start(self) -> None: ...
 
-def _postgres(config: Config, clock: Clock, metrics: Metrics) -> Store:
-    # Its driver is an extra, and takes a while to import.
-    from hubbub.storage.postgres import PostgresStore
-
-    return PostgresStore(
-        config.storage, clock, metrics, pending_writes=config.limits.pending_writes, migrate=config.dev
-    )
-
-
-def _socketio_limits(config: Config) -> SocketIoLimits:
-    limits = config.limits
-    return SocketIoLimits(
-        limits.attachments,
-        limits.attachment_bytes,
-        limits.namespace_length,
-        limits.json_depth,
-        limits.json_keys,
-    )
-
-
-def _native(
-    name: str, subprotocol: str, binary: bool, codec: Callable[..., Any], config: Config
-) -> ProtocolEntry:
-    limits = config.limits
-    shared = codec(json_depth=limits.json_depth, json_keys=limits.json_keys, batch=limits.batch)
-    return ProtocolEntry(
-        name, subprotocol, binary, lambda: shared
-    )  # native codecs keep nothing between calls
+    async def stop(self) -> None: ...
 
 
 class Hubbub:
@@ -147,12 +86,16 @@ class Hubbub:
             self.policy: Policy = self.tokens
         else:
             self.policy = policy(self.tokens) if callable(policy) else policy
+        parts = Parts(self.config, self.clock, self.metrics, new_node_id())
+        broker = registry.find(registry.BROKERS, self.config.broker.type, "broker.type")
+        shared = registry.shared(self.config)
+        self._state = registry.STATES[shared](parts)
         self.tickets = Tickets(self.clock, self.config.auth.ticket_ttl)
         self.hub = Hub(
             self.config,
             self.clock,
-            _registered(BROKERS, self.config.broker.type, "broker.type")(self.config, self.clock),
-            PRESENCE["memory"](self.config, self.clock),
+            broker(parts),
+            registry.PRESENCE[shared](parts),
             self.policy,
             self.handlers,
             self.metrics,
@@ -160,12 +103,13 @@ class Hubbub:
         self._chat: Chat | None = None
         if self.config.chat.enabled:
             scheme = self.config.storage.url.get_secret_value().partition(":")[0].partition("+")[0]
-            store = _registered(STORES, scheme, "storage.url")(self.config, self.clock, self.metrics)
+            store = registry.find(registry.STORES, scheme, "storage.url")(parts)
             self._chat = Chat(self.hub, store, self.config, self.clock)
-        self.socketio = SocketIo(self.hub, PARSERS[self.config.socketio.parser](self.config))
+        self.socketio = SocketIo(self.hub, registry.PARSERS[self.config.socketio.parser](self.config))
         """The Socket.IO server: its handlers, events and rooms."""
-        protocols = {name: make(self.config) for name, make in PROTOCOLS.items()}
+        protocols = {name: make(self.config) for name, make in registry.PROTOCOLS.items()}
         self.node = Node(self.config, self.clock, self.hub, protocols)
+        self._cluster = None if registry.alone(self.config) else self._clustered(parts.node)
         self._engine = EngineIo(self.node, self.socketio.sockets.accept)
         if self.config.socketio.enabled:
             self.node.upgrades[self.config.socketio.path.encode()] = self._engine
@@ -174,6 +118,14 @@ class Hubbub:
         self._api = Deferred(self._rest)
         self._asgi: Root | None = None
         self._started = False
+
+    def _clustered(self, id: str) -> Cluster:
+        """This server as one node of several."""
+        revocations = self.tokens.revocations if self._reads_tokens else None
+        cluster = Cluster(self.hub, self._state, self.config, self.clock, revocations, id=id)
+        cluster.load = lambda: (self.node.load.level.word, self.node.load.reading.load)
+        self._claims = Claims(self.hub, cluster.nodes, cluster.bus, self._state)
+        return cluster
 
     @property
     def chat(self) -> Chat:
@@ -309,15 +261,13 @@ class Hubbub:
         """Open what the server needs. Mounted applications call this by `lifespan`."""
         if self._started:
             return
-        await self.keys.start()
-        await self.hub.start()
-        if self._chat is not None:
-            try:
-                await self._chat.start()
-            except BaseException:
-                await self.hub.stop()
-                await self.keys.stop()
-                raise
+        async with (
+            contextlib.AsyncExitStack() as begun
+        ):  # what has begun ends again, if what follows cannot begin
+            for part in self._lasting:
+                await part.start()
+                begun.push_async_callback(part.stop)
+            begun.pop_all()
         self._started = True
         self.node.start()
 
@@ -328,10 +278,18 @@ class Hubbub:
         if self._asgi is not None:
             await self._asgi.close()
         self.node.stop()
+        for part in reversed(self._lasting):
+            await part.stop()
+
+    @property
+    def _lasting(self) -> list[Lasting]:
+        """All that lives as long as the server, each after what it stands on."""
+        parts: list[Lasting] = [self.keys, self._state, self.hub]
         if self._chat is not None:
-            await self._chat.stop()
-        await self.hub.stop()
-        await self.keys.stop()
+            parts.append(self._chat)
+        if self._cluster is not None:
+            parts += [self._cluster, self._claims]
+        return parts
 
     @contextlib.asynccontextmanager
     async def lifespan(self, *_: object) -> AsyncIterator[None]:
@@ -351,8 +309,13 @@ class Hubbub:
         self.node.admission.measure()
         server = self.config.server
         sock = sock or listen(server.host, server.port, server.backlog)
+        host, port = sock.getsockname()[:2]
+        inner = listen_for_nodes(self.config)
+        if self._cluster is not None:
+            self._cluster.address = node_address(self.config, sock, inner)
         await self.start()
-        listener = Listener(self.node, self.asgi, sock=sock, tls=_tls(server.tls_certificate, server.tls_key))
+        tls = _tls(server.tls_certificate, server.tls_key)
+        listener = Listener(self.node, self.asgi, sock=sock, tls=tls, inner=inner)
         await listener.start()
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -360,7 +323,6 @@ class Hubbub:
             loop.add_signal_handler(number, stopping.set)
         loop.add_signal_handler(signal.SIGHUP, lambda: self.hub.spawn(self.reload()))
         _calm_collector()
-        host, port = sock.getsockname()[:2]
         log.info("listening", host=host, port=port, tls=server.tls_certificate is not None)
         if ready is not None:
             ready(host, port)
@@ -400,12 +362,6 @@ def _calm_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 100)
-
-
-def _registered(registry: dict[str, Any], name: str, setting: str) -> Any:
-    if name not in registry:
-        raise ConfigError(f"{setting}: there is no {name!r}; known are {', '.join(sorted(registry))}")
-    return registry[name]
 
 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:

@@ -25,14 +25,21 @@ class Cluster:
     """
 
     def __init__(
-        self, hub: Hub, state: State, config: Config, clock: Clock, revocations: Revocations | None = None
+        self,
+        hub: Hub,
+        state: State,
+        config: Config,
+        clock: Clock,
+        revocations: Revocations | None = None,
+        *,
+        id: str | None = None,
     ) -> None:
         self._hub = hub
         self._name = config.cluster.name
         self._started = clock.now()
         self.address = config.cluster.address
         self.load: Callable[[], tuple[str, float]] = lambda: ("normal", 0.0)
-        self.nodes = Nodes(state, clock, config.cluster.lease, self._describe, hub.spawn)
+        self.nodes = Nodes(state, clock, config.cluster.lease, self._describe, hub.spawn, id=id)
         self.bus = Bus(hub, self.nodes, clock, config.cluster.request_timeout)
         self.remote = RemoteNodes(hub, self.nodes, self.bus, revocations)
         self.bus.on(HELLO, self._hello)
