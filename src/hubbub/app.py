@@ -26,6 +26,7 @@ from hubbub.clock import Clock, SystemClock
 from hubbub.cluster.claims import Claims
 from hubbub.cluster.cluster import Cluster
 from hubbub.cluster.nodes import new_node_id
+from hubbub.cluster.passes import Passes
 from hubbub.config import Config
 from hubbub.errors import ConfigError, HubbubError
 from hubbub.hub import operations
@@ -43,9 +44,11 @@ from hubbub.transports.asgi import AsgiWebSockets
 from hubbub.transports.drain import Drain, in_time
 from hubbub.transports.engineio.asgi import EngineWebSockets
 from hubbub.transports.engineio.endpoint import EngineIo
+from hubbub.transports.forwarding import Forwarder
 from hubbub.transports.http import AsgiApp
 from hubbub.transports.kernel import use_all_descriptors
 from hubbub.transports.node import Node
+from hubbub.transports.peers import Peers
 from hubbub.transports.root import Root
 from hubbub.transports.server import Listener, listen, listen_for_nodes, node_address
 from hubbub.transports.sessions import Sessions
@@ -125,6 +128,9 @@ class Hubbub:
         cluster = Cluster(self.hub, self._state, self.config, self.clock, revocations, id=id)
         cluster.load = lambda: (self.node.load.level.word, self.node.load.reading.load)
         self._claims = Claims(self.hub, cluster.nodes, cluster.bus, self._state)
+        passes = Passes(cluster.nodes, self._state, self.clock)
+        peers = Peers(self.clock, self.config.cluster.request_timeout)
+        self._forwarder = Forwarder(self.node, cluster.nodes, self._claims, passes, peers)
         return cluster
 
     @property
@@ -278,6 +284,8 @@ class Hubbub:
         if self._asgi is not None:
             await self._asgi.close()
         self.node.stop()
+        if self._cluster is not None:
+            self._forwarder.stop()
         for part in reversed(self._lasting):
             await part.stop()
 
