@@ -127,13 +127,16 @@ class Lane(Generic[J, R]):
                     self._changed()
             except Exception as error:
                 # Whatever it is, without the task nothing would ever be done again.
-                if connection is None and not refused:
+                self._metrics.engine_errors[ENGINE, reason(error)] += 1
+                if connection is not None:
+                    log.warning("a connection to PostgreSQL was lost", reason=reason(error))
+                elif not refused:
                     refused = True
                     self._cut_off += 1
+                    log.warning("no connection to PostgreSQL; trying on", reason=reason(error))
                 if self.cut_off:
                     self._fail_waiting()
-                self._metrics.engine_errors[ENGINE, reason(error)] += 1
-                log.warning("a connection to PostgreSQL was lost", reason=reason(error))
+                    self._changed()
             finally:
                 if connection is not None:
                     connection.terminate()

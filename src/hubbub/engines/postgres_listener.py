@@ -105,11 +105,12 @@ class Listener:
                 await self._follow(self._connection)
             except Exception as error:
                 # Whatever it is, a node that listens no more would be deaf for ever.
+                self._metrics.engine_errors[ENGINE, reason(error)] += 1
+                if self.open or not self._cut_off:
+                    log.warning("not listening to PostgreSQL; trying on", reason=reason(error))
                 self._cut_off = not self.open
                 if self._cut_off:
                     self._give_up()
-                self._metrics.engine_errors[ENGINE, reason(error)] += 1
-                log.warning("not listening to PostgreSQL", reason=reason(error))
             finally:
                 was_open, self.open = self.open, False
                 self._on.clear()
