@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request, post
 from litestar.params import JSONBody
 
+from hubbub.api.connections import sessions_of
 from hubbub.api.context import Context
 from hubbub.api.schemas import (
     RevokeRequest,
@@ -15,7 +16,6 @@ from hubbub.api.schemas import (
     TicketRequest,
     Token,
     TokenRequest,
-    sessions_of,
 )
 from hubbub.api.security import bearer, info_of, require_own_page
 from hubbub.auth import tokens

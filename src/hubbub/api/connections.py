@@ -8,11 +8,17 @@ from litestar.params import JSONBody
 from hubbub.api.context import Context
 from hubbub.api.parameters import After, PageLimit, SessionInPath, UserInPath
 from hubbub.api.paths import decoded
-from hubbub.api.schemas import ChannelRequest, DisconnectRequest, SessionPage, Sessions, sessions_of
+from hubbub.api.schemas import ChannelRequest, DisconnectRequest, SessionPage, Sessions
 from hubbub.errors import DISCONNECTS, Disconnect, ErrorCode, HubbubError, reason
 from hubbub.hub import operations
+from hubbub.hub.base import Tally
 from hubbub.hub.hub import Hub
 from hubbub.hub.operations import SessionInfo
+
+
+def sessions_of(tally: Tally) -> Sessions:
+    """How many, as it is answered."""
+    return Sessions(tally.count, tally.incomplete)
 
 
 async def _page(hub: Hub, user: str | None, after: str, limit: int) -> SessionPage:

@@ -8,6 +8,7 @@ import msgspec
 from litestar import post
 from litestar.params import JSONBody
 
+from hubbub.api.connections import sessions_of
 from hubbub.api.context import ApiContext, Context
 from hubbub.api.errors import body_of
 from hubbub.api.parameters import IdempotencyKey, SessionInPath, UserInPath
@@ -21,7 +22,6 @@ from hubbub.api.schemas import (
     Published,
     PublishRequest,
     Sessions,
-    sessions_of,
 )
 from hubbub.broker.base import Accepted
 from hubbub.errors import ErrorCode, HubbubError

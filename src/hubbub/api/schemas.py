@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from hubbub.api.errors import ErrorBody
-from hubbub.hub.base import Tally
 from hubbub.hub.operations import ChannelInfo, SessionInfo
 from hubbub.model import Kind, Operation, Position, Raw
 from hubbub.state.base import NodeInfo
@@ -96,10 +95,6 @@ class Sessions(Struct, frozen=True, omit_defaults=True):
 
     sessions: int
     incomplete: Incomplete = ()
-
-
-def sessions_of(tally: Tally) -> Sessions:
-    return Sessions(tally.count, tally.incomplete)
 
 
 class NodeList(Struct, frozen=True):

@@ -57,6 +57,14 @@ class Replies(NamedTuple, Generic[A]):
     missing: tuple[str, ...]
 
 
+class Found(NamedTuple, Generic[A]):
+    """The node that has what was asked for, and its answer; or who did not answer and may have it."""
+
+    node: str
+    answer: A | None
+    missing: tuple[str, ...]
+
+
 class _Frame(Struct, frozen=True, array_like=True):
     """One part of a message. `number` is the sender's; an answer has its question's."""
 
@@ -163,6 +171,26 @@ class Bus:
         for node, error in waiting.refusals.items():
             log.warning("node refused", node=node, request=request.name, error=error.message)
         return Replies(waiting.answers, tuple(sorted(others - waiting.answers.keys())))
+
+    async def ask_whoever(
+        self, likely: str, request: Request[Q, A], message: Q, has: Callable[[A], bool]
+    ) -> Found[A]:
+        """Ask for what one node has: most likely `likely`, which need be no node, else any."""
+        missing: tuple[str, ...] = ()
+        if likely in self._nodes.others:
+            try:
+                answer = await self.ask(likely, request, message)
+                if has(answer):
+                    return Found(likely, answer, ())
+            except HubbubError as error:
+                if error.code != ErrorCode.NODE_UNAVAILABLE:
+                    raise
+                missing = (likely,)
+        replies = await self.ask_all(request, message)
+        for node, answer in replies.answers.items():
+            if has(answer):
+                return Found(node, answer, ())
+        return Found("", None, replies.missing or missing)
 
     def start(self) -> None:
         """After a stop: speak again."""

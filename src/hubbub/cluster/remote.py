@@ -10,12 +10,13 @@ from msgspec import Struct
 from hubbub import errors
 from hubbub.auth.revocation import Revocations, Revoked
 from hubbub.cluster.bus import Bus, Replies, Request
-from hubbub.cluster.nodes import ID_LENGTH, Nodes
+from hubbub.cluster.nodes import Nodes
 from hubbub.errors import Disconnect, ErrorCode, HubbubError, reason
 from hubbub.hub import operations
 from hubbub.hub.base import Tally
 from hubbub.hub.hub import Hub
 from hubbub.hub.operations import SessionInfo
+from hubbub.hub.session import node_of
 from hubbub.model import Publication, Raw
 from hubbub.state.base import NodeInfo
 from hubbub.telemetry.logging import get_logger
@@ -179,18 +180,10 @@ class RemoteNodes:
         return _sum(replies)
 
     async def session(self, id: str) -> tuple[SessionInfo | None, tuple[str, ...]]:
-        owner = self.owner(id)
-        missing: tuple[str, ...] = ()
-        if owner is not None:
-            try:
-                found = (await self._bus.ask(owner, SESSION, Which(id))).sessions
-                if found:
-                    return found[0], ()
-            except HubbubError:
-                missing = (owner,)
-        replies = await self._bus.ask_all(SESSION, Which(id))
-        sessions = [session for each in replies.answers.values() for session in each.sessions]
-        return (sessions[0], ()) if sessions else (None, replies.missing or missing)
+        found = await self._bus.ask_whoever(
+            node_of(id), SESSION, Which(id), lambda answer: bool(answer.sessions)
+        )
+        return (found.answer.sessions[0], ()) if found.answer is not None else (None, found.missing)
 
     async def sessions(
         self, user: str | None, after: str, limit: int
@@ -212,23 +205,12 @@ class RemoteNodes:
     def nodes(self) -> list[NodeInfo]:
         return self._nodes.all
 
-    def owner(self, session: str) -> str | None:
-        """The other node, of those alive, that has given the session its id; it may have been handed over since."""
-        node = session[:ID_LENGTH]
-        return node if node in self._nodes.others else None
-
     async def _at_owner(self, session: str, request: Request[Q, Count], message: Q) -> Tally:
         """What became of it where the session is: most likely with the node in its id, else with any."""
-        owner = self.owner(session)
-        missing: tuple[str, ...] = ()
-        if owner is not None:
-            try:
-                if count := (await self._bus.ask(owner, request, message)).count:
-                    return Tally(count)
-            except HubbubError:
-                missing = (owner,)
-        tally = _sum(await self._bus.ask_all(request, message))
-        return tally if tally.count or tally.incomplete else Tally(0, missing)
+        found = await self._bus.ask_whoever(
+            node_of(session), request, message, lambda answer: answer.count > 0
+        )
+        return Tally(0 if found.answer is None else found.answer.count, found.missing)
 
     # --- answering ----------------------------------------------------------------------------------------
 

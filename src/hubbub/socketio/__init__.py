@@ -6,17 +6,20 @@ channel (decision 8). Engine.IO, which carries it all, is in `transports/enginei
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["Answers", "ConnectionRefused", "Namespace", "Socket", "SocketIo"]
+__all__ = ["Answers", "ConnectionRefused", "Namespace", "RemoteSocket", "Socket", "SocketIo"]
 
 if TYPE_CHECKING:
-    from hubbub.socketio.server import Answers, Namespace, SocketIo
+    from hubbub.socketio.elsewhere import Answers, RemoteSocket
+    from hubbub.socketio.namespace import Namespace
+    from hubbub.socketio.server import SocketIo
     from hubbub.socketio.socket import Socket
     from hubbub.socketio.sockets import ConnectionRefused
 
 _HOMES = {
-    "Answers": "server",
+    "Answers": "elsewhere",
     "ConnectionRefused": "sockets",
-    "Namespace": "server",
+    "Namespace": "namespace",
+    "RemoteSocket": "elsewhere",
     "Socket": "socket",
     "SocketIo": "server",
 }

@@ -2,47 +2,48 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import Any, TypeVar, overload
 
+from hubbub.cluster.bus import Bus
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub import eager
 from hubbub.hub.hub import Hub
-from hubbub.hub.session import Session, is_id
 from hubbub.protocols.socketio import Parser
-from hubbub.socketio.connection import Answer, NamespaceConnection
-from hubbub.socketio.emitting import Emitter
+from hubbub.socketio.connection import Answer
+from hubbub.socketio.elsewhere import Answers, RemoteSocket, Whom
+from hubbub.socketio.emitting import Emitter, Packed
 from hubbub.socketio.handlers import NamespaceName
-from hubbub.socketio.nodes import Nodes
+from hubbub.socketio.namespace import Namespace
+from hubbub.socketio.nodes import Nodes, value
 from hubbub.socketio.socket import Socket
 from hubbub.socketio.sockets import Sockets
+from hubbub.socketio.who import Sid, Targets, To, Who, channels_of, several
 from hubbub.telemetry.logging import get_logger
 
 log = get_logger("hubbub.socketio")
+CALLBACK = 60.0
+"""Seconds for which a callback waits for a client of another node."""
 F = TypeVar("F", bound=Callable[..., Any])
-Sid = str | Socket
-To = Sid | Sequence[Sid] | None
-"""A room, a sid, a socket, or several of them; None is everybody in the namespace."""
-
-
-class Answers(NamedTuple):
-    """What the sockets that were asked have answered, and how many have not in time."""
-
-    values: tuple[Any, ...]
-    missing: int
 
 
 class SocketIo:
     """Register handlers, emit events, and manage rooms. Everything but the handlers may be called from anywhere in
-    the process once the server has been started."""
+    the process once the server has been started, and means the sockets of all nodes where it does not say otherwise."""
 
     def __init__(self, hub: Hub, parser: Parser) -> None:
         self._hub = hub
         self.sockets = Sockets(hub, parser, self)
         self._emitter = Emitter(self.sockets)
-        self._nodes = Nodes(hub)
+        self._who = Who(self.sockets)
+        self._nodes = Nodes(self.sockets, self._emitter, self._who)
+
+    def join(self, bus: Bus) -> None:
+        """There are other nodes; to be called before the start."""
+        self._nodes.join(bus)
 
     # --- handlers -----------------------------------------------------------------------------------------
 
@@ -105,7 +106,8 @@ class SocketIo:
                 self.on(name.removeprefix("on_"), method, handlers.namespace, concurrent=handlers.concurrent)
 
     def on_server_event(self, event: str) -> Callable[[F], F]:
-        """Register a handler of what another node tells by `server_emit`: `async def handler(*arguments)`."""
+        """Register a handler of what another node tells by `server_emit`, or asks by `server_call`: `async def
+        handler(*arguments)`; what it returns is the answer."""
 
         def register(function: F) -> F:
             self._nodes.add(event, function)
@@ -133,10 +135,11 @@ class SocketIo:
 
         A tuple is several arguments; bytes may be anywhere in them. `skip_sid` and `unless` (rooms) leave sockets
         out; `volatile` events are dropped where they could not be written at once. `callback` is for one sid: it is
-        called with what the client answers. Raises BAD_REQUEST, INVALID_DATA, MESSAGE_TOO_LARGE, INVALID_CHANNEL.
+        called with what the client answers, on another node within 60 s. Raises BAD_REQUEST, INVALID_DATA,
+        MESSAGE_TOO_LARGE, INVALID_CHANNEL.
         """
         packed = self._emitter.pack(event, data)
-        skipped = [str(each) for each in _several(skip_sid)]
+        skipped = [str(each) for each in several(skip_sid)]
         if user is not None:
             if not all(each is None for each in (to, room, unless, callback)) or volatile:
                 raise HubbubError(
@@ -145,17 +148,18 @@ class SocketIo:
                     field="user",
                 )
             self._emitter.to_user(user, event, packed, namespace, skipped)
+            self._nodes.emit(Whom(namespace, skipped=tuple(skipped), user=user), event, packed)
             return
-        sockets, channels = self._targets(to if to is not None else room, namespace)
+        targets = self._who.targets(to if to is not None else room, namespace)
+        sockets, channels, elsewhere = targets
         if callback is not None:
-            if len(sockets) != 1 or channels:
-                raise HubbubError(ErrorCode.BAD_REQUEST, "callback: only for one sid", field="callback")
-            self._emitter.asking(sockets, event, packed, [self._calling(callback)])
+            self._ask_one(targets, namespace, event, packed, self._calling(callback))
             return
-        rooms = [self.sockets.names.room(namespace, name) for name in _several(unless)]
+        rooms = [self.sockets.names.room(namespace, name) for name in several(unless)]
         alone = skipped[0] if len(skipped) == 1 else None
         others = () if alone is not None else tuple(f"session:{sid}" for sid in skipped)
-        passed_over = (*rooms, *others, *(f"session:{each.id}" for each in sockets))
+        alone_too = (*(each.id for each in sockets), *elsewhere)
+        passed_over = (*rooms, *others, *(f"session:{sid}" for sid in alone_too))
         if channels:
             await self._emitter.to_channels(
                 channels, event, packed, exclude=alone, unless=passed_over, volatile=volatile
@@ -165,13 +169,37 @@ class SocketIo:
             chosen = [
                 each
                 for each in sockets
-                if each.id not in skipped and not (inside and inside & _channels(each.socket.session))
+                if each.id not in skipped and not (inside and inside & channels_of(each.socket.session))
             ]
             self._emitter.to_sockets(chosen, event, packed, volatile=volatile)
+        if elsewhere:
+            whom = Whom(namespace, tuple(elsewhere), skipped=tuple(skipped))
+            self._nodes.emit(whom, event, packed, unless=rooms, volatile=volatile)
+
+    def _ask_one(self, targets: Targets, namespace: str, event: str, packed: Packed, answer: Answer) -> None:
+        """Ask for an acknowledgement, of whose coming nobody is told if it does not. Raises BAD_REQUEST."""
+        sockets, channels, elsewhere = targets
+        if not self._nodes.together:
+            elsewhere = []
+        if len(sockets) + len(elsewhere) != 1 or channels:
+            raise HubbubError(ErrorCode.BAD_REQUEST, "callback: only for one sid", field="callback")
+        if sockets:
+            self._emitter.asking(sockets, event, packed, [answer])
+            return
+
+        async def ask() -> None:
+            with contextlib.suppress(HubbubError, TimeoutError):
+                answer(await self._nodes.call(elsewhere[0], namespace, event, packed, CALLBACK))
+
+        self._hub.spawn(ask())
 
     async def server_emit(self, event: str, *arguments: Any) -> None:
-        """Tell all other nodes; clients hear nothing of it."""
-        await self._nodes.emit(event, arguments)
+        """Tell all other nodes; clients hear nothing of it. Raises INVALID_DATA."""
+        await self._nodes.tell(event, arguments)
+
+    async def server_call(self, event: str, *arguments: Any, timeout: float = 5.0) -> Answers:
+        """Ask all other nodes, and return what their handlers return within `timeout` seconds. Raises INVALID_DATA."""
+        return await self._nodes.ask(event, arguments, timeout)
 
     async def send(self, data: Any, to: To = None, **options: Any) -> None:
         """Emit a `message`."""
@@ -192,15 +220,17 @@ class SocketIo:
         leaves for good before it answers.
         """
         wanted = to if to is not None else sid
-        connection = self._find(wanted, namespace) if wanted is not None else None
+        connection = self._who.find(wanted, namespace) if wanted is not None else None
         if connection is None and isinstance(wanted, Socket):
             raise HubbubError(ErrorCode.SESSION_GONE, "the client has left")
+        packed = self._emitter.pack(event, data)
+        if connection is None and wanted is not None and self._nodes.together:
+            return value(await self._nodes.call(str(wanted), namespace, event, packed, timeout))
         if connection is None:
             raise HubbubError(ErrorCode.NOT_FOUND, f"no socket {wanted} in {namespace}", field="to")
-        packed = self._emitter.pack(event, data)
         (answer,) = await self._emitter.answers([connection], event, packed, timeout)
         if answer is not None:
-            return _value(answer)
+            return value(answer)
         if connection.socket.session.closed:
             raise HubbubError(ErrorCode.SESSION_GONE, "the client left before it answered")
         raise TimeoutError(f"no answer to {event} within {timeout:g} s")
@@ -217,24 +247,46 @@ class SocketIo:
     ) -> Answers:
         """Emit to all in `to` whose clients are there, and return what they answer within `timeout` seconds."""
         packed = self._emitter.pack(event, data)
-        skipped = {str(each) for each in _several(skip_sid)}
-        members = self._members(*self._targets(to, namespace), namespace)
+        skipped = {str(each) for each in several(skip_sid)}
+        targets = self._who.targets(to, namespace)
+        members = self._who.members(targets.sockets, targets.channels, namespace)
         asked = [each for each in members if each.id not in skipped]
-        answers = await self._emitter.answers(asked, event, packed, timeout)
-        values = tuple(_value(answer) for answer in answers if answer is not None)
-        return Answers(values, len(answers) - len(values))
+        whom = self._whom(targets, namespace, skipped)
+        answers, others = await asyncio.gather(
+            self._emitter.answers(asked, event, packed, timeout),
+            self._nodes.call_all(whom, event, packed, timeout),
+        )
+        values = tuple(value(answer) for answer in answers if answer is not None)
+        return Answers((*values, *others.values), len(answers) - len(values) + others.missing)
+
+    def _whom(self, targets: Targets, namespace: str, skipped: Iterable[str] = ()) -> Whom:
+        """The same for other nodes."""
+        return Whom(namespace, tuple(targets.elsewhere), tuple(targets.channels), tuple(skipped))
 
     # --- rooms --------------------------------------------------------------------------------------------
 
     async def enter_room(self, sid: Sid, room: str, namespace: str | None = None) -> None:
         """Put a client into a room. Raises NOT_FOUND, LIMIT_EXCEEDED above `limits.subscriptions`, INVALID_CHANNEL."""
-        connection = self._required(sid, namespace)
+        if self._is_elsewhere(sid, namespace):
+            await self._nodes.move_one(str(sid), namespace, self._room(room), leave=False)
+            return
+        connection = self._who.required(sid, namespace)
         assert connection.session is not None
         await self._hub.enter(connection.session, self.sockets.names.room(connection.namespace, room))
 
+    def _is_elsewhere(self, sid: Sid, namespace: str | None) -> bool:
+        """Whether other nodes may have what is not here."""
+        return self._nodes.together and not isinstance(sid, Socket) and self._who.find(sid, namespace) is None
+
+    def _room(self, room: str) -> Callable[[str], str]:
+        return lambda namespace: self.sockets.names.room(namespace, room)
+
     async def leave_room(self, sid: Sid, room: str, namespace: str | None = None) -> None:
         """Take a client out of a room; nothing happens if it is not in it. Raises NOT_FOUND."""
-        connection = self._required(sid, namespace)
+        if self._is_elsewhere(sid, namespace):
+            await self._nodes.move_one(str(sid), namespace, self._room(room), leave=True)
+            return
+        connection = self._who.required(sid, namespace)
         assert connection.session is not None
         channel = self.sockets.names.room(connection.namespace, room)
         await self._hub.server_unsubscribe(connection.session, channel)
@@ -242,45 +294,74 @@ class SocketIo:
     async def close_room(self, room: str, namespace: str = "/") -> None:
         """Take everybody out of a room, those too who are away and may recover."""
         channel = self.sockets.names.room(namespace, room)
-        for connection in self._members([], [channel], namespace, away=True):
-            await self._hub.server_unsubscribe(connection.socket.session, channel)
+        await self._leave(Targets([], [channel], []), [channel], namespace)
+
+    async def sockets_join(self, rooms: str | Sequence[str], to: To = None, namespace: str = "/") -> int:
+        """Put all in `to` into rooms. Returns how many there are. Raises INVALID_CHANNEL."""
+        targets = self._who.targets(to, namespace)
+        channels = [self.sockets.names.room(namespace, room) for room in several(rooms)]
+        found = self._who.members(targets.sockets, targets.channels, namespace)
+        for connection in found:
+            for channel in channels:
+                if connection.session is not None:
+                    await self._hub.enter(connection.session, channel)
+        return len(found) + await self._nodes.move(self._whom(targets, namespace), channels, leave=False)
+
+    async def sockets_leave(self, rooms: str | Sequence[str], to: To = None, namespace: str = "/") -> int:
+        """Take all in `to` out of rooms. Returns how many there are."""
+        channels = [self.sockets.names.room(namespace, room) for room in several(rooms)]
+        return await self._leave(self._who.targets(to, namespace), channels, namespace)
+
+    async def _leave(self, targets: Targets, channels: Sequence[str], namespace: str) -> int:
+        found = self._who.members(targets.sockets, targets.channels, namespace, away=True)
+        for connection in found:
+            for channel in channels:
+                await self._hub.server_unsubscribe(connection.socket.session, channel)
+        return len(found) + await self._nodes.move(self._whom(targets, namespace), channels, leave=True)
 
     def rooms(self, sid: Sid, namespace: str | None = None) -> frozenset[str]:
-        """The rooms that a client is in, the one named after its sid among them."""
-        socket = self.socket(sid, namespace)
-        found = {socket.sid}
-        for channel in _channels(socket.session):
-            room = self.sockets.names.room_of(socket.namespace, channel)
-            if room is not None:
-                found.add(room)
-        return frozenset(found)
+        """The rooms that a client of this node is in, the one named after its sid among them."""
+        return self._who.rooms(self.socket(sid, namespace))
 
     def members(self, room: str | None = None, namespace: str = "/") -> list[Socket]:
         """The sockets of this node in a room, or in the whole namespace."""
-        return [each.socket for each in self._members(*self._targets(room, namespace), namespace)]
+        targets = self._who.targets(room, namespace)
+        return [each.socket for each in self._who.members(targets.sockets, targets.channels, namespace)]
+
+    async def fetch_sockets(self, to: To = None, namespace: str = "/") -> list[RemoteSocket]:
+        """The sockets of all nodes in `to`, those too who are away and may recover. Raises NODE_UNAVAILABLE if a node
+        does not answer, naming it."""
+        targets = self._who.targets(to, namespace)
+        found = self._who.members(targets.sockets, targets.channels, namespace, away=True)
+        here = [(self._hub.node_id, self._nodes.describe(each)) for each in found]
+        others = await self._nodes.fetch(self._whom(targets, namespace))
+        return [RemoteSocket(self, node, info) for node, info in (*here, *others)]
 
     # --- single clients -----------------------------------------------------------------------------------
 
     def socket(self, sid: Sid, namespace: str | None = None) -> Socket:
-        """Raises NOT_FOUND."""
-        return sid if isinstance(sid, Socket) else self._required(sid, namespace).socket
+        """A socket of this node. Raises NOT_FOUND."""
+        return sid if isinstance(sid, Socket) else self._who.required(sid, namespace).socket
 
     async def disconnect(self, sid: Sid, namespace: str | None = None, *, close: bool = False) -> None:
         """End a client's socket; with `close` those in its other namespaces, too, and its connection. Stock clients do
         not come back by themselves after that."""
-        connection = self._find(sid, namespace)
+        connection = self._who.find(sid, namespace)
         if connection is not None:
             self.sockets.disconnect(connection, close=close)
+        elif not isinstance(sid, Socket):
+            await self._nodes.drop(Whom(namespace, (str(sid),)), close=close)
 
     async def disconnect_all(self, to: To = None, namespace: str = "/") -> int:
         """End all sockets in a room, or in the namespace, those too who are away. Returns how many."""
-        found = self._members(*self._targets(to, namespace), namespace, away=True)
+        targets = self._who.targets(to, namespace)
+        found = self._who.members(targets.sockets, targets.channels, namespace, away=True)
         for connection in found:
             self.sockets.disconnect(connection)
-        return len(found)
+        return len(found) + await self._nodes.drop(self._whom(targets, namespace))
 
     async def get_session(self, sid: Sid, namespace: str | None = None) -> dict[str, Any]:
-        """The application's own data of a client (`socket.data`). Raises NOT_FOUND."""
+        """The application's own data of a client of this node (`socket.data`). Raises NOT_FOUND."""
         return self.socket(sid, namespace).data
 
     async def save_session(self, sid: Sid, session: dict[str, Any], namespace: str | None = None) -> None:
@@ -294,57 +375,6 @@ class SocketIo:
     async def session(self, sid: Sid, namespace: str | None = None) -> AsyncIterator[dict[str, Any]]:
         """`async with sio.session(sid) as session: session["seen"] = 1`. Raises NOT_FOUND."""
         yield self.socket(sid, namespace).data
-
-    # --- who is meant -------------------------------------------------------------------------------------
-
-    def _find(self, sid: Sid, namespace: str | None) -> NamespaceConnection | None:
-        """`sid` within `namespace`; a Socket is where it is."""
-        connection = self.sockets.by_id.get(str(sid))
-        if connection is None or isinstance(sid, Socket) or namespace in (None, connection.namespace):
-            return connection
-        return None
-
-    def _required(self, sid: Sid, namespace: str | None) -> NamespaceConnection:
-        connection = self._find(sid, namespace)
-        if connection is None or connection.session is None:
-            raise HubbubError(ErrorCode.NOT_FOUND, f"no socket {sid}", field="sid")
-        return connection
-
-    def _targets(self, to: To, namespace: str) -> tuple[list[NamespaceConnection], list[str]]:
-        """Sockets and channels that are meant, each once. A sid that is not in `namespace`, or no more, is nobody; any
-        other name is a room."""
-        if to is None:
-            return [], [self.sockets.names.everyone(namespace)]
-        sockets: list[NamespaceConnection] = []
-        channels: list[str] = []
-        for each in _several(to):
-            connection = self._find(each, namespace)
-            if connection is not None:
-                sockets.append(connection)
-            elif isinstance(each, str) and not is_id(each):
-                channels.append(self.sockets.names.room(namespace, each))
-        return list(dict.fromkeys(sockets)), list(dict.fromkeys(channels))
-
-    def _members(
-        self,
-        sockets: Sequence[NamespaceConnection],
-        channels: Sequence[str],
-        namespace: str,
-        *,
-        away: bool = False,
-    ) -> list[NamespaceConnection]:
-        """`sockets`, and those of this node in `channels`, each once; with `away` those too who may recover."""
-        by_id, hub = self.sockets.by_id, self._hub
-        found = {each.id: each for each in sockets}
-        for name in channels:
-            channel = hub.channels.get(name)
-            ids = [] if channel is None else [id for each in channel.groups.values() for id in each.values()]
-            if away:
-                ids += [session.id for session in hub.detached.values() if name in session.away]
-            for id in ids:
-                if (connection := by_id.get(id)) is not None and connection.namespace == namespace:
-                    found[id] = connection
-        return list(found.values())
 
     def _calling(self, callback: Callable[..., Any]) -> Answer:
         """Call the application's function with an answer, in the background; nothing if none comes."""
@@ -362,87 +392,3 @@ class SocketIo:
                 log.error("callback failed", exc_info=error)
 
         return lambda arguments: None if arguments is None else self._hub.spawn(called(arguments))
-
-
-class Namespace:
-    """Handlers of a namespace as the methods of a class: `on_connect`, `on_message`, ... Its methods of the server's
-    names are the server's, in this namespace."""
-
-    server: SocketIo
-
-    def __init__(self, namespace: NamespaceName = "/", *, concurrent: bool = False) -> None:
-        self.namespace = namespace
-        self.concurrent = concurrent
-
-    @property
-    def _name(self) -> str:
-        if not isinstance(self.namespace, str):
-            raise TypeError("a dynamic namespace has no one name: use the socket's methods")
-        return self.namespace
-
-    async def emit(self, event: str, data: Any = None, to: To = None, **options: Any) -> None:
-        await self.server.emit(event, data, to, namespace=self._name, **options)
-
-    async def send(self, data: Any, to: To = None, **options: Any) -> None:
-        await self.server.emit("message", data, to, namespace=self._name, **options)
-
-    async def call(
-        self,
-        event: str,
-        data: Any = None,
-        to: Sid | None = None,
-        sid: Sid | None = None,
-        *,
-        timeout: float = 60.0,
-    ) -> Any:
-        return await self.server.call(event, data, to, sid, self._name, timeout)
-
-    async def call_all(self, event: str, data: Any = None, to: To = None, **options: Any) -> Answers:
-        return await self.server.call_all(event, data, to, self._name, **options)
-
-    async def enter_room(self, sid: Sid, room: str) -> None:
-        await self.server.enter_room(sid, room)
-
-    async def leave_room(self, sid: Sid, room: str) -> None:
-        await self.server.leave_room(sid, room)
-
-    async def close_room(self, room: str) -> None:
-        await self.server.close_room(room, self._name)
-
-    def rooms(self, sid: Sid) -> frozenset[str]:
-        return self.server.rooms(sid)
-
-    def members(self, room: str | None = None) -> list[Socket]:
-        return self.server.members(room, self._name)
-
-    def socket(self, sid: Sid) -> Socket:
-        return self.server.socket(sid)
-
-    async def disconnect(self, sid: Sid, *, close: bool = False) -> None:
-        await self.server.disconnect(sid, close=close)
-
-    async def disconnect_all(self, to: To = None) -> int:
-        return await self.server.disconnect_all(to, self._name)
-
-    async def get_session(self, sid: Sid) -> dict[str, Any]:
-        return await self.server.get_session(sid)
-
-    async def save_session(self, sid: Sid, session: dict[str, Any]) -> None:
-        await self.server.save_session(sid, session)
-
-    def session(self, sid: Sid) -> contextlib.AbstractAsyncContextManager[dict[str, Any]]:
-        return self.server.session(sid)
-
-
-def _several(value: Any) -> Iterable[Any]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str | Socket) else value
-
-
-def _channels(session: Session) -> set[str]:
-    return set(session.subscriptions or session.away)
-
-
-def _value(answer: list[Any]) -> Any:
-    return None if not answer else answer[0] if len(answer) == 1 else tuple(answer)

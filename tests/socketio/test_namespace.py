@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.socketio.world import World, settle
 
-from hubbub.socketio.server import Namespace
+from hubbub.socketio.namespace import Namespace
 from hubbub.socketio.socket import Socket
 
 pytestmark = pytest.mark.anyio
