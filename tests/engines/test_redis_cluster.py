@@ -144,6 +144,23 @@ async def test_a_master_that_dies_and_returns(world: Ear, cluster: RedisCluster)
     await all_are_heard(world, names, b"3")
 
 
+async def test_a_replica_takes_over() -> None:
+    cluster = RedisCluster(replicated=True, repl_diskless_sync_delay="0")
+    await asyncio.to_thread(cluster.open)
+    try:
+        async with ear(config(cluster)) as world:
+            names = [world.name(f"ch:{{{n}}}") for n in range(NAMES)]
+            await asyncio.gather(*map(world.redis.listen, names))
+            cluster.servers[0].pause()  # worse than a kill: its connections stay open
+            await until(lambda: cluster.replicas[0].port in {place(world, name) for name in names})
+            await until(lambda: world.redis.condition.up and world.renewed >= 1 and world.missed >= 1)
+            await all_are_heard(world, names, b"1")
+            cluster.servers[0].resume()  # it learns that it is a replica now
+            await all_are_heard(world, names, b"2")
+    finally:
+        await asyncio.to_thread(cluster.close)
+
+
 async def test_it_starts_when_its_seeds_are_away(cluster: RedisCluster) -> None:
     alone = {"url": "redis://127.0.0.1:1", "mode": "cluster", "nodes": cluster.nodes[2:]}
     async with ear(RedisConfig.model_validate(alone)) as world:

@@ -222,16 +222,21 @@ class RedisServer(Stage):
 
 
 class RedisCluster(Stage):
-    """Masters of a Redis Cluster, each with its part of the slots; `settings` are of all of them."""
+    """Masters of a Redis Cluster, each with its part of the slots, and a replica of each if wanted.
 
-    def __init__(self, masters: int = 3, **settings: str) -> None:
+    `servers` are the first masters, in the order of their slots. `settings` are of all.
+    """
+
+    def __init__(self, masters: int = 3, *, replicated: bool = False, **settings: str) -> None:
         self._settings: dict[str, Any] = {
             "cluster_enabled": "yes",
             "cluster_node_timeout": "2000",
             **settings,
         }
         self.servers: list[RedisServer] = []
+        self.replicas: list[RedisServer] = []
         self._count = masters
+        self._replicated = replicated
 
     @property
     def url(self) -> str:
@@ -244,23 +249,32 @@ class RedisCluster(Stage):
         return tuple(server.address for server in self.servers)
 
     def open(self) -> None:
-        for _ in range(self._count):
-            server = RedisServer(**self._settings, cluster_port=str(free_port()))
-            self.servers.append(server)
-            server.open()
+        for servers in (self.servers, self.replicas)[: 1 + self._replicated]:
+            for _ in range(self._count):
+                server = RedisServer(**self._settings, cluster_port=str(free_port()))
+                servers.append(server)
+                server.open()
         first = self.servers[0]
         bounds = [SLOTS * index // self._count for index in range(self._count + 1)]
         for index, server in enumerate(self.servers):
             server.ask("CLUSTER", "ADDSLOTS", *range(bounds[index], bounds[index + 1]))
             server.ask("CLUSTER", "SET-CONFIG-EPOCH", index + 1)
-            if server is not first:
-                server.ask("CLUSTER", "MEET", "127.0.0.1", first.port, first.settings["cluster-port"])
+        for server in (*self.servers[1:], *self.replicas):
+            server.ask("CLUSTER", "MEET", "127.0.0.1", first.port, first.settings["cluster-port"])
         self.settle()
+        for server, replica in zip(self.servers, self.replicas, strict=False):
+            replica.ask("CLUSTER", "REPLICATE", server.ask("CLUSTER", "MYID"))
+        for replica in self.replicas:
+            wait_for(
+                lambda replica=replica: b"master_link_status:up" in replica.ask("INFO", "replication"),  # type: ignore[misc]
+                "a replica",
+            )
 
     def settle(self) -> None:
         """Wait until all know of all, and every slot has a master."""
-        expected = (b"cluster_state:ok", b"cluster_known_nodes:%d" % len(self.servers))
-        for server in self.servers:
+        every = (*self.servers, *self.replicas)
+        expected = (b"cluster_state:ok", b"cluster_known_nodes:%d" % len(every))
+        for server in every:
             wait_for(
                 lambda server=server: all(part in server.ask("CLUSTER", "INFO") for part in expected),  # type: ignore[misc]
                 "a Redis Cluster",
@@ -277,7 +291,7 @@ class RedisCluster(Stage):
             server.flush()
 
     def close(self) -> None:
-        for server in self.servers:
+        for server in (*self.servers, *self.replicas):
             server.close()
 
 
