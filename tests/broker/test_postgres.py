@@ -181,8 +181,7 @@ async def test_what_has_its_offset_is_delivered_here_at_once_and_there_in_order(
             await node.broker.subscribe("a")
         for number in range(1, 101):
             push = msgspec.structs.replace(publication("a", number), epoch="chat", offset=number)
-            accepted = await here.broker.publish(Envelope(push), KEPT)
-            assert accepted.position == Position("chat", number)
+            await here.broker.publish(Envelope(push), KEPT)
             assert len(here.envelopes) == number
         assert [each.offset for each in await there.inbox.expect(100)] == list(range(1, 101))
         await here.broker.publish(Envelope(publication("a", 0)))

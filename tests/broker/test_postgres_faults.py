@@ -50,8 +50,7 @@ async def test_a_server_that_was_killed_has_logs_of_a_new_epoch(cluster: Cluster
             await here.broker.publish(Envelope(push), KEPT)
             assert here.heard()[-2:] == [b"2", b"3"]
             assert here.metrics.broker_local_only == 2
-            with pytest.raises(HubbubError):
-                await there.broker.subscribe("b")
+            await there.broker.subscribe("b")
         finally:
             await asyncio.to_thread(cluster.start)
         await until(lambda: here.broker.condition.up and there.broker.condition.up)
@@ -169,8 +168,7 @@ async def test_it_starts_without_a_server_and_begins_when_there_is_one(cluster: 
     node = Node(url)
     await node.broker.start(node.inbox, node.on_missed)
     try:
-        with pytest.raises(HubbubError):
-            await node.broker.subscribe("a")
+        await node.broker.subscribe("a")
         await refused(node)
         assert not node.broker.condition.up
     finally:

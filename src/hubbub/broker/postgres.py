@@ -8,30 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import binascii
+import contextlib
 import hashlib
 import itertools
-import secrets
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from hubbub.broker.base import Accepted, nothing
-from hubbub.broker.envelopes import (
-    CARRIED,
-    FLEETING,
-    LOGGED,
-    Header,
-    UnreadableError,
-    body_of,
-    place,
-    read_envelope,
-    read_header,
-    read_publication,
-    stamp,
-)
+from hubbub.broker.envelopes import UnreadableError, body_of, read_publication
+from hubbub.broker.frames import Frames, origin
 from hubbub.broker.identity import digest_of, ids
+from hubbub.broker.postgres_deadletters import PostgresDeadLetters
 from hubbub.broker.postgres_schema import (
     CALL_BEGIN,
     CALL_PUBLISH,
@@ -48,7 +38,6 @@ from hubbub.clock import Clock, Timer
 from hubbub.config import BrokerConfig
 from hubbub.engines.base import Condition
 from hubbub.engines.postgres import EVERYBODY, Postgres
-from hubbub.engines.postgres_lane import ENGINE
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import NO_RETENTION, Envelope, History, Position, Publication, Retention
 from hubbub.telemetry.logging import get_logger
@@ -63,27 +52,23 @@ MESSAGE_BYTES = 16 * 1024 * 1024
 LOG_TTL = 7 * 86_400.0
 """Seconds after which the log of a channel that nobody publishes in, or is subscribed to, is forgotten."""
 SWEEP_INTERVAL = 30.0
-SHOWN = 10_000
-"""Serial numbers remembered of what was delivered here, though it may come from PostgreSQL yet."""
 
 
 class _Said(Struct, frozen=True, gc=False):
-    """A publication for `publish_1`."""
+    """A publication for `publish_1`; `start` is the begin of its frame."""
 
-    name: bytes
-    lane: str
-    serial: str
-    start: bytes
+    channel: str
     body: bytes
     id: str = ""
+    start: bytes = b""
     retention: Retention = NO_RETENTION
     label: bytes | None = None
     key: bytes | None = None
     digest: bytes | None = None
 
     @property
-    def stripe(self) -> int | None:
-        return int(self.lane[-4:], 16) % STRIPES if self.retention.size or self.key else None
+    def locks(self) -> bool:
+        return bool(self.retention.size) or self.key is not None
 
 
 class _Asked(Struct, frozen=True, gc=False):
@@ -110,14 +95,14 @@ class PostgresBroker:
         self._remember = config.idempotency_ttl
         self._clock = clock
         self._metrics = metrics
-        self._listener: Callable[[Envelope], object] | None = None
+        me = origin()
+        self.dead_letters = PostgresDeadLetters(engine, clock, metrics, me.decode())
+        self._frames = Frames(me, self.dead_letters, metrics)
+        self._subscribed = self._frames.delivery.subscribed
         self._missed: Callable[[], object] = nothing
-        self._origin = secrets.token_bytes(8)
-        self._serial = 0
+        self._said = 0
         self._ids = ids()
-        self._subscribed: dict[str, None] = {}
         self._heard_as: dict[str, int] = {}  # names for LISTEN, and of how many channels
-        self._shown: OrderedDict[int, None] = OrderedDict()
         self._parts: tuple[str, list[str]] = ("", [])
         self._roll: dict[bytes, bool] = {}
         self._enrolling: asyncio.Task[None] | None = None
@@ -139,7 +124,7 @@ class PostgresBroker:
         self, listener: Callable[[Envelope], object], missed: Callable[[], object] = nothing
     ) -> None:
         """Raises ConfigError for what will never work."""
-        self._listener, self._missed = listener, missed
+        self._frames.delivery.listener, self._missed = listener, missed
         self._engine.heard = self._hear
         self._engine.missed.append(self._may_have_missed)
         self._engine.renewed.append(self._renewed)
@@ -147,7 +132,7 @@ class PostgresBroker:
         self._timer = self._clock.call_later(SWEEP_INTERVAL, self._sweep)
 
     async def stop(self) -> None:
-        if self._listener is None:
+        if self._frames.delivery.listener is None:
             return
         for channel in list(self._subscribed):
             await self.unsubscribe(channel)
@@ -157,7 +142,7 @@ class PostgresBroker:
         if self._owing is not None:
             self._owing.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._listener = None
+        self._frames.delivery.listener = None
         self._engine.missed.remove(self._may_have_missed)
         self._engine.renewed.remove(self._renewed)
         await self._engine.stop()
@@ -165,18 +150,19 @@ class PostgresBroker:
     # --- subscribing --------------------------------------------------------------------------------------
 
     async def subscribe(self, channel: str) -> None:
-        """Raises BROKER_UNAVAILABLE when PostgreSQL does not answer; the channel is subscribed to when it does."""
+        """As the port says. While PostgreSQL is away this node is heard alone; `missed` tells when the others are."""
         name = lane_of(channel)
         if channel not in self._subscribed:
-            self._subscribed[channel] = None
+            self._subscribed.add(channel)
             self._heard_as[name] = self._heard_as.get(name, 0) + 1
             self._enrol({channel.encode(): True})
-        await self._engine.listen(name)
+        with contextlib.suppress(HubbubError):
+            await self._engine.listen(name)
 
     async def unsubscribe(self, channel: str) -> None:
         if channel not in self._subscribed:
             return
-        del self._subscribed[channel]
+        self._subscribed.discard(channel)
         name = lane_of(channel)
         self._heard_as[name] -= 1
         if not self._heard_as[name]:
@@ -209,68 +195,60 @@ class PostgresBroker:
         self, envelope: Envelope, retention: Retention = NO_RETENTION, *, key: str | None = None
     ) -> Accepted:
         push = envelope.push
-        is_publication = type(push) is Publication
-        if is_publication and push.offset is not None:  # type: ignore[union-attr]
-            return self._carry(envelope)
-        id = "" if not isinstance(push, Publication) else push.id or next(self._ids)
+        if not isinstance(push, Publication):
+            await self._say(envelope, _Said(push.channel, body_of(envelope)))
+            return Accepted(None, "")
+        if push.offset is not None:
+            self._carry(envelope, push)
+            return Accepted(None, push.id)
+        id = push.id or next(self._ids)
         body = body_of(envelope, id)
-        if len(body) > MESSAGE_BYTES:
-            raise HubbubError(
-                ErrorCode.MESSAGE_TOO_LARGE, f"PostgreSQL carries at most {MESSAGE_BYTES} bytes", field="data"
-            )
-        channel = push.channel
-        self._serial = serial = self._serial + 1
-        if isinstance(push, Publication) and retention.size:
-            start = stamp(LOGGED, self._origin, envelope.accepted)
-            label = (push.event if push.conflation_key is None else push.conflation_key).encode()
-        else:
-            start = stamp(FLEETING, self._origin, envelope.accepted) + place(serial)
-            label, retention = None, NO_RETENTION
         used, digest = None, None
-        if key is not None and isinstance(push, Publication):
-            used, digest = _key_of(channel, key), digest_of(push)
-        said = _Said(
-            channel.encode(),
-            lane_of(channel),
-            self._serial_text(serial),
-            start,
-            body,
-            id,
-            retention,
-            label if retention.conflate else None,
-            used,
-            digest,
+        if key is not None:
+            used, digest = _key_of(push.channel, key), digest_of(push)
+        if not retention.size:
+            said = _Said(push.channel, body, id, key=used, digest=digest)
+            return await self._say(envelope, said)
+        _check(body)
+        label = None
+        if retention.conflate:
+            label = (push.event if push.conflation_key is None else push.conflation_key).encode()
+        start = self._frames.logged(envelope)
+        accepted: Accepted = await self._writer.submit(
+            _Said(push.channel, body, id, start, retention, label, used, digest)
         )
-        try:
-            accepted: Accepted = await self._writer.submit(said)
-        except HubbubError as error:
-            if retention.size or error.code is not ErrorCode.BROKER_UNAVAILABLE:
-                raise
-            self._metrics.broker_local_only += 1
-            self._show(serial, envelope, id)
-            return Accepted(None, id)
         return accepted
 
-    def _carry(self, envelope: Envelope) -> Accepted:
-        """What has its offset already is delivered here now, and elsewhere soon."""
-        push = envelope.push
-        assert isinstance(push, Publication)
-        assert push.offset is not None
-        self._serial += 1
-        start = stamp(CARRIED, self._origin, envelope.accepted) + place(push.offset, push.epoch or "")
-        said = _Said(
-            push.channel.encode(),
-            lane_of(push.channel),
-            self._serial_text(self._serial),
-            start,
-            body_of(envelope),
-        )
+    async def _say(self, envelope: Envelope, said: _Said) -> Accepted:
+        """Publish what is kept nowhere."""
+        _check(said.body)
+        serial, start = self._frames.fleeting(envelope)
         try:
-            self._writer.submit(said).add_done_callback(self._carried)
+            accepted: Accepted = await self._writer.submit(msgspec.structs.replace(said, start=start))
+        except HubbubError as error:
+            if error.code is not ErrorCode.BROKER_UNAVAILABLE:
+                raise
+            self._frames.stayed(serial, envelope, said.body)
+            return Accepted(None, said.id)
+        finally:
+            self._frames.landed(serial)
+        return accepted
+
+    def _carry(self, envelope: Envelope, push: Publication) -> None:
+        """What has its offset already is delivered here now, and elsewhere soon."""
+        self._frames.delivery.deliver(envelope)
+        body = body_of(envelope)
+        if len(body) > MESSAGE_BYTES:
+            self._owe()
+            return
+        try:
+            future = self._writer.submit(
+                _Said(push.channel, body, start=self._frames.carried(envelope, push))
+            )
         except HubbubError:
             self._owe()
-        self._deliver(envelope)
-        return Accepted(Position(push.epoch or "", push.offset), push.id)
+        else:
+            future.add_done_callback(self._carried)
 
     def _carried(self, future: asyncio.Future[Any]) -> None:
         if not future.cancelled() and future.exception() is not None:
@@ -279,7 +257,7 @@ class PostgresBroker:
     def _owe(self) -> None:
         """The others have not heard something that is kept elsewhere: tell them so when that is possible."""
         self._metrics.broker_local_only += 1
-        if self._owing is None and self._listener is not None:
+        if self._owing is None and self._frames.delivery.listener is not None:
             self._owing = asyncio.create_task(self._tell_of_debt())
 
     async def _tell_of_debt(self) -> None:
@@ -287,35 +265,26 @@ class PostgresBroker:
             await asyncio.sleep(0.1)
             try:
                 if self._engine.condition.up:
-                    await self._engine.fetch("SELECT pg_notify($1, $2)", EVERYBODY, self._serial_text(0))
+                    await self._engine.fetch("SELECT pg_notify($1, '')", EVERYBODY)
                     self._owing = None
                     return
             except HubbubError:
                 continue
 
-    def _show(self, serial: int, envelope: Envelope, id: str) -> None:
-        """Deliver here what PostgreSQL has not taken, or has and cannot say so: then it is not delivered again."""
-        self._shown[serial] = None
-        if len(self._shown) > SHOWN:
-            self._shown.popitem(last=False)
-        header = Header(FLEETING, self._origin, envelope.accepted, serial, "", 0)
-        body = body_of(envelope, id)
-        self._deliver(read_envelope(body, header, envelope.accepted))
-
-    def _serial_text(self, serial: int) -> str:
-        return f"{self._engine.node:x}.{serial:x}"
-
     async def _write(self, connection: Any, jobs: list[_Said]) -> Sequence[Accepted | Exception]:
         order = sorted(
-            range(len(jobs)), key=lambda number: jobs[number].name
+            range(len(jobs)), key=lambda number: jobs[number].channel
         )  # stable: each channel's own order
         said = [jobs[number] for number in order]
+        lanes = [lane_of(each.channel) for each in said]
+        serials = [f"{self._engine.node:x}.{self._said + number:x}" for number in range(len(said))]
+        self._said += len(said)
         rows = await connection.fetch(
             CALL_PUBLISH,
-            sorted({each.stripe for each in said if each.stripe is not None}),
-            [each.name for each in said],
-            [each.lane for each in said],
-            [each.serial for each in said],
+            sorted({_stripe(lane) for lane, each in zip(lanes, said, strict=True) if each.locks}),
+            [each.channel.encode() for each in said],
+            lanes,
+            serials,
             [each.start for each in said],
             [each.body for each in said],
             [each.retention.size for each in said],
@@ -354,32 +323,9 @@ class PostgresBroker:
             text = "".join(texts)  # each but the last is of whole groups of three bytes
         try:
             frame = binascii.a2b_base64(text)
-            header = read_header(frame)
-            if header.origin == self._origin:
-                if header.kind == CARRIED or (header.kind == FLEETING and self._is_shown(header.number)):
-                    return
-                envelope = read_envelope(frame, header, header.accepted)
-            else:
-                envelope = read_envelope(frame, header)
-        except (UnreadableError, binascii.Error) as error:
-            self._metrics.engine_errors[ENGINE, "unreadable"] += 1
-            log.error("what another node has published cannot be read", reason=str(error))
+        except binascii.Error:
             return
-        self._deliver(envelope)
-
-    def _is_shown(self, serial: int) -> bool:
-        if serial not in self._shown:
-            return False
-        del self._shown[serial]
-        return True
-
-    def _deliver(self, envelope: Envelope) -> None:
-        if envelope.push.channel not in self._subscribed or self._listener is None:
-            return
-        try:
-            self._listener(envelope)
-        except Exception:
-            log.exception("the listener failed", channel=envelope.push.channel)
+        self._frames.hear(frame)
 
     def _may_have_missed(self) -> None:
         self._parts = ("", [])
@@ -436,8 +382,14 @@ class PostgresBroker:
             elif epoch is None:
                 answers.append(None)
             else:
-                publications = tuple([read_publication(body, epoch, offset) for offset, body in kept])
-                answers.append(History(Position(epoch, head), publications, complete, more))
+                publications = []
+                for place, raw in kept:
+                    try:
+                        publications.append(read_publication(raw, epoch, place))
+                    except UnreadableError as error:
+                        complete = False
+                        log.error("a publication in a log cannot be read", reason=error.reason)
+                answers.append(History(Position(epoch, head), tuple(publications), complete, more))
                 kept = []
         return answers
 
@@ -463,6 +415,17 @@ class PostgresBroker:
 def lane_of(channel: str) -> str:
     """The name under which a channel's publications are notified."""
     return "hubbub:" + hashlib.blake2b(channel.encode(), digest_size=8).hexdigest()
+
+
+def _stripe(lane: str) -> int:
+    return int(lane[-4:], 16) % STRIPES
+
+
+def _check(body: bytes) -> None:
+    if len(body) > MESSAGE_BYTES:
+        raise HubbubError(
+            ErrorCode.MESSAGE_TOO_LARGE, f"PostgreSQL carries at most {MESSAGE_BYTES} bytes", field="data"
+        )
 
 
 def _key_of(channel: str, key: str) -> bytes:
