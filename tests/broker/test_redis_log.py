@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import redis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
@@ -101,7 +101,17 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(  # the very same time as before, in a log that began anew
+    Retention(1, 0.0, conflate=True),
+    [
+        ("append", "a"),
+        ("retain", Retention(1, 1.0)),
+        ("append", "a"),
+        ("pass", 1001),
+        ("read", None, 1, False, False),
+    ],
+)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(RETENTIONS, STEPS)
 def test_it_does_what_logs_in_memory_do(
     client: redis.Redis, retention: Retention, steps: list[tuple[Any, ...]]

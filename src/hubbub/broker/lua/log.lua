@@ -36,8 +36,10 @@ local function begin()
 end
 
 if not epoch or known[6] ~= ARGV[4] then
-  call('DEL', meta, stream)
-  head, oldest, due, forgotten = 0, now, 0, 0
+  if known[6] or call('EXISTS', stream) == 1 then -- no needless write: after the first a full server refuses none
+    call('DEL', meta, stream)
+  end
+  head, oldest, due, forgotten, known = 0, now, 0, 0, {}
   begin()
 elseif known[2] ~= run then
   -- Another process: what it has may be older than what was acknowledged, and offsets may be given again.
@@ -46,7 +48,7 @@ end
 if conflated and forgotten < head and call('XLEN', stream) == 0 then
   call('DEL', meta) -- the stream has expired, and these are of what was in it
   call('HSET', meta, 'epoch', epoch, 'run', run, 'head', head, 'conflated', ARGV[4])
-  forgotten, due = head, 0
+  forgotten, due, known = head, 0, {}
 end
 
 local function id(offset)
