@@ -126,6 +126,7 @@ class Hubbub:
         """This server as one node of several."""
         revocations = self.tokens.revocations if self._reads_tokens else None
         cluster = Cluster(self.hub, self._state, self.config, self.clock, revocations, id=id)
+        self.socketio.join(cluster.bus)
         cluster.load = lambda: (self.node.load.level.word, self.node.load.reading.load)
         self._claims = Claims(self.hub, cluster.nodes, cluster.bus, self._state)
         passes = Passes(cluster.nodes, self._state, self.clock)
