@@ -60,6 +60,10 @@ def examine(path: Path | None, url: str | None) -> Iterator[Finding]:
     yield backlog(config, SOMAXCONN)
     if config.chat.enabled:
         yield storage(config)
+    if config.broker.type != "memory":
+        from hubbub.cli.cluster_checks import cluster
+
+        yield from cluster(config)
     yield from server(config, url)
 
 
