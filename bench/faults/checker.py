@@ -400,7 +400,7 @@ class _Checker:
             "refused": refused,
             "indeterminate": len(self.sent) - acked - refused,
             **self.report.counts,
-            **{f"faults: {kind}": count for kind, count in sorted(self.faults.items())},
+            **{f"faults: {kind}": count for kind, count in sorted(self.faults.items()) if count},
         }
 
 

@@ -35,6 +35,9 @@ PRESENCE_GRACE = 1.0
 SETTINGS = {
     "HUBBUB_CHAT__ENABLED": "true",
     "HUBBUB_CLUSTER__LEASE": str(LEASE),
+    "HUBBUB_LOAD__BUSY": "97",  # nothing is to be shed because the machine does other things, too
+    "HUBBUB_LOAD__OVERLOADED": "98",
+    "HUBBUB_LOAD__CRITICAL": "99",
     "HUBBUB_HEARTBEAT__SSE_COMMENT": "2",
     "HUBBUB_HEARTBEAT__POLL_TIMEOUT": "2",
     "HUBBUB_SESSIONS__PRESENCE_GRACE": str(PRESENCE_GRACE),
