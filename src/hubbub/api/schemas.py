@@ -105,6 +105,21 @@ class NodeList(Struct, frozen=True):
     nodes: tuple[NodeInfo, ...]
 
 
+class Place(Struct, frozen=True):
+    """A node that is to have something; `address` is where other nodes reach it, `weight` its share."""
+
+    node: str
+    name: str
+    address: str
+    weight: float
+
+
+class Placement(Struct, frozen=True):
+    """Nodes, best first: who comes next when the first is gone. None where all of them drain or are overloaded."""
+
+    nodes: tuple[Place, ...]
+
+
 class ChannelPage(Struct, frozen=True, omit_defaults=True):
     """Channels in order of their names. `more` says that `limit` cut the list."""
 
