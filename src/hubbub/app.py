@@ -125,6 +125,7 @@ class Hubbub:
     def _clustered(self, id: str) -> Cluster:
         """This server as one node of several."""
         revocations = self.tokens.revocations if self._reads_tokens else None
+        self.hub.results.state = self._state
         cluster = Cluster(self.hub, self._state, self.config, self.clock, revocations, id=id)
         self.socketio.join(cluster.bus)
         cluster.load = lambda: (self.node.load.level.word, self.node.load.reading.load)

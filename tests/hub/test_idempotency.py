@@ -6,7 +6,8 @@ import pytest
 from tests.hub.world import settle
 
 from hubbub.errors import ErrorCode, HubbubError
-from hubbub.hub.idempotency import Results
+from hubbub.hub.idempotency import LARGEST, POLL, Results
+from hubbub.state.memory import MemoryState
 from hubbub.testing import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -128,3 +129,116 @@ async def test_a_failed_call_whose_place_was_taken_does_not_forget_its_successor
         await first
     assert await results.once("k", b"", other) == b"1"
     assert other.runs == 1
+
+
+# --- on several nodes -------------------------------------------------------------------------------------
+
+
+class Away(MemoryState):
+    """State that does not answer."""
+
+    async def put(self, key: str, value: bytes, ttl: float, *, fresh: bool = False) -> bool:
+        raise HubbubError(ErrorCode.BROKER_UNAVAILABLE)
+
+    async def swap(self, key: str, old: bytes | None, new: bytes, ttl: float) -> bool:
+        raise HubbubError(ErrorCode.BROKER_UNAVAILABLE)
+
+
+def nodes(clock: FakeClock, state: MemoryState, count: int = 2) -> list[Results]:
+    made = [Results(clock, 60, 5, longest=30.0) for _ in range(count)]
+    for each in made:
+        each.state = state
+    return made
+
+
+async def test_another_node_gives_the_first_result(clock: FakeClock) -> None:
+    one, other = nodes(clock, MemoryState(clock))
+    work = Work()
+    assert await one.once("k", b"body", work) == b"1"
+    assert await other.once("k", b"body", work) == b"1"
+    assert work.runs == 1
+    with pytest.raises(HubbubError) as failure:
+        await nodes(clock, one.state or MemoryState(clock))[0].once("k", b"other", work)  # type: ignore[arg-type]
+    assert failure.value.code == ErrorCode.IDEMPOTENCY_CONFLICT
+
+
+async def test_another_node_waits_for_the_one_that_is_at_it(clock: FakeClock) -> None:
+    one, other = nodes(clock, MemoryState(clock))
+    work = Work()
+    work.gate = asyncio.Event()
+    first = asyncio.ensure_future(one.once("k", b"", work))
+    await settle()
+    second = asyncio.ensure_future(other.once("k", b"", work))
+    for _ in range(5):
+        clock.advance(POLL)
+        await settle()
+    assert not second.done()
+    work.gate.set()
+    await settle()
+    clock.advance(POLL)
+    assert (await first, await second) == (b"1", b"1")
+
+
+async def test_a_failure_on_one_node_lets_another_try(clock: FakeClock) -> None:
+    one, other = nodes(clock, MemoryState(clock))
+    work = Work()
+    work.error = HubbubError(ErrorCode.CONFLICT)
+    with pytest.raises(HubbubError):
+        await one.once("k", b"", work)
+    work.error = None
+    assert await other.once("k", b"", work) == b"2"
+
+
+async def test_what_a_dead_node_had_begun_is_done_by_another(clock: FakeClock) -> None:
+    state = MemoryState(clock)
+    one, other = nodes(clock, state)
+    dying, work = Work(), Work()
+    dying.gate = asyncio.Event()
+    begun = asyncio.ensure_future(one.once("k", b"", dying))
+    await settle()
+    second = asyncio.ensure_future(other.once("k", b"", work))
+    while not second.done():
+        clock.advance(1.0)
+        await settle()
+    assert (second.result(), work.runs) == (b"1", 1)
+    begun.cancel()
+    await asyncio.wait([begun])
+    assert await nodes(clock, state)[0].once("k", b"", Work()) == b"1"  # the dead one has not taken it away
+
+
+async def test_a_result_that_is_too_large_is_not_made_twice(clock: FakeClock) -> None:
+    one, other = nodes(clock, MemoryState(clock))
+
+    async def large() -> bytes:
+        return b"x" * (LARGEST + 1)
+
+    async def largest() -> bytes:
+        return b"x" * LARGEST
+
+    await one.once("k", b"", large)
+    with pytest.raises(HubbubError) as failure:
+        await other.once("k", b"", large)
+    assert failure.value.code == ErrorCode.NOT_AVAILABLE
+    await one.once("l", b"", largest)
+    assert len(await other.once("l", b"", large)) == LARGEST
+
+
+async def test_nothing_is_run_while_it_is_not_known_whether_it_was(clock: FakeClock) -> None:
+    (one,) = nodes(clock, Away(clock), 1)
+    work = Work()
+    with pytest.raises(HubbubError) as failure:
+        await one.once("k", b"", work)
+    assert (failure.value.code, work.runs) == (ErrorCode.BROKER_UNAVAILABLE, 0)
+
+
+async def test_a_result_that_cannot_be_shared_is_given_all_the_same(clock: FakeClock) -> None:
+    state = MemoryState(clock)
+    (one,) = nodes(clock, state, 1)
+    away = Away(clock)
+
+    async def run() -> bytes:
+        one.state = away
+        state.swap = away.swap  # type: ignore[method-assign]
+        return b"done"
+
+    assert await one.once("k", b"", run) == b"done"

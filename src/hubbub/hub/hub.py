@@ -102,7 +102,12 @@ class Hub:
         self.command_rate = Rate(limits.command_rate, limits.command_burst)
         self.publish_rate = Rate(limits.publish_rate, limits.publish_burst)
         self.subscribe_rate = Rate(limits.subscribe_rate, limits.subscribe_burst)
-        self.results = Results(clock, config.broker.idempotency_ttl, config.broker.idempotency_keys)
+        self.results = Results(
+            clock,
+            config.broker.idempotency_ttl,
+            config.broker.idempotency_keys,
+            longest=limits.call_timeout,
+        )
         self._default_retention = _retention(config.default)
         self._retentions = {name: _retention(options) for name, options in config.namespaces.items()}
         self._tasks: set[asyncio.Task[None]] = set()
