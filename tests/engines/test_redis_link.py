@@ -171,7 +171,7 @@ async def test_answers_that_nobody_asked_for_end_it() -> None:
         link = await link_to(port)
         assert link.greeting.run_id == b"abcd"
         assert await link.send(pack(("PING",))) == b"what nobody asked"
-        assert await link.ended == "it answered what nobody asked"
+        assert str(await link.ended) == "it answered what nobody asked"
         with pytest.raises(HubbubError):
             link.send(pack(("PING",)))
 
@@ -183,7 +183,7 @@ async def test_an_answer_that_has_come_is_read_before_it_is_called_late(redis_se
     await asyncio.sleep(0)
     time.sleep(0.5)  # noqa: ASYNC251 -- that is the point
     assert await waiting == b"PONG"
-    link.drop("over")
+    link.drop("left", "over")
 
 
 async def test_it_refuses_when_too_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,6 +201,19 @@ async def test_it_refuses_when_too_much_waits(monkeypatch: pytest.MonkeyPatch) -
         server.resume()
         assert await outcomes[0] == b"OK"
         assert await link.send(pack(("PING",))) == b"PONG"
-        link.drop("over")
+        link.drop("left", "over")
     finally:
         await asyncio.to_thread(server.close)
+
+
+async def test_a_push_answers_only_the_command_that_waits_for_it(redis_server: RedisServer) -> None:
+    """A server that lets go of a shard channel says so between other answers."""
+    link = await link_to(redis_server.port)
+    first = link.send(pack(("ECHO", "x")), (b"ssubscribe", b"a"))
+    second = link.send(pack(("ECHO", "y")))
+    assert not link.confirm((b"sunsubscribe", b"b"))
+    assert link.confirm((b"ssubscribe", b"a"))
+    assert not link.confirm((b"ssubscribe", b"a"))
+    await first
+    assert not second.done()
+    link.drop("left", "over")

@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from tests.engines.redis_world import Ear, again, config, ear, refused, until
 
-from hubbub.engines.redis import RedisRefused
+from hubbub.clock import SystemClock
+from hubbub.engines.redis import Redis, RedisRefused
+from hubbub.errors import ConfigError
+from hubbub.telemetry.metrics import Metrics
 from hubbub.testing.proxy import FaultProxy
 from hubbub.testing.redis import RedisServer
 
@@ -87,7 +90,7 @@ async def test_one_that_is_deaf_is_found_out_and_made_anew(world: Ear) -> None:
     deaf._transport.pause_reading()  # type: ignore[union-attr]
     await until(lambda: not world.redis.condition.up)
     await until(lambda: world.missed == 1)
-    assert deaf.ended.result() == "its own probe does not come back"
+    assert str(deaf.ended.result()) == "its own probe does not come back"
     assert world.metrics.engine_errors["redis", "deaf"] == 1
     await until(lambda: world.redis.condition.up)
     await world.hears(name, b"2")
@@ -115,5 +118,25 @@ async def test_what_may_not_be_heard_is_told_and_forgotten() -> None:
             await kill_listeners(server)
             await until(lambda: world.missed == 1)
             await world.hears(name, b"1")
+    finally:
+        await asyncio.to_thread(server.close)
+
+
+@pytest.mark.parametrize(
+    ("rights", "told"),
+    [
+        ("~hubbub:* resetchannels &other:* +@all", "may not listen|may not write and publish"),
+        ("~other:* resetchannels &hubbub:* +@all", "may not write and publish"),
+        ("~hubbub:* resetchannels &hubbub:* +@all -info", "may not say INFO"),
+        ("~hubbub:* resetchannels &hubbub:* +@all -subscribe", "may not listen"),
+    ],
+)
+async def test_rights_that_do_not_do_are_told_at_the_start(rights: str, told: str) -> None:
+    server = RedisServer(user=f"hubbub on >pw {rights}")
+    await asyncio.to_thread(server.open)
+    try:
+        redis = Redis(config(server, url=server.url.replace("//", "//hubbub:pw@")), SystemClock(), Metrics())
+        with pytest.raises(ConfigError, match=told):
+            await redis.start()
     finally:
         await asyncio.to_thread(server.close)

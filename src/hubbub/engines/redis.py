@@ -37,6 +37,7 @@ PROBE = 0.6
 REDIRECTIONS = 5
 AGAIN = 0.05
 """Seconds until a command is repeated whose keys are just being moved."""
+ASKING = pack(("ASKING",))
 UNAVAILABLE = frozenset(
     {
         "READONLY",
@@ -104,6 +105,7 @@ class Redis:
         self.judge()
 
     async def _begin(self) -> None:
+        self._metrics.engine_up[NAME] = 0
         self._timer = self._clock.call_later(PROBE, self._tick)
         await self._topology.start()
         self.judge()
@@ -154,7 +156,8 @@ class Redis:
     async def each_server(self, *command: Part) -> list[Any]:
         """The replies of all masters. Raises as `call` does, if one of them does."""
         packed = pack(command)
-        waiting = [peer.commands.require().send(packed) for peer in self._topology.peers]
+        links = [peer.commands.require() for peer in self._topology.peers]
+        waiting = [link.send(packed) for link in links]
         replies = await asyncio.gather(*waiting, return_exceptions=True)
         for reply in replies:
             if isinstance(reply, RedisRefused) and reply.code in UNAVAILABLE:
@@ -189,7 +192,7 @@ class Redis:
                 break
             link = peer.commands.require()
             if asking:
-                link.send(pack(("ASKING",)))
+                link.send(ASKING)
             try:
                 return await link.send(make(link))
             except RedisRefused as another:

@@ -78,6 +78,8 @@ class Cluster:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+            self._task = None
+        self.trouble = "no server is known"
         peers, self._by = self._by, {}
         self._table = [None] * SLOTS
         self._ranges = {}
@@ -179,7 +181,7 @@ class Cluster:
             except HubbubError as error:
                 nobody = Broken("lost", error.message)
             finally:
-                link.drop("it was asked")
+                link.drop("left", "it was asked")
         raise nobody
 
     async def _take(self, ranges: Ranges, sharded: bool) -> None:

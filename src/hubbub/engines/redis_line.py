@@ -65,7 +65,7 @@ class Line:
             self._task.cancel()
             await asyncio.wait([self._task])
         if self.link is not None:
-            self.link.drop("it was left")
+            self.link.drop("left", "it was left")
             self.link = None
         if self._first is not None and not self._first.done():
             self._first.set_result(None)
@@ -80,8 +80,7 @@ class Line:
     def drop(self, reason: str, detail: str) -> None:
         """End the link, for it is not fit: another is made."""
         if self.link is not None:
-            self._metrics.engine_errors[NAME, reason] += 1
-            self.link.drop(detail)
+            self.link.drop(reason, detail)
 
     async def _begin(self, link: Link) -> None:
         """What is to be said before others speak. Raises Broken."""
@@ -119,9 +118,9 @@ class Line:
             self._tried(None)
             self._owner.judge()
             await asyncio.wait([link.ended])
-            raise Broken("lost", link.ended.result())
+            raise link.ended.result()
         finally:
-            link.drop("it was left")
+            link.drop("left", "it was left")
             self.link = None
 
     def _broke(self, error: Exception) -> None:

@@ -17,8 +17,6 @@ from hubbub.telemetry.metrics import Metrics
 
 FULL = 64 * 1024 * 1024
 """Bytes that wait for a server which reads nothing, from which on commands are refused."""
-GRACE = 0.05
-"""Seconds for which an answer may be late that has come already: a loop that was busy reads before it judges."""
 OLDEST = (6, 2)
 
 
@@ -73,7 +71,7 @@ class Link(asyncio.Protocol):
         self, clock: Clock, metrics: Metrics, timeout: float, pushed: Callable[[Push], object]
     ) -> None:
         loop = asyncio.get_running_loop()
-        self.ended: asyncio.Future[str] = loop.create_future()
+        self.ended: asyncio.Future[Broken] = loop.create_future()
         self.address = Address()
         self.greeting = Greeting(b"", (0, 0), "")
         self._loop = loop
@@ -95,7 +93,7 @@ class Link(asyncio.Protocol):
 
         `tag` is of commands that are answered by a push."""
         if self._full or self.ended.done():
-            raise unavailable("too much waits for it" if self._full else self.ended.result())
+            raise unavailable("too much waits for it" if self._full else str(self.ended.result()))
         if not self._out:
             self._now = self._clock.monotonic()
             self._loop.call_soon(self._flush)
@@ -104,11 +102,11 @@ class Link(asyncio.Protocol):
         self._waiting.append((future, self._now, tag))
         return future
 
-    def drop(self, reason: str) -> None:
-        """End it now."""
+    def drop(self, reason: str, detail: str) -> None:
+        """End it now, with a word for metrics and a few for people."""
         if self._transport is not None:
             self._transport.abort()
-        self._end(reason)
+        self._end(Broken(reason, detail))
 
     def confirm(self, tag: Tag) -> bool:
         """A push is the answer to the command with this tag, if that is the one whose turn it is."""
@@ -128,7 +126,7 @@ class Link(asyncio.Protocol):
             self._transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._end("the connection was lost")
+        self._end(Broken("lost", "the connection was lost"))
 
     def pause_writing(self) -> None:
         self._full = True
@@ -140,7 +138,7 @@ class Link(asyncio.Protocol):
         try:
             replies = self._reader.feed(data)
         except ProtocolBroken:
-            self.drop("it does not speak RESP3")
+            self.drop("protocol", "it does not speak RESP3")
             return
         waiting = self._waiting
         observe = self._observe
@@ -151,7 +149,7 @@ class Link(asyncio.Protocol):
                 self._pushed(reply)
                 continue
             if not waiting:
-                self.drop("it answered what nobody asked")
+                self.drop("protocol", "it answered what nobody asked")
                 return
             future, sent, _ = waiting.popleft()
             observe(now - sent)
@@ -180,27 +178,21 @@ class Link(asyncio.Protocol):
         left = self._waiting[0][1] + self._timeout - self._clock.monotonic()
         if left > 0:
             self._timer = self._clock.call_later(left, self._look)
-        else:
-            oldest = self._waiting[0][0]
-            self._timer = self._clock.call_later(GRACE, lambda: self._judge(oldest))
+        else:  # loops read before they look at timers: what came while ours was busy is not late
+            self.drop("timeout", "it does not answer")
 
-    def _judge(self, oldest: asyncio.Future[Any]) -> None:
-        if self._waiting and self._waiting[0][0] is oldest:
-            self.drop("it does not answer")
-        else:
-            self._look()
-
-    def _end(self, reason: str) -> None:
+    def _end(self, broken: Broken) -> None:
         if self.ended.done():
             return
-        self.ended.set_result(reason)
+        self.ended.set_result(broken)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         waiting, self._waiting = self._waiting, deque()
         for future, _, _ in waiting:
             if not future.done():
-                future.set_exception(unavailable(reason))
+                future.set_exception(unavailable(str(broken)))
+                future.exception()  # it is known: nobody has to ask
 
 
 async def connect(
@@ -213,19 +205,16 @@ async def connect(
         async with asyncio.timeout(login.timeout):
             await _dial(link, address, login)
             await _greet(link, login)
-    except TimeoutError:
-        link.drop("it does not answer")
-        raise Broken("timeout", "it does not answer") from None
-    except ssl.SSLError as error:
-        link.drop("TLS failed")
-        raise Broken("tls", f"TLS failed: {error.reason}") from None
-    except OSError:
-        link.drop("it cannot be reached")
-        raise Broken("refused", "it cannot be reached") from None
-    except HubbubError as error:
-        raise Broken("lost", error.message.removeprefix("Redis: ")) from None
-    except BaseException:
-        link.drop("it was not wanted any more")
+    except BaseException as error:
+        link.drop("lost", "it did not begin")
+        if isinstance(error, HubbubError):
+            raise link.ended.result() from None
+        if isinstance(error, TimeoutError):
+            raise Broken("timeout", "it does not answer") from None
+        if isinstance(error, ssl.SSLError):
+            raise Broken("tls", f"TLS failed: {error.reason}") from None
+        if isinstance(error, OSError):
+            raise Broken("refused", "it cannot be reached") from None
         raise
     return link
 

@@ -12,7 +12,7 @@ from hubbub.clock import Clock
 from hubbub.engines.redis_line import NAME, Line, Locate, Owner, log, retrieved
 from hubbub.engines.redis_link import Broken, Link, Login
 from hubbub.engines.resp import Push, RedisRefused, pack
-from hubbub.errors import HubbubError
+from hubbub.errors import ConfigError, HubbubError
 from hubbub.telemetry.metrics import Metrics
 
 AT_ONCE = 1_000
@@ -74,8 +74,8 @@ class Listener(Line):
             return
         try:
             await self._subscribe(link, names)
-        except Broken as error:
-            link.drop(str(error))
+        except Broken as broken:
+            link.drop(broken.reason, str(broken))
 
     def forsake(self, names: Collection[str]) -> None:
         """Hear these no more, for another server has them: nobody waits for that."""
@@ -97,10 +97,7 @@ class Listener(Line):
 
     async def _begin(self, link: Link) -> None:
         self.taken.clear()
-        try:
-            await self._subscribe(link, [self.probe, *self.names])
-        except HubbubError as error:
-            raise Broken("lost", error.message) from None
+        await self._subscribe(link, [self.probe, *self.names])
 
     def _up(self, again: bool) -> None:
         self.ready = True
@@ -110,9 +107,9 @@ class Listener(Line):
         if again:
             self._owner.miss()
 
-    def _down(self, ended: asyncio.Future[str]) -> None:
+    def _down(self, ended: asyncio.Future[Broken]) -> None:
         self.ready = False
-        self.detail = ended.result()
+        self.detail = str(ended.result())
         self._owner.judge()
 
     async def _subscribe(self, link: Link, names: Collection[str]) -> None:
@@ -126,17 +123,19 @@ class Listener(Line):
                 said = [self._say(link, "SUBSCRIBE", name) for name in part]
             except HubbubError as error:
                 raise Broken("lost", error.message) from None
-            for reply in await asyncio.gather(*said, return_exceptions=True):
+            for name, reply in zip(part, await asyncio.gather(*said, return_exceptions=True), strict=True):
                 if isinstance(reply, RedisRefused):
-                    self._refused(reply)
+                    self._refused(name, reply)
                 elif isinstance(reply, BaseException):
                     raise Broken("lost", "the connection was lost")
 
-    def _refused(self, refused: RedisRefused) -> None:
+    def _refused(self, name: str, refused: RedisRefused) -> None:
         self._metrics.engine_errors[NAME, refused.code.lower()] += 1
         if refused.code in MOVED:
             self._owner.stale()
             raise Broken("moved", "its channels are elsewhere")
+        if name == self.probe:
+            raise ConfigError("redis.url: the user may not listen to channels that begin with redis.prefix")
         log.error("a channel cannot be listened to", engine=NAME, code=refused.code)
 
     def _say(self, link: Link, word: str, name: str) -> asyncio.Future[Any]:

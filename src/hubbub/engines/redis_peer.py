@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from hubbub.clock import Clock
@@ -11,7 +11,7 @@ from hubbub.engines.redis_line import NAME, Line, Locate, Owner, retrieved
 from hubbub.engines.redis_link import Link, Login
 from hubbub.engines.redis_listener import Listener
 from hubbub.engines.resp import RedisRefused, pack
-from hubbub.errors import HubbubError
+from hubbub.errors import ConfigError, HubbubError
 from hubbub.telemetry.metrics import Metrics
 
 MISSING = 2
@@ -23,7 +23,7 @@ LOST = frozenset({"READONLY", "LOADING", "MASTERDOWN", "NOAUTH"})
 
 
 class Commands(Line):
-    """The line of commands; `run_id` is that of the process that it reached last."""
+    """The line of commands; `run_id` is that of the process that it reached last. `greet` is said at its begin."""
 
     run_id = b""
 
@@ -34,15 +34,17 @@ class Commands(Line):
         login: Login,
         locate: Locate,
         owner: Owner,
-        reached: Callable[[Link], None],
+        greet: Callable[[Link], Awaitable[None]],
     ) -> None:
         super().__init__(clock, metrics, login, locate, owner)
-        self._reached = reached
+        self._greet = greet
+
+    async def _begin(self, link: Link) -> None:
+        await self._greet(link)
 
     def _up(self, again: bool) -> None:
         assert self.link is not None
         self.run_id = self.link.greeting.run_id
-        self._reached(self.link)
         if again:
             self._owner.renew()
 
@@ -60,7 +62,7 @@ class Peer:
         heard: Callable[[str, bytes], object],
         probe: str,
     ) -> None:
-        self.commands = Commands(clock, metrics, login, locate, owner, self._reached)
+        self.commands = Commands(clock, metrics, login, locate, owner, self._greet)
         self.listener = Listener(clock, metrics, login, locate, owner, heard, self._probed)
         self.listener.probe = probe
         self._metrics = metrics
@@ -107,14 +109,16 @@ class Peer:
             self.listener.drop("deaf", "its own probe does not come back")
         else:
             self._missing += 1
-            self._say()
+            if self.commands.link is not None:
+                self._say(self.commands.link)
         self._owner.judge()
 
     def rename(self, probe: str) -> None:
         """Probe elsewhere: that key went to another server."""
         self._witnessed = None
         self.listener.rename(probe)
-        self._say()
+        if self.commands.link is not None:
+            self._say(self.commands.link)
 
     def refused(self, code: str) -> None:
         """A command was answered so: is it still the right server?"""
@@ -124,25 +128,32 @@ class Peer:
         elif code in ("MOVED", "CLUSTERDOWN"):
             self._owner.stale()
 
-    def _reached(self, link: Link) -> None:
+    async def _greet(self, link: Link) -> None:
+        """Leave the witness. Raises ConfigError if that is not allowed, Broken."""
+        self._witnessed = None
         listening = self.listener.link
         if listening is not None and listening.greeting.run_id != link.greeting.run_id:
             self.listener.drop("moved", "commands go to another server")
-        elif self.listener.ready:
-            self._say()
+        waiting = self._say(link)
+        replies = await asyncio.gather(*waiting, return_exceptions=True)
+        for reply in replies:
+            if isinstance(reply, RedisRefused) and reply.code == "NOPERM":
+                raise ConfigError(
+                    "redis.url: the user may not write and publish what begins with redis.prefix"
+                )
+            if isinstance(reply, HubbubError):
+                raise link.ended.result()
 
-    def _say(self) -> None:
-        link = self.commands.link
-        if link is None:
-            return
+    def _say(self, link: Link) -> list[asyncio.Future[Any]]:
         probe = self.listener.probe
-        word = "SPUBLISH" if self.listener.sharded else "PUBLISH"
         try:
-            link.send(pack((word, probe, b""))).add_done_callback(self._said)
+            said = link.send(pack(("SPUBLISH" if self.listener.sharded else "PUBLISH", probe, b"")))
             witness = link.send(pack(("SET", probe, b"", "EX", WITNESS_TTL, "GET")))
         except HubbubError:
-            return
+            return []
+        said.add_done_callback(self._said)
         witness.add_done_callback(lambda future: self._witness(link, future))
+        return [said, witness]
 
     def _said(self, future: asyncio.Future[Any]) -> None:
         if isinstance(error := future.exception(), RedisRefused):

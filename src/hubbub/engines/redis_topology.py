@@ -113,7 +113,7 @@ class Sentinels:
                 self.leave()
                 self._link = link
                 return address
-            link.drop("it was asked")
+            link.drop("left", "it was asked")
             nobody = ConfigError(f"redis.sentinel_master: Sentinels know no master named {self._master!r}")
         raise nobody
 
@@ -124,7 +124,7 @@ class Sentinels:
     def leave(self) -> None:
         """Forget who answered."""
         if self._link is not None:
-            self._link.drop("it was left")
+            self._link.drop("left", "it was left")
             self._link = None
 
 
@@ -166,7 +166,7 @@ async def ask(link: Link, question: bytes) -> Any:
     try:
         return await link.send(question)
     except (HubbubError, RedisRefused) as error:
-        link.drop("it does not answer")
+        link.drop("refused", "it does not answer")
         raise Broken("refused", "it does not answer what is asked") from error
 
 
