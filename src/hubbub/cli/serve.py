@@ -43,9 +43,15 @@ def serve(
         list[str] | None,
         typer.Option("--set", metavar="SECTION.FIELD=VALUE", help="Any other setting; may be repeated."),
     ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(min=1, help="Processes that share the port; more than one need a broker beside them."),
+    ] = 1,
+    worker: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the server until it is told to stop (SIGTERM or Ctrl-C; a second one hurries)."""
     from hubbub import config as settings
+    from hubbub.cli import workers as several
     from hubbub.cli.settings import parse_assignments
     from hubbub.telemetry import logging
 
@@ -62,11 +68,49 @@ def serve(
         banner = Banner(chosen, keys, kept, usual=settings.load(config).server)
     settings.validate(chosen, tokens=application is None)  # an application may bring its own Policy
     server = _server(application, chosen, flagged=bool(dev or flags))
+    if workers > 1:
+        several.check(server.config, workers)
+        with _listen(server.config) as free:  # nobody else has the port
+            found = free.getsockname()[1]
+        arguments = _again(application, config, host, assignments)
+        logging.configure(server.config.telemetry)
+        with _reserved(server.config, found):
+            raise typer.Exit(several.supervise(arguments, found, server.config, workers))
+    if worker is not None:
+        several.die_with_parent()
+        found, pipe = several.parse(worker)
+        logging.configure(server.config.telemetry)
+        shared = _listen(server.config, port=found, shared=True)
+        server.run(ready=lambda *_: several.tell(pipe), sock=shared)
+        return
     sock = _listen(server.config)
     logging.configure(server.config.telemetry)
     server.run(ready=banner, sock=sock)
     if banner is not None:
         print("  Stopped.")
+
+
+def _again(
+    application: str | None, config: Path | None, host: str | None, assignments: list[str] | None
+) -> list[str]:
+    """The arguments with which workers are started: all but those about the port and their number."""
+    given = [] if application is None else [application]
+    for name, value in (("--config", config), ("--host", host)):
+        if value is not None:
+            given += [name, str(value)]
+    for assignment in assignments or ():
+        given += ["--set", assignment]
+    return given
+
+
+def _reserved(config: Config, port: int) -> socket.socket:
+    """The port, held for workers that come and go. Nothing reaches a socket that does not listen."""
+    version = socket.AF_INET6 if ":" in config.server.host else socket.AF_INET
+    sock = socket.socket(version, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind((config.server.host, port))
+    return sock
 
 
 def _server(application: str | None, config: Config, *, flagged: bool) -> Hubbub:
@@ -129,13 +173,14 @@ def load_application(name: str) -> Hubbub:
     raise Problem(f"{what} in {module_name}.", advice)
 
 
-def _listen(config: Config) -> socket.socket:
+def _listen(config: Config, *, port: int | None = None, shared: bool = False) -> socket.socket:
     from hubbub.transports.server import listen
 
     server = config.server
-    where = f"{server.host}:{server.port}"
+    port = server.port if port is None else port
+    where = f"{server.host}:{port}"
     try:
-        return listen(server.host, server.port, server.backlog)
+        return listen(server.host, port, server.backlog, shared=shared)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise Problem(
