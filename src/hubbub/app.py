@@ -128,6 +128,8 @@ class Hubbub:
         self.hub.results.state = self._state
         cluster = Cluster(self.hub, self._state, self.config, self.clock, revocations, id=id)
         self.socketio.join(cluster.bus)
+        if self._chat is not None:
+            self._chat.presence.join(cluster.bus, cluster.nodes)
         cluster.load = lambda: (self.node.load.level.word, self.node.load.reading.load)
         self._claims = Claims(self.hub, cluster.nodes, cluster.bus, self._state)
         passes = Passes(cluster.nodes, self._state, self.clock)

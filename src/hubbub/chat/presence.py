@@ -13,12 +13,15 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from hubbub.chat.contacts import contacts_among, last_seen_of
+from hubbub.chat.elsewhere import Change, Elsewhere
 from hubbub.chat.events import PresenceChanged
 from hubbub.chat.ledger import Actor, View, status_of
 from hubbub.chat.limits import exceeded
 from hubbub.chat.model import Availability, Presence, UserId
 from hubbub.chat.operations import Caller, Nothing, Operation, run
 from hubbub.clock import Timer
+from hubbub.cluster.bus import Bus
+from hubbub.cluster.nodes import Nodes
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub.gathering import Gathering
 from hubbub.hub.session import Session
@@ -46,12 +49,14 @@ NOTE = each("last_seen", _note)
 
 
 class Presences:
-    """What this node knows of its users."""
+    """What this node knows of users: of its own, and by what other nodes say, of theirs."""
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
         self._hub = chat.hub
-        self._known: dict[str, Availability] = {}  # as it was last told; offline ones are left out
+        self._here: dict[str, Availability] = {}  # on this node; offline ones are left out
+        self._known: dict[str, Availability] = {}  # on all of them, as it was last told
+        self._elsewhere: Elsewhere | None = None
         self._away: set[Session] = set()
         self._leaving: dict[str, Timer] = {}
         self._told: Gathering[str, PresenceChanged] = Gathering(
@@ -59,6 +64,20 @@ class Presences:
         )
         self._hub.appearances.append(self._changed)
         self._hub.ended.append(self._ended)
+
+    def join(self, bus: Bus, nodes: Nodes) -> None:
+        """There are other nodes; to be called before the start. Each tells its own followers what it sees."""
+        chat = self._chat
+        self._elsewhere = Elsewhere(
+            bus,
+            nodes,
+            chat.clock,
+            self._hub.spawn,
+            chat.config.chat.presence_grace,
+            here=lambda: self._here,
+            changed=self._look,
+            away=lambda user, away: self.set_away(self._hub.users.get(user, ()), away),
+        )
 
     def of(self, user: str) -> Availability:
         """As others see it now."""
@@ -76,6 +95,12 @@ class Presences:
                 self._away.discard(session)
             self._changed(session)
 
+    async def set_user_away(self, user: str, away: bool) -> None:
+        """All sessions of a user, on all nodes."""
+        self.set_away(self._hub.users.get(user, ()), away)
+        if self._elsewhere is not None:
+            await self._elsewhere.set_away(user, away)
+
     async def visible(self, actor: Actor, ids: Iterable[str]) -> set[str]:
         """Those of `ids` whose presence the actor may see."""
         wanted = list(ids)
@@ -86,6 +111,8 @@ class Presences:
             timer.cancel()
         self._leaving.clear()
         self._told.stop()
+        if self._elsewhere is not None:
+            self._elsewhere.stop()
 
     # --- what changes it ----------------------------------------------------------------------------------
 
@@ -98,7 +125,7 @@ class Presences:
         if not user:
             return
         now = self._now(user)
-        if now == self.of(user):
+        if now == self._here.get(user, "offline"):
             self._stay(user)
         elif now == "offline":
             if user not in self._leaving:
@@ -106,8 +133,7 @@ class Presences:
                 self._leaving[user] = self._chat.clock.call_later(grace, lambda: self._gone(user))
         else:
             self._stay(user)
-            before, self._known[user] = self.of(user), now
-            self._told.change(user, PresenceChanged(user, before), PresenceChanged(user, now))
+            self._set(user, now)
 
     def _now(self, user: str) -> Availability:
         there = [each for each in self._hub.users.get(user, ()) if not each.absent and not each.closed]
@@ -121,13 +147,45 @@ class Presences:
 
     def _gone(self, user: str) -> None:
         del self._leaving[user]
-        before = self._known.pop(user, "offline")
-        self._hub.spawn(self._leave(user, before, self._chat.clock.now()))
+        self._set(user, "offline")
 
-    async def _leave(self, user: str, before: Availability, time: float) -> None:
+    def _set(self, user: str, availability: Availability) -> None:
+        """How a user is on this node."""
+        if availability == "offline":
+            self._here.pop(user, None)
+        else:
+            self._here[user] = availability
+        time = self._chat.clock.now()
+        if self._elsewhere is not None:
+            self._elsewhere.tell(user, Change(availability, time, noted=self._seen(user) == "offline"))
+        self._look(user, time, True)
+
+    def _seen(self, user: str) -> Availability:
+        """How a user is, wherever it is there."""
+        said = [] if self._elsewhere is None else [*self._elsewhere.of(user)]
+        if (here := self._here.get(user)) is not None:
+            said.append(here)
+        return "online" if "online" in said else "away" if said else "offline"
+
+    def _look(self, user: str, time: float, note: bool) -> None:
+        """Tell how a user is, if that is something else than before, at `time`; `note` when it was last seen."""
+        before, now = self.of(user), self._seen(user)
+        if now == before:
+            return
+        if now == "offline":
+            del self._known[user]
+            self._hub.spawn(self._leave(user, before, time, note))
+        else:
+            self._known[user] = now
+            self._told.change(user, PresenceChanged(user, before), PresenceChanged(user, now))
+
+    async def _leave(self, user: str, before: Availability, time: float, note: bool) -> None:
         """When it was is kept first, and told to those who may know: the channel is for contacts."""
+        if not note and status_of(user) not in self._hub.channels:
+            return
         try:
-            await self._chat.store.write(NOTE, _Seen(user, time))
+            if note:
+                await self._chat.store.write(NOTE, _Seen(user, time))
             shown = await self._chat.read(lambda view: _shown(view, user))
         except HubbubError as error:
             log.warning("last seen could not be kept", error=error.message)
@@ -144,7 +202,10 @@ class Presences:
             sender=event.user,
             time=self._chat.clock.now(),
         )
-        self._chat.signal(Envelope(publication))
+        if self._elsewhere is None:
+            self._chat.signal(Envelope(publication))
+        else:
+            self._hub.live.on_push(Envelope(publication))  # the other nodes see for themselves
 
 
 def _shown(view: View, user: str) -> bool:
@@ -239,13 +300,15 @@ async def set_presence(chat: Chat, caller: Caller, params: SetPresence) -> Prese
     """Say that one is away, or back.
 
     By `call` it is the device that calls; a user is away when all of its devices are. By REST it is all of the user's
-    sessions on this node.
+    sessions.
     """
     user = caller.actor.user
     if not user:
         raise HubbubError(ErrorCode.NOT_AVAILABLE, "the server itself is neither here nor away")
-    sessions = (caller.session,) if caller.session is not None else chat.hub.users.get(user, ())
-    chat.presence.set_away(sessions, params.away)
+    if caller.session is not None:
+        chat.presence.set_away((caller.session,), params.away)
+    else:
+        await chat.presence.set_user_away(user, params.away)
     return Presence(user, chat.presence.of(user))
 
 
