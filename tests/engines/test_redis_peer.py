@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.engines.redis_world import config, ear, until
 
+from hubbub.engines.redis import Script
 from hubbub.testing.redis import RedisServer
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +53,8 @@ async def test_a_callback_that_fails_does_not_keep_others_from_theirs(server: Re
 
 async def test_users_with_few_rights_will_do() -> None:
     """Those that the page about many nodes names."""
-    rights = "~hubbub:* resetchannels &hubbub:* -@all +@connection +@read +@write +@pubsub +@scripting +info"
+    page = (ROOT / "docs/how-to/redis.md").read_text(encoding="utf-8")
+    rights = page.partition(">password ")[2].partition("\n")[0]
     server = RedisServer(user=f"hubbub on >pw {rights}")
     await asyncio.to_thread(server.open)
     try:
@@ -58,5 +63,7 @@ async def test_users_with_few_rights_will_do() -> None:
             name = world.name("c")
             await world.redis.listen(name)
             await world.hears(name, b"1")
+            script = Script.of("redis.call('SET', KEYS[1], redis.call('TIME')[1], 'EX', 9) return ARGV")
+            assert len(await world.redis.run(script, [name])) == 2
     finally:
         await asyncio.to_thread(server.close)

@@ -262,7 +262,7 @@ def _refusal(command: str, refused: RedisRefused) -> Exception:
         return ConfigError("redis.url: Redis 6.2 or later is needed")
     if code == "NOPERM":
         return ConfigError(
-            f"redis.url: the user may not say {command}; see the page about many nodes for its rights"
+            f"redis.url: the user may not say {command}; docs/how-to/redis.md lists its rights"
         )
     if command == "SELECT":
         return ConfigError("redis.url: there is no such database at that server")

@@ -157,7 +157,6 @@ class Listener(Line):
             return
         ours = self.link is not None and self.link.confirm((kind, push[1]))
         if not ours and kind == b"sunsubscribe" and (name := push[1].decode()) in self.names:
-            self.taken.add(
-                name
-            )  # its slot went to another server, which this one says by ending the subscription
+            # Its slot went to another server, which this one says by ending the subscription.
+            self.taken.add(name)
             self._owner.stale()
