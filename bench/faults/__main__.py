@@ -109,7 +109,7 @@ def _complaints(folder: Path) -> str:
         f"{path.name}: {line}"
         for path in sorted(folder.glob("n*.log"))
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
-        if '"error"' in line or "Traceback" in line or "[error" in line
+        if '"level":"error"' in line or line.startswith("Traceback")
     ]
     return "\n".join((f"{len(lines)} errors logged by nodes", *(line[:300] for line in lines[-10:])))
 
