@@ -20,7 +20,7 @@ GUARDED = sorted(
 
 
 def test_there_are_routes_to_guard() -> None:
-    assert len(GUARDED) == 18
+    assert len(GUARDED) == 24
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)

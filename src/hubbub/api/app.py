@@ -11,7 +11,7 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 
-from hubbub.api import access, channels, chat, connections, nodes, pages, publishing
+from hubbub.api import access, channels, chat, connections, deadletters, nodes, pages, placement, publishing
 from hubbub.api.body import StrictBody
 from hubbub.api.chat_callers import Callers
 from hubbub.api.context import ApiContext, provided
@@ -29,7 +29,15 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 def routers() -> tuple[Router, ...]:
     """The routes of the API that are written by hand, in groups by who may call them. Those of the chat are made from
     its operations."""
-    guarded = (*publishing.ROUTES, *channels.ROUTES, *connections.ROUTES, *access.ROUTES, *nodes.ROUTES)
+    guarded = (
+        *publishing.ROUTES,
+        *channels.ROUTES,
+        *connections.ROUTES,
+        *deadletters.ROUTES,
+        *access.ROUTES,
+        *nodes.ROUTES,
+        *placement.ROUTES,
+    )
     return (
         Router(
             "/v1",

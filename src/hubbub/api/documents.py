@@ -35,6 +35,7 @@ TAGS = {
     "Users": "The sessions of one user.",
     "Connections": "All sessions.",
     "Nodes": "The processes that serve together.",
+    "Dead letters": "What the broker brought and nodes could not handle.",
     "Access": "Revoke tokens; get tickets.",
     "Development": "Only with `--dev`.",
 }

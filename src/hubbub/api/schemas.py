@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from hubbub.api.errors import ErrorBody
 from hubbub.hub.operations import ChannelInfo, SessionInfo
-from hubbub.model import Kind, Operation, Position, Raw
+from hubbub.model import Join, Kind, Leave, Operation, Position, Publication, Raw
 from hubbub.state.base import NodeInfo
 
 Channel = Annotated[str, Meta(description="Name of a channel.", examples=["orders:eu"])]
@@ -134,6 +134,35 @@ class SessionPage(Struct, frozen=True, omit_defaults=True):
     connections: tuple[SessionInfo, ...]
     next: str | None = None
     incomplete: Incomplete = ()
+
+
+class DeadLetterInfo(Struct, frozen=True, omit_defaults=True):
+    """A message of the broker that a node could not handle. `reason` is `malformed`, `version` (a newer one's) or
+    `listener` (it failed), `node` the process it happened to, `size` that of the frame in bytes. A single one has its
+    `frame`, in base64, unless that was too large to be kept, and the `push` in it, if it can be read."""
+
+    id: str
+    time: float
+    channel: str
+    reason: str
+    detail: str
+    node: str
+    size: int
+    frame: bytes = b""
+    push: Publication | Join | Leave | None = None
+
+
+class DeadLetterPage(Struct, frozen=True, omit_defaults=True):
+    """Dead letters of all nodes, newest first. `next`, if there, is the `before` of the following page."""
+
+    letters: tuple[DeadLetterInfo, ...]
+    next: str | None = None
+
+
+class Dropped(Struct, frozen=True):
+    """How many dead letters were thrown away."""
+
+    letters: int
 
 
 class ChannelRequest(Struct, frozen=True, forbid_unknown_fields=True):

@@ -56,6 +56,20 @@ def read_development_keys() -> DevelopmentKeys | None:
     return keys
 
 
+def require_api_key(given: str | None) -> str:
+    """`given`, or that of the development server here. Raises Problem where there is none."""
+    if given is not None:
+        return given
+    keys = read_development_keys()
+    if keys is None:
+        raise Problem(
+            "there is no API key.",
+            "give --api-key or HUBBUB_API_KEY (`hubbub token --api-key` makes one), or run this where "
+            "`hubbub serve --dev` was started.",
+        )
+    return keys.api_key
+
+
 def development_keys() -> tuple[DevelopmentKeys, bool]:
     """The keys of this directory, made now if there are none; and whether they are kept."""
     from hubbub.auth.api_keys import new_key

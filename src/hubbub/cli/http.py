@@ -38,7 +38,12 @@ class Api:
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer's JSON. Raises Problem with what the server said."""
-        status, _, content = self.request("POST", path, json.dumps(body, ensure_ascii=False).encode())
+        return self.ask("POST", path, body)
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """As `post`, by any method."""
+        raw = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        status, _, content = self.request(method, path, raw)
         try:
             answer = json.loads(content)
         except ValueError:

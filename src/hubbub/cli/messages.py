@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hubbub.cli.credentials import base_url, load_config, read_development_keys, sign, with_secret
+from hubbub.cli.credentials import base_url, load_config, require_api_key, sign, with_secret
 from hubbub.cli.output import Problem, coloured
 
 if TYPE_CHECKING:
@@ -56,15 +56,7 @@ def publish(
         raise Problem("DATA is not UTF-8.", "binary data goes as text, such as base64.")
     if data == "-" and key is not None:
         raise Problem("--key is for one publication, not for a line each.", "leave --key out.")
-    if api_key is None:
-        keys = read_development_keys()
-        if keys is None:
-            raise Problem(
-                "there is no API key.",
-                "give --api-key or HUBBUB_API_KEY (`hubbub token --api-key` makes one), or run this where "
-                "`hubbub serve --dev` was started.",
-            )
-        api_key = keys.api_key
+    api_key = require_api_key(api_key)
     lines = (line.rstrip("\r\n") for line in sys.stdin) if data == "-" else iter((data,))
     with Api(url or base_url(load_config(config)), api_key) as api:
         for line in lines:

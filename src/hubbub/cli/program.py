@@ -9,7 +9,18 @@ from collections.abc import Sequence
 import typer
 
 from hubbub import __version__
-from hubbub.cli import backup, bench, configuration, doctor, messages, migrate, reference, serve, token
+from hubbub.cli import (
+    backup,
+    bench,
+    configuration,
+    deadletters,
+    doctor,
+    messages,
+    migrate,
+    reference,
+    serve,
+    token,
+)
 from hubbub.cli.output import FAILED, Problem, report
 from hubbub.errors import ConfigError, HubbubError
 
@@ -21,7 +32,7 @@ cli = typer.Typer(
     help="Self-hosted real-time messaging: channels, presence and gapless recovery.",
     epilog="Begin with `hubbub serve --dev`. A traceback for an error: `HUBBUB_DEBUG=1`.",
 )
-for module in (serve, token, messages, configuration, doctor, backup, migrate, bench, reference):
+for module in (serve, token, messages, deadletters, configuration, doctor, backup, migrate, bench, reference):
     module.add_to(cli)
 
 
