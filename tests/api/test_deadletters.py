@@ -51,17 +51,16 @@ async def test_one_is_shown_with_what_is_in_it(server: Server) -> None:
     add(server)
     ((letter),) = await letters(server)
     shown = await server.ok("GET", f"{PATH}/{letter['id']}")
-    assert shown == {
-        **letter,
-        "frame": base64.b64encode(SAID).decode(),
-        "push": {
-            "type": "publication",
-            "channel": "lobby",
-            "event": "message",
-            "data": {"n": 1},
-            "id": "id-1",
-            "sender": "ada",
-        },
+    push = shown.pop("push")
+    assert shown == {**letter, "frame": base64.b64encode(SAID).decode()}
+    assert push == {
+        "type": "publication",
+        "channel": "lobby",
+        "event": "message",
+        "data": {"n": 1},
+        "id": "id-1",
+        "sender": "ada",
+        "time": 12.5,
     }
 
 
