@@ -10,6 +10,7 @@ from tests.engines.redis_world import Ear, again, config, ear, refused, until
 
 from hubbub.clock import SystemClock
 from hubbub.engines.redis import Redis, RedisRefused
+from hubbub.engines.redis_link import Address
 from hubbub.errors import ConfigError
 from hubbub.telemetry.metrics import Metrics
 from hubbub.testing.proxy import FaultProxy
@@ -102,6 +103,34 @@ async def test_it_is_made_anew_for_who_asks(world: Ear) -> None:
     await world.redis.listen(name)
     world.redis.relisten()
     await until(lambda: world.missed == 1)
+    await world.hears(name, b"1")
+
+
+@pytest.mark.parametrize(
+    "wrong", [asyncio.CancelledError(), RuntimeError("no"), OSError(), ValueError(), None]
+)
+async def test_nothing_ends_what_listens(
+    world: Ear, server: RedisServer, wrong: BaseException | None
+) -> None:
+    """Not even what nobody thought of, at each step of beginning anew."""
+    name = world.name("c")
+    await world.redis.listen(name)
+    [peer] = world.redis._topology.peers
+    locate, attempts = peer.listener._locate, 0
+
+    async def fail() -> Address:
+        nonlocal attempts
+        attempts += 1
+        if attempts > 3:
+            return await locate()
+        if wrong is None:
+            return Address("no such host.invalid", 1)
+        raise wrong
+
+    peer.listener._locate = fail
+    await kill_listeners(server)
+    await until(lambda: world.missed == 1)
+    assert attempts == 4
     await world.hears(name, b"1")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from hubbub.clock import Clock
-from hubbub.engines.redis_line import Locate, Owner, log, pause
+from hubbub.engines.redis_line import Locate, Owner, log, pause, stopping
 from hubbub.engines.redis_link import Address, Broken, Link, Login, connect, unavailable
 from hubbub.engines.redis_peer import Peer
 from hubbub.engines.redis_topology import SLOTS, MakePeer, address_of, ignored, slot
@@ -139,7 +139,9 @@ class Cluster:
             last = self._clock.monotonic()
             try:
                 await self._look()
-            except Exception as error:  # whatever it is: they are asked again
+            except (Exception, asyncio.CancelledError) as error:  # whatever it is: they are asked again
+                if stopping():
+                    raise
                 if not isinstance(error, Broken | ConfigError):
                     log.exception("the servers of a Cluster could not be found")
                 if not self._by:

@@ -97,7 +97,9 @@ class Line:
             attempts += 1
             try:
                 await self._attempt(again=attempts > 1)
-            except Exception as error:  # whatever it is: the next attempt is made
+            except (Exception, asyncio.CancelledError) as error:  # whatever it is: the next attempt is made
+                if stopping():
+                    raise
                 if not isinstance(error, Broken | ConfigError):
                     log.exception("the line to an engine failed", engine=NAME)
                 self._broke(error)
@@ -123,7 +125,7 @@ class Line:
             link.drop("left", "it was left")
             self.link = None
 
-    def _broke(self, error: Exception) -> None:
+    def _broke(self, error: BaseException) -> None:
         self.breaker.failed(self._clock.monotonic())
         self.detail = str(error) if isinstance(error, Broken | ConfigError) else "it failed here"
         reason = (
@@ -143,6 +145,12 @@ class Line:
                 self._first.set_result(None)
             else:
                 self._first.set_exception(error)
+
+
+def stopping() -> bool:
+    """Whether somebody wants this task to end, and not only a part of what it waited for was cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def pause(clock: Clock, seconds: float) -> None:
