@@ -7,7 +7,7 @@ import pytest
 from tests.cluster.several import Node, Several
 from tests.hub.world import settle
 
-from hubbub.chat.elsewhere import Change, Elsewhere
+from hubbub.chat.elsewhere import Change, Changes, Elsewhere
 from hubbub.chat.model import Availability
 
 pytestmark = pytest.mark.anyio
@@ -213,6 +213,36 @@ async def test_what_comes_while_all_is_asked_for_is_not_forgotten() -> None:
         town.shared.resume()
         await settle()
         assert (one.sees("ada"), one.sees("bob")) == (["away"], ["away"])
+
+
+async def test_what_overtakes_the_answer_is_taken_after_it() -> None:
+    async with Town(2) as town:
+        one, two = town.watchers
+        two.set("ada", "online")
+        await town.pass_by(1)
+        town.shared.pause()
+        one.elsewhere._ask(town[1].id)
+        await settle()
+        number = one.elsewhere._peers[town[1].id].number
+        for later in (1, 2):
+            change = Change("away" if later == 2 else "offline", town.clock.now())
+            one.elsewhere._heard(town[1].id, Changes(number + later, {"ada": change}))
+        town.shared.resume()
+        await settle()
+        assert one.sees("ada") == ["away"]
+
+
+async def test_a_node_that_is_held_dead_is_not_heard() -> None:
+    async with Town(2) as town:
+        one, two = town.watchers
+        two.set("ada", "online")
+        await town.pass_by(1)
+        town[1].state.cut = True  # but not the broker
+        await town.pass_by(6 + GRACE)
+        two.set("ada", "away")
+        await town.pass_by(2)
+        assert one.sees("ada") == []
+        assert not one.elsewhere._peers
 
 
 async def test_all_sessions_of_a_user_are_set_away_on_all_nodes() -> None:

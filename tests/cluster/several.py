@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from tests.hub.world import Client, World, settle
 
@@ -76,13 +76,13 @@ class Several:
         world = World(broker=self.shared.node(), presence=self._presence, clock=self.clock, **self._settings)
         return Node(self, world)
 
-    async def start(self) -> Several:
+    async def start(self) -> Self:
         for node in self.nodes:
             await node.start()
         await settle()
         return self
 
-    async def __aenter__(self) -> Several:
+    async def __aenter__(self) -> Self:
         return await self.start()
 
     async def __aexit__(self, *_: object) -> None:

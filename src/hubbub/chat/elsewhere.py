@@ -191,8 +191,6 @@ class Elsewhere:
             log.warning("a node's users are not known", node=node, error=error.message)
             peer.missed = None  # it is asked again when it says where it stands
             return
-        if self._peers.get(node) is not peer:
-            return
         missed, peer.missed = peer.missed or [], None
         before, peer.users, peer.number = peer.users, everybody.users, everybody.number
         now = self._clock.now()
