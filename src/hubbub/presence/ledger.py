@@ -30,6 +30,16 @@ class Owner(Struct, frozen=True, gc=False):
         return cls(node, int(generation))
 
 
+class Pulse(Struct, frozen=True):
+    """The answer to a sign of life."""
+
+    standing: Standing
+    dead: list[Owner]
+    """Owners that are the caller's to bury."""
+    lapsed: list[Owner]
+    """Of the owners that live according to the caller's verdicts: those that the others hold dead."""
+
+
 class Ledger(Protocol):
     """What nodes share. Each call is atomic but `purge`, which is so in steps, and raises HubbubError
     BROKER_UNAVAILABLE when it is not known to have been done. What a node asks for one channel, or for one owner's list
@@ -43,9 +53,10 @@ class Ledger(Protocol):
         *,
         new: bool,
         verdicts: Sequence[tuple[Owner, Verdict]],
-    ) -> tuple[Standing, list[Owner]]:
-        """`owner` lives for `lease` seconds more. How its lease stood (1 where it is `new`), and the dead ones that
-        are the caller's to bury: after `claim` seconds they are another's, unless a verdict says that it was done."""
+    ) -> Pulse:
+        """`owner` lives for `lease` seconds more, if its lease stands there, or it is `new`; so do those that live by
+        the verdicts. Whoever is found dead and is nobody's to bury is the caller's for `claim` seconds, and then
+        another's, until a verdict says that it was done."""
 
     async def put_down(self, owner: Owner, channels: Sequence[str]) -> None:
         """The owner has or will have entries there. Comes before `enter`."""
@@ -59,8 +70,8 @@ class Ledger(Protocol):
         """Cross out all."""
 
     async def enter(self, channel: str, owner: Owner, members: Sequence[tuple[Member, bool]]) -> list[int]:
-        """For each how many sessions its person has there now: positive if one came with it. Whoever has not come just
-        now (the bool) and is another node's now stays that."""
+        """For each how many sessions its person has there now: positive if one came with it, else negative. Whoever has
+        not come just now (the bool), and is another node's, stays that: 0."""
 
     async def leave(self, channel: str, owner: Owner, member: Member) -> int:
         """1 if it was its person's last session, -1 if neither it nor the person was there, else 0."""

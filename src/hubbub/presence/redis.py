@@ -14,7 +14,7 @@ from hubbub.clock import Clock
 from hubbub.engines.redis import Redis, Script
 from hubbub.engines.resp import Part
 from hubbub.model import Member, Presence
-from hubbub.presence.ledger import Owner, Standing, Verdict
+from hubbub.presence.ledger import Owner, Pulse, Verdict
 from hubbub.presence.shared import LEASE, SharedPresence
 from hubbub.telemetry.metrics import Metrics
 
@@ -58,11 +58,11 @@ class RedisLedger:
         *,
         new: bool,
         verdicts: Sequence[tuple[Owner, Verdict]],
-    ) -> tuple[Standing, list[Owner]]:
+    ) -> Pulse:
         known = [text for about, verdict in verdicts for text in (str(about), verdict)]
         args: list[Part] = [str(owner), _ms(lease), int(new), KEPT, _ms(claim), *known]
-        standing, *dead = await self._redis.run(BEAT, [self._leases], args)
-        return standing, [Owner.read(each.decode()) for each in dead]
+        standing, dead, lapsed = await self._redis.run(BEAT, [self._leases], args)
+        return Pulse(standing, _owners(dead), _owners(lapsed))
 
     async def put_down(self, owner: Owner, channels: Sequence[str]) -> None:
         key = self._channels_of(owner)
@@ -118,6 +118,10 @@ class RedisLedger:
 
     def _channels_of(self, owner: Owner) -> str:
         return f"{self._redis.prefix}:pres-of:{owner}"
+
+
+def _owners(texts: Sequence[bytes]) -> list[Owner]:
+    return [Owner.read(text.decode()) for text in texts]
 
 
 def _info(member: Member) -> bytes:

@@ -59,6 +59,8 @@ class _Left:
     member: Member
     generation: int
     asking: bool = False
+    asked: bool = False
+    """It may be out by this node's own doing, of which nobody knows."""
 
 
 @dataclass(slots=True)
@@ -97,7 +99,8 @@ class SharedPresence:
         self._metrics = metrics
         self._lease = lease
         self._owner = Owner(node, 1)
-        self._held = False  # the owner's lease
+        self._held = False  # the owner's lease, once it was
+        self._held_until = 0.0  # by this clock, as far as is known
         self._holding = asyncio.Lock()
         self._old: list[Owner] = []  # earlier generations, which live until all is written again
         self._verdicts: dict[Owner, Verdict] = {}
@@ -108,6 +111,7 @@ class SharedPresence:
         self._listed: set[str] = set()
         self._idle: set[str] = set()  # listed channels without entries
         self._behind: dict[str, None] = {}  # channels with entries to be written
+        self._disputed: dict[str, None] = {}  # channels with entries that are another node's there
         self._asked: dict[int, int] = {}  # generation -> entries on their way
         self._judge_from = 0.0
         self._rota: list[str] = []
@@ -135,9 +139,9 @@ class SharedPresence:
         if roll is None:
             roll = self._rolls[channel] = _Roll()
         known = roll.entries.get(member.session)
-        if known is not None and known.member == member and known.generation > 0 and known.written:
+        if known is not None and known.member == member:
             known.deadline = deadline
-            return False
+            return False  # if it is not there yet, a sweep sees to it
         left = self._left.pop(key, None)
         before = known or left
         roll.drop(member.session)
@@ -146,7 +150,7 @@ class SharedPresence:
             entry.generation = before.generation  # others know of it
         roll.add(entry)
         self._idle.discard(channel)
-        return await self._come(channel, entry)
+        return await self._come(channel, entry, again=before is not None)
 
     async def remove(self, channel: str, session: str) -> Member | None:
         key = channel, session
@@ -158,7 +162,10 @@ class SharedPresence:
         if not roll.entries:
             del self._rolls[channel]
             self._idle.add(channel)
-        left = self._left[key] = _Left(entry.member, entry.generation, asking=True)
+        left = self._left[key] = _Left(entry.member, entry.generation)
+        if self._clock.monotonic() < self._judge_from:
+            return None  # something may be missing there; whether others have that person is to be seen
+        left.asking = left.asked = True
         try:
             sessions = await self._ledger.leave(channel, self._owner, entry.member)
         except Exception as error:
@@ -168,8 +175,8 @@ class SharedPresence:
             left.asking = False
         if self._left.get(key) is not left:
             return None  # it has come back, or a sweep has seen to it
-        if sessions < 0 or (sessions and self._clock.monotonic() < self._judge_from):
-            return None  # something is missing there; whether others have that person is to be seen
+        if sessions < 0:
+            return None  # it was emptied, or the lease had run out: that is to be seen, too
         del self._left[key]
         return entry.member if sessions else None
 
@@ -204,19 +211,16 @@ class SharedPresence:
     # --- entries and leases -------------------------------------------------------------------------------
 
     def renew(self) -> None:
-        """The ledger is there again, or another one: what was in it may be gone."""
+        """The ledger is there again, or another one: what was in it may be gone, or back."""
+        self._verdicts.clear()
+        self._dead.clear()
         if self._rolls or self._left or self._held:
             self._begin(dead=False)
 
     def _begin(self, *, dead: bool) -> None:
         """A new generation. If the others held this node dead, they have told Leaves, and are to be told Joins."""
         if dead:
-            known: list[_Entry | _Left] = [*self._left.values()]
-            for roll in self._rolls.values():
-                known += roll.entries.values()
-            for each in known:
-                if each.generation > 0:
-                    each.generation = GONE
+            self._lapse(self._owner)
         else:
             self._old.append(self._owner)
             self._judge_from = self._clock.monotonic() + GRACE
@@ -226,9 +230,18 @@ class SharedPresence:
         self._idle.clear()
         self._behind = dict.fromkeys(self._rolls)
 
+    def _lapse(self, owner: Owner) -> None:
+        """The others have held it dead."""
+        known: list[_Entry | _Left] = [left for left in self._left.values() if not left.asked]
+        for roll in self._rolls.values():
+            known += roll.entries.values()
+        for each in known:
+            if 0 < each.generation <= owner.generation:
+                each.generation = GONE
+
     async def _beat(self) -> None:
-        owner, verdicts = self._owner, self._verdicts.copy()
-        standing, dead = await self._ledger.beat(
+        owner, verdicts, sent = self._owner, self._verdicts.copy(), self._clock.monotonic()
+        pulse = await self._ledger.beat(
             owner,
             self._lease,
             max(self._lease, LEASE),
@@ -237,33 +250,45 @@ class SharedPresence:
         )
         for told in verdicts:
             self._verdicts.pop(told, None)
-        self._dead.update(dict.fromkeys(dead))
+        self._dead.update(dict.fromkeys(pulse.dead))
+        for old in pulse.lapsed:
+            if old in self._old:
+                self._old.remove(old)
+                self._lapse(old)
         if owner != self._owner:
             return
-        if standing == 1:
-            self._held = True
+        if pulse.standing == 1:
+            self._held, self._held_until = True, sent + self._lease
             return
-        why = "it was lost" if standing == 0 else "the lease had run out"
+        why = "it was lost" if pulse.standing == 0 else "the lease had run out"
         log.warning("presence is written again", reason=why)
-        self._begin(dead=standing < 0)
+        self._begin(dead=pulse.standing < 0)
         await self._beat()
 
     async def _list(self, channels: Sequence[str]) -> None:
         """So that whatever is entered there is found if this node dies."""
-        async with self._holding:
-            if not self._held:
-                await self._beat()
+        await self._hold()
         owner = self._owner
         await self._ledger.put_down(owner, channels)
         if owner == self._owner:
             self._listed.update(channels)
 
-    async def _come(self, channel: str, entry: _Entry) -> bool:
+    async def _hold(self) -> None:
+        """So that whatever is written is found if this node dies: a lease that others hold run out would not do."""
+        async with self._holding:
+            if not self._holds:
+                await self._beat()
+
+    @property
+    def _holds(self) -> bool:
+        return self._held and self._clock.monotonic() < self._held_until
+
+    async def _come(self, channel: str, entry: _Entry, *, again: bool) -> bool:
         """Write an entry that has just come. Whether that is a Join."""
         member, was = entry.member, entry.generation
         entry.asking = True
         try:
-            while channel not in self._listed:
+            while not (channel in self._listed and self._holds):
                 await self._list([channel])
             (sessions,) = await self._write(channel, self._owner, [entry])
         except Exception as error:
@@ -272,10 +297,19 @@ class SharedPresence:
             return was <= 0 and self._sessions(channel, member) == 1
         finally:
             entry.asking = False
-        return was <= 0 and sessions == 1 and self._sessions(channel, member) == 1
+        if sessions == 1 and self._sessions(channel, member) > 1:
+            # The others are not there: not written yet, or it was emptied, and they are known everywhere.
+            person = person_of(member)
+            others = [
+                each
+                for each in self._entries(channel)
+                if each is not entry and person_of(each.member) == person
+            ]
+            return not any(other.generation > 0 for other in others)
+        return _joins(was, sessions) if again else sessions == 1
 
     async def _write(self, channel: str, owner: Owner, entries: Sequence[_Entry]) -> list[int]:
-        members = [(entry.member, entry.asking or not entry.generation) for entry in entries]
+        members = [(entry.member, not entry.written) for entry in entries]
         generation = owner.generation
         self._asked[generation] = self._asked.get(generation, 0) + 1
         try:
@@ -287,9 +321,12 @@ class SharedPresence:
         if owner != self._owner:
             self._behind[channel] = None
         roll = self._rolls.get(channel) or _Roll()
-        for entry in entries:
+        for entry, sessions in zip(entries, answers, strict=True):
             session = entry.member.session
-            if roll.has(entry):
+            if not sessions:
+                # It has gone there, and ends here; or that was before it came here, and it ends there.
+                self._disputed[channel] = None
+            elif roll.has(entry):
                 entry.generation, entry.written = max(entry.generation, generation), True
             elif session not in roll.entries:
                 # It went meanwhile. Should this have overtaken that, it has to go again; a Leave was told.
@@ -316,6 +353,8 @@ class SharedPresence:
         if self._down:
             self._down = False
             log.info("the presence store answers", behind=len(self._behind), left=len(self._left))
+        self._behind.update(self._disputed)
+        self._disputed.clear()
         await self._catch_up()
         await self._judge()
         current = self._owner.generation
@@ -362,9 +401,12 @@ class SharedPresence:
             were = [entry.generation for entry in chunk]
             answers = await self._write(channel, owner, chunk)
             roll = self._rolls.get(channel) or _Roll()
-            for entry, was, sessions in zip(chunk, were, answers, strict=True):
-                if roll.has(entry) and (sessions == 1 if was == GONE else was == 0 and abs(sessions) == 1):
-                    self._news.append(Join(channel, entry.member))
+            joined = {
+                person_of(entry.member): entry.member
+                for entry, was, sessions in zip(chunk, were, answers, strict=True)
+                if roll.has(entry) and _joins(was, sessions)
+            }
+            self._news += [Join(channel, member) for member in joined.values()]
 
     async def _judge(self) -> None:
         """Find out whether those are gone of whom it was not known."""
@@ -375,6 +417,7 @@ class SharedPresence:
             await _all([self._judge_one(*key, left) for key, left in pending[start : start + TOGETHER]])
 
     async def _judge_one(self, channel: str, session: str, left: _Left) -> None:
+        left.asked = True
         sessions = await self._ledger.leave(channel, self._owner, left.member)
         if self._left.get((channel, session)) is not left:
             return
@@ -393,8 +436,9 @@ class SharedPresence:
             if cursor == "0":
                 break
         await self._ledger.forget(owner)
-        self._dead.pop(owner, None)
-        self._verdicts[owner] = "S"
+        if owner in self._dead:  # else something may have come back meanwhile
+            del self._dead[owner]
+            self._verdicts[owner] = "S"
         if owner.node != self._owner.node:
             log.info("a node has died", node=owner.node, channels=channels, leaves=len(self._news) - told)
 
@@ -425,6 +469,12 @@ class SharedPresence:
     def _entries(self, channel: str) -> list[_Entry]:
         roll = self._rolls.get(channel)
         return list(roll.entries.values()) if roll is not None else []
+
+
+def _joins(was: int, sessions: int) -> bool:
+    """Whether an entry that is written again is to be told to the others: it was told here alone, or they were told that
+    it is gone."""
+    return was == 0 or (was == GONE and sessions == 1)
 
 
 def person_of(member: Member) -> Person:

@@ -1,5 +1,6 @@
 -- A node lives, for a while more; who does not? Returns how the caller's own lease stands (1: it holds; 0: it is not
--- there; -1: it had run out and the others hold the caller dead), then those whose entries the caller is to take out.
+-- there; -1: it had run out and the others hold the caller dead); those whose entries the caller is to take out; those
+-- that the others hold dead although the caller says that they live.
 -- KEYS: the leases, a hash: owner ("<node>.<generation>") -> "L <end>" while it lives, "D <when the next one is to take
 -- its entries out>" when it is dead, "S <end>" when that has been done (times in ms); "@" -> until when the time can be
 -- believed, for somebody has shown life. After that it was this server that was away, and not all nodes at once: whoever
@@ -15,6 +16,7 @@ local function set(owner, kind, at)
   redis.call('HSET', KEYS[1], owner, string.format('%s %.0f', kind, at))
 end
 
+local standing, dead, lapsed = ARGV[3] == '1' and 1 or 0, {}, {}
 for index = 6, #ARGV - 3, 2 do
   local owner, kind = ARGV[index], ARGV[index + 1]
   if kind == 'S' then
@@ -23,6 +25,8 @@ for index = 6, #ARGV - 3, 2 do
     local stands = string.sub(redis.call('HGET', KEYS[1], owner) or ' ', 1, 1)
     if kind == 'L' and stands == 'L' then
       set(owner, 'L', now + lease)
+    elseif kind == 'L' and stands ~= ' ' then
+      lapsed[#lapsed + 1] = owner
     elseif kind == 'D' and (stands == 'L' or stands == ' ') then
       set(owner, 'D', now)
     end
@@ -30,7 +34,6 @@ for index = 6, #ARGV - 3, 2 do
 end
 
 local doubted = tonumber(redis.call('HGET', KEYS[1], '@') or now)
-local answer = { ARGV[3] == '1' and 1 or 0 }
 local leases = redis.call('HGETALL', KEYS[1])
 for index = 1, #leases, 2 do
   local owner = leases[index]
@@ -38,7 +41,7 @@ for index = 1, #leases, 2 do
     local kind, at = string.match(leases[index + 1], '^(%u) (%d+)$')
     at = tonumber(at)
     if owner == ARGV[1] then
-      answer[1] = kind == 'L' and 1 or -1
+      standing = kind == 'L' and 1 or -1
     elseif kind == 'L' then
       if at <= math.min(now, doubted) then
         kind, at = 'D', now
@@ -48,8 +51,8 @@ for index = 1, #leases, 2 do
     end
     if kind == 'D' and owner ~= ARGV[1] then
       if at > now then -- somebody else does it
-      elseif #answer <= MOST then
-        answer[#answer + 1] = owner
+      elseif #dead < MOST then
+        dead[#dead + 1] = owner
         set(owner, 'D', now + ARGV[5])
       else
         set(owner, 'D', now)
@@ -59,9 +62,9 @@ for index = 1, #leases, 2 do
     end
   end
 end
-if answer[1] == 1 then
+if standing == 1 then
   set(ARGV[1], 'L', now + lease)
 end
 redis.call('HSET', KEYS[1], '@', string.format('%.0f', now + math.floor(lease * 0.75)))
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
-return answer
+return { standing, dead, lapsed }

@@ -1,5 +1,5 @@
 -- A node's sessions are in a channel. Returns for each how many sessions its person has there now: positive if one came
--- with it, negative if not.
+-- with it, negative if not; 0 if it is another node's.
 -- KEYS: the entries, a hash: session -> "<node>.<generation> <bytes of user> <user><info>"; persons, a hash: person ->
 -- sessions.
 -- ARGV: node, generation, how long both are kept (ms); for each session: its id, user, info, and "1" if it has just come
@@ -10,13 +10,14 @@ for index = 4, #ARGV - 5, 4 do
   local session, user, info = ARGV[index], ARGV[index + 1], ARGV[index + 2]
   local person = user ~= '' and '=' .. user or '~' .. session
   local old = redis.call('HGET', KEYS[1], session)
-  local writes, comes = true, true
+  local writes, comes, disputed = true, true, false
   if old then
     local owner, age, length, rest = string.match(old, '^(%w+)%.(%d+) (%d+) (.*)$')
     if owner == node then
       writes = tonumber(age) <= generation -- else this was sent before what is there, and came late
     else
       writes = ARGV[index + 3] == '1'
+      disputed = not writes
     end
     local before = string.sub(rest, 1, tonumber(length))
     comes = writes and before ~= user
@@ -30,7 +31,9 @@ for index = 4, #ARGV - 5, 4 do
   if writes then
     redis.call('HSET', KEYS[1], session, node .. '.' .. ARGV[2] .. ' ' .. #user .. ' ' .. user .. info)
   end
-  if comes then
+  if disputed then
+    answers[#answers + 1] = 0
+  elseif comes then
     answers[#answers + 1] = redis.call('HINCRBY', KEYS[2], person, 1)
   else
     answers[#answers + 1] = -(tonumber(redis.call('HGET', KEYS[2], person)) or 0)
