@@ -17,7 +17,7 @@ from hubbub.config import BrokerConfig
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import Envelope, Position, Retention
 from hubbub.telemetry.metrics import Metrics
-from hubbub.testing.contracts import BrokerContract, publication
+from hubbub.testing.contracts import SharedBrokerContract, publication
 from hubbub.testing.postgres import create_database, drop_database, execute
 
 pytestmark = pytest.mark.anyio
@@ -56,7 +56,7 @@ class Settling(PostgresBroker):
         await self.unsubscribe("settled")
 
 
-class TestContract(BrokerContract):
+class TestContract(SharedBrokerContract):
     ttl: ClassVar[float] = 0.6
     idempotency_ttl: ClassVar[float] = 0.6
 
@@ -80,6 +80,10 @@ class TestContract(BrokerContract):
     async def settle(self, broker: Broker) -> None:
         assert isinstance(broker, Settling)
         await broker.settle()
+
+    async def interrupt(self, broker: Broker) -> None:
+        assert isinstance(broker, Settling)
+        broker._engine._listener.cut()
 
 
 KEPT = Retention(100, 60.0)

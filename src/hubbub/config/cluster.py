@@ -67,6 +67,12 @@ class NatsConfig(Section):
     )
     timeout: Seconds = Field(2.0, gt=0, description="Seconds in which NATS must answer.")
     replicas: Count = Field(1, ge=1, le=5, description="Servers that keep each stream.")
+    storage: Literal["memory", "file"] = Field(
+        "memory",
+        description="Where JetStream keeps logs. With `memory` a restart of NATS empties them, and clients are told. "
+        "With `file` it does not, but a machine that crashes may come back with less than was acknowledged, and nobody "
+        "is told: have 3 `replicas`, or `sync_interval: always` in the configuration of NATS 2.10.",
+    )
 
 
 class ClusterConfig(Section):
