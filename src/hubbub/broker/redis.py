@@ -6,29 +6,15 @@ order of its log; who publishes hears it from Redis, as the others do.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from hubbub.broker import deadletters, unawaited
+from hubbub.broker import unawaited
 from hubbub.broker.base import Accepted, nothing
-from hubbub.broker.delivery import Delivery
-from hubbub.broker.envelopes import (
-    CARRIED,
-    FLEETING,
-    LOGGED,
-    ORIGIN_LENGTH,
-    UnreadableError,
-    body_of,
-    place,
-    read_envelope,
-    read_header,
-    read_place,
-    read_publication,
-    stamp,
-)
-from hubbub.broker.identity import DIGITS, digest_of, ids
+from hubbub.broker.envelopes import UnreadableError, body_of, place, read_place, read_publication
+from hubbub.broker.frames import Frames, origin
+from hubbub.broker.identity import digest_of, ids
 from hubbub.broker.redis_deadletters import RedisDeadLetters
 from hubbub.broker.redis_names import channel_of, glob_of, naming, pattern_of
 from hubbub.clock import Clock
@@ -50,8 +36,6 @@ SCANNED = 1_000
 """Names that one step of a scan looks at."""
 LONGEST = 10**12
 """Milliseconds: beyond some thirty years a limit is none."""
-PASSED = 10_000
-"""Publications remembered that were delivered here alone, lest they come twice should they have reached Redis."""
 
 
 class RedisBroker:
@@ -70,11 +54,10 @@ class RedisBroker:
         self._redis = redis
         self._clock = clock
         self._metrics = metrics
-        self._origin = "".join(secrets.choice(DIGITS) for _ in range(ORIGIN_LENGTH)).encode()
-        self.dead_letters = RedisDeadLetters(redis, clock, metrics, self._origin.decode())
-        self._delivery = Delivery(
-            lambda envelope, error: deadletters.failed(self.dead_letters, envelope, error)
-        )
+        here = origin()
+        self.dead_letters = RedisDeadLetters(redis, clock, metrics, here.decode())
+        self._frames = Frames(here, self.dead_letters, metrics)
+        self._delivery = self._frames.delivery
         self._subscribed = self._delivery.subscribed
         self._heard_of: set[str] = set()  # channels of which Redis has said that we hear them
         self._names = naming(redis.prefix)
@@ -83,9 +66,6 @@ class RedisBroker:
         self._life = max(1000, _milliseconds(config.redis.log_ttl))
         self._largest = config.redis.message_bytes
         self._ids = ids()
-        self._serial = 0
-        self._flying: set[int] = set()  # serials of what was sent, neither answered nor heard
-        self._passed: dict[int, None] = {}  # and of what was delivered here without Redis
         self._relistening = False
         self._missed: Callable[[], object] = nothing
 
@@ -181,7 +161,7 @@ class RedisBroker:
             self._life,
             seed,
             names.channel,
-            stamp(LOGGED, self._origin, envelope.accepted),
+            self._frames.logged(envelope),
             body,
             conflation_key,
         )
@@ -203,16 +183,17 @@ class RedisBroker:
         self, envelope: Envelope, push: Publication, body: bytes, id: str, key: str
     ) -> Accepted:
         names = self._names(push.channel)
-        serial, frame = self._fly(envelope, body)
-        arguments = (digest_of(push), place(0) + id.encode(), self._key_ttl, names.channel, frame)
+        self._check(body)
+        serial, begin = self._frames.fleeting(envelope)
+        arguments = (digest_of(push), place(0) + id.encode(), self._key_ttl, names.channel, begin + body)
         listens = push.channel in self._heard_of and self._redis.condition.up
         try:
             found = await self._run(ONCE, (names.used + key,), arguments)
         except HubbubError:
-            self._deliver_alone(serial, envelope, body)
+            self._frames.stayed(serial, envelope, body)
             return Accepted(None, id)
         finally:
-            self._flying.discard(serial)
+            self._frames.landed(serial)
         if not isinstance(found, int):
             return _repeated(found)
         if listens and not found:
@@ -221,34 +202,19 @@ class RedisBroker:
 
     async def _say(self, envelope: Envelope, body: bytes) -> None:
         """Publish what is kept nowhere."""
+        self._check(body)
         channel = envelope.push.channel
-        serial, frame = self._fly(envelope, body)
+        serial, begin = self._frames.fleeting(envelope)
         listens = channel in self._heard_of and self._redis.condition.up
         try:
-            heard = await self._redis.publish(self._names(channel).channel, frame)
+            heard = await self._redis.publish(self._names(channel).channel, begin + body)
         except (HubbubError, RedisRefused):
-            self._deliver_alone(serial, envelope, body)
+            self._frames.stayed(serial, envelope, body)
         else:
             if listens and not heard:
                 self._unheard(channel)
         finally:
-            self._flying.discard(serial)
-
-    def _fly(self, envelope: Envelope, body: bytes) -> tuple[int, bytes]:
-        self._check(body)
-        self._serial = serial = self._serial + 1
-        self._flying.add(serial)
-        return serial, stamp(FLEETING, self._origin, envelope.accepted) + place(serial) + body
-
-    def _deliver_alone(self, serial: int, envelope: Envelope, body: bytes) -> None:
-        """Redis did not take it, or it is not known: unless it has been heard, deliver it here, and never again."""
-        self._metrics.broker_local_only += 1
-        if serial in self._flying:
-            self._passed[serial] = None
-            if len(self._passed) > PASSED:
-                del self._passed[next(iter(self._passed))]
-            header = read_header(frame := stamp(FLEETING, self._origin, 0.0) + place(serial) + body)
-            self._delivery.deliver(read_envelope(frame, header, envelope.accepted))
+            self._frames.landed(serial)
 
     def _carry(self, envelope: Envelope, push: Publication) -> None:
         """Deliver what is kept elsewhere, and send it to the others without waiting."""
@@ -257,11 +223,9 @@ class RedisBroker:
         body = body_of(envelope)
         if len(body) > self._largest:
             self._metrics.rejected["redis.message_bytes"] += 1
-            self._metrics.broker_local_only += 1
+            self._stayed_here()
             return
-        frame = (
-            stamp(CARRIED, self._origin, envelope.accepted) + place(push.offset or 0, push.epoch or "") + body
-        )
+        frame = self._frames.carried(envelope, push) + body
         listens = channel in self._heard_of and self._redis.condition.up
 
         def sent(heard: int) -> None:
@@ -367,27 +331,7 @@ class RedisBroker:
     # --- hearing ------------------------------------------------------------------------------------------------
 
     def _hear(self, name: str, frame: bytes) -> None:
-        try:
-            header = read_header(frame)
-            accepted = 0.0
-            if header.origin == self._origin:
-                if header.kind == CARRIED or (header.kind == FLEETING and self._has_passed(header.number)):
-                    return
-                accepted = header.accepted
-            envelope = read_envelope(frame, header, accepted)
-        except UnreadableError as error:
-            channel = channel_of(self._redis.prefix, name)
-            self.dead_letters.add(channel, error.reason, str(error), frame)
-            return
-        self._delivery.deliver(envelope)
-
-    def _has_passed(self, serial: int) -> bool:
-        """Whether what we said has been delivered here already."""
-        self._flying.discard(serial)
-        if serial in self._passed:
-            del self._passed[serial]
-            return True
-        return False
+        self._frames.hear(frame, channel_of(self._redis.prefix, name))
 
     def _may_have_missed(self) -> None:
         self._relistening = False
