@@ -19,6 +19,7 @@ WITHOUT_A_SOURCE = {
     "scripts": "about scripts/, not src/",
     "examples": "about examples/, not src/",
     "bench": "about bench/, not src/",
+    "deploy": "about deploy/, not src/",
     "docs": "about docs/, not src/",
     "chat/test_machine.py": "random users against a model: all operations together",
     "chat/test_outsiders.py": "every operation, by those who may not",
