@@ -220,6 +220,15 @@ async def test_with_the_broker_known_to_be_away_nobody_waits() -> None:
     assert not await some["a"].bus.tell_all(NOTE, Say("x"))
 
 
+async def test_a_broker_that_is_not_heard_yet_is_tried() -> None:
+    some = await Some("a", "b").start()
+    some["a"].broker.silent_since = some.clock.monotonic()
+    assert not some["a"].broker.condition.up
+    assert await some["a"].bus.ask("b", ECHO, Say("x")) == Said("x of a at b")
+    some.clock.advance(2.0)
+    assert await some["a"].bus.ask_all(ECHO, Say("x")) == Replies({}, ("b",))
+
+
 @pytest.mark.parametrize("size", [PART - 100, PART, 3 * PART + 5])
 async def test_large_messages_go_in_parts(size: int) -> None:
     some = await Some("a", "b").start()

@@ -29,6 +29,8 @@ EVERYBODY = "nodes:##"
 PART = 256 * 1024
 """Bytes of a message that go at once: every broker carries so many."""
 PARTS = 256
+HOPE = 2.0
+"""Seconds for which a broker that is not heard is tried nevertheless: one that has just been started, above all."""
 NULL = Raw(b"null")
 
 Q = TypeVar("Q")
@@ -224,7 +226,8 @@ class Bus:
 
     async def _send(self, channel: str, op: Op, number: int, kind: str, message: Any) -> bool:
         broker = self._hub.broker
-        if self._stopped or not broker.condition.up:
+        condition = broker.condition
+        if self._stopped or not (condition.up or self._clock.monotonic() - condition.since < HOPE):
             return False
         body = _ENCODE.encode(message)
         parts = max(1, -(-len(body) // PART))

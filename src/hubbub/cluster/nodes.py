@@ -137,9 +137,10 @@ class Nodes:
         try:
             held = await self._state.beat(self.me, self.lease)
             found = await self._state.nodes()
-        except HubbubError as error:
+        except Exception as error:
+            # Whatever it is, this node must go on to show itself.
             if not self._down:
-                log.warning("the shared state does not answer", error=error.message)
+                log.warning("the shared state does not answer", error=str(error))
             self._down = True
             self._doubt()
             return

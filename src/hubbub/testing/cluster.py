@@ -71,6 +71,8 @@ class NodeBroker:
         self.cut = False
         self.deaf = False
         """Hears nothing, and does not know it."""
+        self.silent_since: float | None = None
+        """Since when (monotonic) it says of itself that it hears nothing, though it does."""
         self.delivered = 0
 
     # --- faults -------------------------------------------------------------------------------------------
@@ -146,6 +148,8 @@ class NodeBroker:
 
     @property
     def condition(self) -> Condition:
+        if self.silent_since is not None:
+            return Condition(False, self.silent_since, "said so by a test")
         return CUT_OFF if self.cut else UP
 
     def _reach(self) -> None:
