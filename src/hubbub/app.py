@@ -93,7 +93,7 @@ class Hubbub:
         broker = registry.find(registry.BROKERS, self.config.broker.type, "broker.type")
         shared = registry.shared(self.config)
         self._state = registry.STATES[shared](parts)
-        self.tickets = Tickets(self.clock, self.config.auth.ticket_ttl)
+        self.tickets = Tickets(self._state, self.clock, self.config.auth.ticket_ttl)
         self.hub = Hub(
             self.config,
             self.clock,

@@ -17,6 +17,7 @@ from hubbub.auth.api_keys import ApiKeys, new_key
 from hubbub.auth.keys import Keys
 from hubbub.auth.policy import TokenPolicy
 from hubbub.auth.tickets import Tickets
+from hubbub.state.memory import MemoryState
 
 
 class ChatServer:
@@ -36,7 +37,7 @@ class ChatServer:
         self.context = ApiContext(
             hub,
             ApiKeys(auth["api_keys"]),
-            Tickets(clock, 30.0),
+            Tickets(MemoryState(clock), clock, 30.0),
             self.policy.revocations,
             self.world.chat if serve else None,
         )

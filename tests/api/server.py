@@ -17,6 +17,7 @@ from hubbub.auth.policy import TokenPolicy
 from hubbub.auth.tickets import Tickets
 from hubbub.config import NamespaceConfig
 from hubbub.errors import ERRORS, ErrorCode
+from hubbub.state.memory import MemoryState
 
 SECRET = "a secret for tests that is longer than thirty-two bytes"
 BASE = "http://127.0.0.1:8000"
@@ -36,7 +37,7 @@ class Server:
         self.policy = TokenPolicy(self.world.config, keys, self.world.clock)
         hub.policy = self.policy
         self.keys = ApiKeys(auth["api_keys"])
-        self.tickets = Tickets(self.world.clock, 30.0)
+        self.tickets = Tickets(MemoryState(self.world.clock), self.world.clock, 30.0)
         self.context = ApiContext(
             hub, self.keys, self.tickets, self.policy.revocations if revocations else None
         )

@@ -81,16 +81,16 @@ async def test_a_users_token_buys_one_ticket_for_one_use(server: Server) -> None
     assert response.status_code == 201
     ticket = response.json()
     assert ticket["expires_in"] == 30.0
-    assert server.tickets.redeem(ticket["ticket"]).user == "ada"
+    assert (await server.tickets.redeem(ticket["ticket"])).user == "ada"
     with pytest.raises(HubbubError):
-        server.tickets.redeem(ticket["ticket"])
+        await server.tickets.redeem(ticket["ticket"])
 
 
 async def test_a_ticket_may_be_for_some_channels(server: Server) -> None:
     headers = {"Authorization": f"Bearer {server.token('ada')}"}
     response = await server.http.post("/v1/tickets", json={"channels": ["a"]}, headers=headers)
     with pytest.raises(HubbubError):
-        server.tickets.redeem(response.json()["ticket"], ["b"])
+        await server.tickets.redeem(response.json()["ticket"], ["b"])
     response = await server.http.post("/v1/tickets", json={"channels": ["*"]}, headers=headers)
     refusal(response, ErrorCode.INVALID_CHANNEL, "channel")
 

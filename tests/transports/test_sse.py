@@ -255,10 +255,10 @@ async def test_a_stream_is_counted_while_it_is_open(server: RunningServer, http:
 async def test_a_ticket_works_once_and_for_its_channels(
     server: RunningServer, http: httpx2.AsyncClient
 ) -> None:
-    ticket = server.app.tickets.issue(Principal("ada"), ["ticketed"])
+    ticket = await server.app.tickets.issue(Principal("ada"), ["ticketed"])
     async with listen(http, server, "ticketed", ticket=ticket) as response:
         assert (await Stream(response).next())[1]["type"] == "subscribed"
-    other = server.app.tickets.issue(Principal("ada"), ["ticketed"])
+    other = await server.app.tickets.issue(Principal("ada"), ["ticketed"])
     for used, channel in ((ticket, "ticketed"), (other, "elsewhere"), ("x", "ticketed")):
         async with listen(http, server, channel, ticket=used) as response:
             assert response.status_code == 401
@@ -270,7 +270,7 @@ async def test_an_event_source_with_a_ticket_comes_back_by_its_pass(
     server: RunningServer, http: httpx2.AsyncClient, channels: tuple[str, ...]
 ) -> None:
     """It reconnects with the same URL, and so the same ticket, as browsers do."""
-    ticket = server.app.tickets.issue(Principal("ida"), channels)
+    ticket = await server.app.tickets.issue(Principal("ida"), channels)
     async with listen(http, server, *channels, ticket=ticket) as response:
         stream = Stream(response)
         for _ in channels:
@@ -302,7 +302,7 @@ async def test_an_event_source_with_a_ticket_comes_back_by_its_pass(
 
 async def test_a_pass_ends_with_the_resume_window() -> None:
     async with running_server(sessions={"resume_window": 0.0}) as server, client(server) as http:
-        ticket = server.app.tickets.issue(Principal("ida"), ["passed"])
+        ticket = await server.app.tickets.issue(Principal("ida"), ["passed"])
         async with listen(http, server, "passed", ticket=ticket) as response:
             seen, _ = await Stream(response).next()
         await eventually(lambda: not server.app.hub.sessions)

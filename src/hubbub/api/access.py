@@ -59,7 +59,7 @@ async def ticket(
     for channel in channels or ():
         check_channel(channel, api.hub.config.limits.channel_length)
     principal = await api.hub.policy.authenticate(bearer(request), info_of(request))
-    return Ticket(api.tickets.issue(principal, channels), api.tickets.ttl)
+    return Ticket(await api.tickets.issue(principal, channels), api.tickets.ttl)
 
 
 @post(

@@ -10,93 +10,118 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Struct
 
 from hubbub.clock import Clock
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import Principal
+from hubbub.state.base import VALUE_BYTES, State
+from hubbub.telemetry.logging import get_logger
+
+log = get_logger("hubbub.auth")
 
 PER_USER = 16
 
 
-@dataclass(frozen=True, slots=True)
-class _Ticket:
+class _Ticket(Struct, frozen=True):
     principal: Principal
     channels: frozenset[str] | None
-    deadline: float
 
 
-@dataclass(slots=True)
 class Tickets:
-    """The tickets that are out: `per_user` of each user at most, for `ttl` seconds. Only digests are kept."""
+    """The tickets that are out: `per_user` of each user at most, for `ttl` seconds. They stand in State, so that each
+    node takes those of the others, and only their digests are kept.
 
-    clock: Clock
-    ttl: float
-    per_user: int = PER_USER
-    _tickets: dict[bytes, _Ticket] = field(default_factory=dict, repr=False)
-    _counts: dict[str, int] = field(default_factory=dict, repr=False)
+    Whatever asks State raises HubbubError BROKER_UNAVAILABLE when it does not answer.
+    """
 
-    def __len__(self) -> int:
-        return len(self._tickets)
+    def __init__(self, state: State, clock: Clock, ttl: float, per_user: int = PER_USER) -> None:
+        self.ttl = ttl
+        self.per_user = per_user
+        self._state = state
+        self._clock = clock
 
-    def issue(self, principal: Principal, channels: Iterable[str] | None = None) -> str:
+    async def issue(self, principal: Principal, channels: Iterable[str] | None = None) -> str:
         """A ticket that stands for `principal`; with `channels`, for use with those only. 256 random bits.
 
-        Raises UNAUTHENTICATED for an anonymous principal, which needs no ticket, and RATE_LIMITED when the user
-        has too many unused ones.
+        Raises UNAUTHENTICATED for an anonymous principal, which needs no ticket, RATE_LIMITED when the user has too
+        many unused ones, and VALIDATION_FAILED for more than fits into State.
         """
         if principal.anonymous:
             raise HubbubError(
                 ErrorCode.UNAUTHENTICATED, "not authenticated: tickets are for users with a token"
             )
-        now = self.clock.monotonic()
-        self._expire(now)
-        user = principal.user
-        if self._counts.get(user, 0) >= self.per_user:
-            raise HubbubError(
-                ErrorCode.RATE_LIMITED,
-                f"too many unused tickets: a user may have {self.per_user}",
-                retry_after=min(t.deadline for t in self._tickets.values() if t.principal.user == user) - now,
-            )
         ticket = secrets.token_urlsafe(32)
+        digest = _digest(ticket)
         wanted = None if channels is None else frozenset(channels)
-        self._tickets[_digest(ticket)] = _Ticket(principal, wanted, now + self.ttl)
-        self._counts[user] = self._counts.get(user, 0) + 1
+        kept = msgspec.msgpack.encode(_Ticket(principal, wanted))
+        if len(kept) > VALUE_BYTES:
+            raise HubbubError(
+                ErrorCode.VALIDATION_FAILED, "channels: too many for one ticket", field="channels"
+            )
+        await self._book(principal.user, digest)
+        await self._state.put(f"ticket:{digest}", kept, self.ttl)
         return ticket
 
-    def redeem(self, ticket: str, channels: Iterable[str] = ()) -> Principal:
+    async def redeem(self, ticket: str, channels: Iterable[str] = ()) -> Principal:
         """Whom the ticket stands for; it is used up by this, whatever comes of it.
 
         Raises TICKET_INVALID if it is unknown, used or expired, its token has expired in the meantime, or any
         of `channels` is not one that it was issued for. The channels have still to be authorized as always.
         """
         digest = _digest(ticket)
-        known = self._tickets.get(digest)
-        if known is None:
+        kept = await self._state.take(f"ticket:{digest}")
+        if kept is None:
             raise HubbubError(ErrorCode.TICKET_INVALID)
-        self._remove(digest, known)
+        known = msgspec.msgpack.decode(kept, type=_Ticket)
+        try:
+            await self._cross_out(known.principal.user, digest)
+        except HubbubError as error:
+            log.warning("a used ticket counts until it would have ended", error=error.message)
         expires = known.principal.expires
-        if self.clock.monotonic() >= known.deadline or (expires is not None and self.clock.now() >= expires):
+        if expires is not None and self._clock.now() >= expires:
             raise HubbubError(ErrorCode.TICKET_INVALID)
         if known.channels is not None and not known.channels.issuperset(channels):
             raise HubbubError(ErrorCode.TICKET_INVALID, "ticket was issued for other channels")
         return known.principal
 
-    def _expire(self, now: float) -> None:
-        # All live equally long, so the dict's order is that of their deadlines.
-        while self._tickets:
-            digest, ticket = next(iter(self._tickets.items()))
-            if ticket.deadline > now:
+    async def _book(self, user: str, digest: str) -> None:
+        """Count a new one. Of several nodes that do so at once one succeeds, and the others look again."""
+        key = _list_of(user)
+        while True:
+            old = await self._state.get(key)
+            now = self._clock.now()
+            out = {each: end for each, end in _read(old).items() if end > now}
+            if len(out) >= self.per_user:
+                raise HubbubError(
+                    ErrorCode.RATE_LIMITED,
+                    f"too many unused tickets: a user may have {self.per_user}",
+                    retry_after=min(out.values()) - now,
+                )
+            out[digest] = now + self.ttl
+            if await self._state.swap(key, old, msgspec.msgpack.encode(out), self.ttl):
                 return
-            self._remove(digest, ticket)
 
-    def _remove(self, digest: bytes, ticket: _Ticket) -> None:
-        del self._tickets[digest]
-        user = ticket.principal.user
-        self._counts[user] -= 1
-        if not self._counts[user]:
-            del self._counts[user]
+    async def _cross_out(self, user: str, digest: str) -> None:
+        key = _list_of(user)
+        while (old := await self._state.get(key)) is not None:
+            out = _read(old)
+            if out.pop(digest, None) is None:
+                return
+            if await self._state.swap(key, old, msgspec.msgpack.encode(out), self.ttl):
+                return
 
 
-def _digest(ticket: str) -> bytes:
-    return hashlib.sha256(ticket.encode("utf-8", "surrogatepass")).digest()
+def _read(kept: bytes | None) -> dict[str, float]:
+    """Of the digests of a user's tickets: until when they count, in Unix seconds."""
+    return {} if kept is None else msgspec.msgpack.decode(kept, type=dict[str, float])
+
+
+def _list_of(user: str) -> str:
+    return f"tickets:{_digest(user)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -472,8 +472,8 @@ class SharedPresence:
 
 
 def _joins(was: int, sessions: int) -> bool:
-    """Whether an entry that is written again is to be told to the others: it was told here alone, or they were told that
-    it is gone."""
+    """Whether an entry that is written again is to be told to the others: only this node was told of it, or they were
+    told that it is gone."""
     return was == 0 or (was == GONE and sessions == 1)
 
 

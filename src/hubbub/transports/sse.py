@@ -304,7 +304,7 @@ class EventSources:
             principal = (
                 self._readmit(*proof, channels)
                 if proof is not None
-                else self._tickets.redeem(ticket, channels)
+                else await self._tickets.redeem(ticket, channels)
             )
             await commands.welcome(session, principal)
             codec.give_pass(session.id, session.secret)
