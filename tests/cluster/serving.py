@@ -12,12 +12,11 @@ from tests.transports.httpclient import eventually
 
 from hubbub.app import Hubbub
 from hubbub.clock import SystemClock
-from hubbub.cluster.bus import Bus
 from hubbub.cluster.claims import Claims
+from hubbub.cluster.cluster import Cluster
 from hubbub.cluster.nodes import Nodes
 from hubbub.cluster.passes import Passes
 from hubbub.config import Config, development
-from hubbub.state.base import NodeInfo
 from hubbub.state.memory import MemoryState
 from hubbub.testing.cluster import NodeBroker, NodeState, SharedBroker
 from hubbub.testing.server import RunningServer, running_server
@@ -25,7 +24,6 @@ from hubbub.transports.forwarding import Forwarder
 from hubbub.transports.peers import Peers
 
 SECRET = "0123456789abcdef0123456789abcdef"
-LEASE = 4.0
 
 
 @dataclass
@@ -35,12 +33,16 @@ class Node:
     app: Hubbub
     broker: NodeBroker
     state: NodeState
-    nodes: Nodes
+    cluster: Cluster
     claims: Claims
     forwarder: Forwarder
     address: str = ""
     server: RunningServer | None = None
     ends: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+
+    @property
+    def nodes(self) -> Nodes:
+        return self.cluster.nodes
 
     @property
     def port(self) -> int:
@@ -50,15 +52,16 @@ class Node:
     async def start(self) -> None:
         self.server = await self.ends.enter_async_context(running_server(app=self.app))
         self.address = f"127.0.0.1:{self.server.port}"
-        await self.nodes.start()
+        self.cluster.address = self.address
+        await self.cluster.start()
         await self.claims.start()
 
     async def stop(self) -> None:
         """In order, as a process that was asked to."""
         await self.claims.stop()
         self.forwarder.stop()
+        await self.cluster.stop()
         await self.ends.aclose()
-        await self.nodes.stop()
 
     def vanish(self) -> None:
         """For the others: it answers nothing and shows no sign of life any more."""
@@ -93,13 +96,12 @@ def _node(app: Hubbub, shared: SharedBroker, state: MemoryState, id: str) -> Nod
     broker, own = shared.node(), NodeState(state)
     hub = app.hub
     hub.broker = broker
-    hub.node_id = id
-    nodes = Nodes(own, app.clock, LEASE, lambda id: NodeInfo(id, address=made.address), hub.spawn, id=id)
-    claims = Claims(hub, nodes, Bus(hub, nodes, app.clock, 2.0), own)
-    passes = Passes(nodes, own, app.clock)
-    forwarder = Forwarder(app.node, nodes, claims, passes, Peers(app.clock, 2.0))
-    made = Node(app, broker, own, nodes, claims, forwarder)
-    return made
+    cluster = Cluster(hub, own, app.config, app.clock, id=id)
+    app.socketio.join(cluster.bus)
+    claims = Claims(hub, cluster.nodes, cluster.bus, own)
+    passes = Passes(cluster.nodes, own, app.clock)
+    forwarder = Forwarder(app.node, cluster.nodes, claims, passes, Peers(app.clock, 2.0))
+    return Node(app, broker, own, cluster, claims, forwarder)
 
 
 @contextlib.asynccontextmanager

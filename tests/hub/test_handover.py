@@ -28,7 +28,9 @@ WHOLE = Handover(
     ),
     True,
     {"color": b"\x01"},
-    Journaled("ab.12", (Publication("a:b", "e", Raw(b"[1]")), Join("a:b", Member("s", "u"))), ("id-1",)),
+    Journaled(
+        "ab.12", ((Publication("a:b", "e", Raw(b"[1]")), 7), (Join("a:b", Member("s", "u")), -1)), ("id-1",)
+    ),
 )
 
 

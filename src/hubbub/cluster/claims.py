@@ -27,7 +27,7 @@ from hubbub.hub.handover import VERSION, Handover
 from hubbub.hub.hub import Hub
 from hubbub.hub.journal import Trail
 from hubbub.hub.session import Session, is_id, node_of
-from hubbub.model import Position, Principal, Publication
+from hubbub.model import Leave, Position, Principal, Publication
 from hubbub.state.base import State
 from hubbub.telemetry.logging import get_logger
 
@@ -189,7 +189,7 @@ class Claims:
     ) -> Session:
         hub = self._hub
         if id in self._claiming or not is_id(id):
-            raise self._none()
+            raise HubbubError(ErrorCode.SESSION_GONE)
         probe = Trail(hub.journal)
         held: dict[str, tuple[Channel, list[Publication]]] = {}
         with self._turn(id):
@@ -200,7 +200,7 @@ class Claims:
                 found = handover.decode(given.handover)
                 heard = probe.missed(id, found.channels, 0)
                 if found.journaled is None or heard is None or not held.keys() >= set(found.channels):
-                    raise self._none()
+                    raise HubbubError(ErrorCode.SESSION_GONE)
                 session = self._adopt(found, secret)
                 handover.continue_journal(session, found.journaled, [entry.envelope for entry in heard])
                 for name in found.channels:
@@ -231,7 +231,7 @@ class Claims:
                     channel.kept += 1
                     held[name] = channel, buffer
                     follow(probe, channel)
-        raise self._none()
+        raise HubbubError(ErrorCode.SESSION_GONE)
 
     @contextmanager
     def _turn(self, id: str) -> Iterator[None]:
@@ -344,10 +344,14 @@ class Claims:
         return Given(given)
 
     async def _disappear(self, id: str, channels: tuple[str, ...]) -> None:
-        """What this node holds of the session's presence ends, after the other's has begun: nobody has left."""
+        """What this node holds of the session's presence ends. The store knows whether the other's has begun: if not,
+        somebody has left."""
         for name in channels:
-            if id not in self._hub.sessions and self._hub.channel(name).options.presence != "off":
-                await self._hub.presence.remove(name, id)
+            channel = self._hub.channel(name)
+            if id in self._hub.sessions or channel.options.presence == "off":
+                continue
+            if (member := await self._hub.presence.remove(name, id)) is not None:
+                await self._hub.announce(channel, Leave(name, member))
 
     # --- records ------------------------------------------------------------------------------------------
 

@@ -41,10 +41,11 @@ Kept = (
 
 class Journaled(Struct, frozen=True):
     """What a session that resumes by a journal takes along: where its client stood (an offset in the old node's
-    journal), what it has missed since, in order, and the ids of what else its channels have had of late."""
+    journal), what it has missed since, in order, each with the id of the acknowledgement that it asks for (-1: none),
+    and the ids of what else its channels have had of late."""
 
     since: str | None
-    missed: tuple[Push, ...]
+    missed: tuple[tuple[Push, int], ...]
     known: tuple[str, ...]
 
 
@@ -149,7 +150,7 @@ def missed(session: Session, since: str | None) -> Journaled | None:
         for push in trail.journal.last(name, KNOWN)
         if isinstance(push, model.Publication) and push.id
     ]
-    return Journaled(since, tuple(entry.envelope.push for entry in entries), tuple(known))
+    return Journaled(since, tuple((entry.envelope.push, entry.ack) for entry in entries), tuple(known))
 
 
 def part(session: Session) -> None:
@@ -199,12 +200,13 @@ def continue_journal(session: Session, journaled: Journaled, heard: Sequence[Env
     behind that what was `heard` here since before the other was asked."""
     journal = session.hub.journal
     session.trail = trail = Trail(journal)
-    known = {*journaled.known, *(push.id for push in journaled.missed if isinstance(push, model.Publication))}
+    missed = [push for push, _ in journaled.missed]
+    known = {*journaled.known, *(push.id for push in missed if isinstance(push, model.Publication))}
     trail.brought = (journaled.since, trail.confirmed)
     key = f"session:{session.id}"
-    for push in journaled.missed:
-        journal.record(key, Envelope(push))
+    for push, ack in journaled.missed:
+        journal.record(key, Envelope(push), ack)
     for envelope in heard:
         push = envelope.push
-        if push.id not in known if isinstance(push, model.Publication) else push not in journaled.missed:
+        if push.id not in known if isinstance(push, model.Publication) else push not in missed:
             journal.record(key, Envelope(push))

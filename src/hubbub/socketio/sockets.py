@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import secrets
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,7 +19,7 @@ from hubbub.errors import AUTH_FAILED, FORCED, REPLACED, ErrorCode, HubbubError
 from hubbub.hub import eager
 from hubbub.hub.hub import Hub
 from hubbub.hub.journal import Entry, Trail
-from hubbub.hub.session import Session
+from hubbub.hub.session import Session, is_id
 from hubbub.model import Acknowledged, Event, Principal, Publication, Reply
 from hubbub.protocols.socketio import Parser, extract
 from hubbub.protocols.socketio_encoding import OWN, NamespaceCodec
@@ -94,6 +95,9 @@ class Sockets:
         return codec
 
     def next_ack(self) -> int:
+        if not self._acks and self.hub.node_id:
+            # What a client answers late, it may answer on another node, where that id must be nobody's.
+            self._acks = secrets.randbelow(2**40)
         self._acks += 1
         return self._acks
 
@@ -118,8 +122,10 @@ class Sockets:
         client.admitted = True
         if client.closed:
             return
-        if client.offsets and self._recover(client, namespace, auth, principal, handlers):
-            return
+        if client.offsets:
+            await self._fetch(client, namespace, auth, principal, handlers)
+            if client.closed or self._recover(client, namespace, auth, principal, handlers):
+                return
         await self._welcome(client, namespace, auth, principal, handlers)
 
     async def _handlers(self, namespace: str, auth: Any) -> tuple[Namespace, ...] | None:
@@ -202,6 +208,34 @@ class Sockets:
 
     # --- recovering ---------------------------------------------------------------------------------------
 
+    async def _fetch(
+        self,
+        client: SocketIoClient,
+        namespace: str,
+        auth: dict[str, Any],
+        principal: Principal,
+        handlers: tuple[Namespace, ...],
+    ) -> None:
+        """Bring the client's old socket here if another node has it; it is recovered like any other then."""
+        hub, pid, offset = self.hub, auth.get("pid"), auth.get("offset")
+        if hub.claims is None or not isinstance(pid, str) or not isinstance(offset, str | None):
+            return
+        id, _, secret = pid.partition(".")
+        if id in hub.sessions or not is_id(id):
+            return
+        try:
+            session = await hub.claims.claim_journaled(
+                id, secret, principal.user, offset, self.names.everyone(namespace)
+            )
+        except HubbubError as error:
+            log.info("socket is not recovered", reason=error.message)
+            return
+        connection = NamespaceConnection(client, namespace, self.codec(namespace, client.offsets), handlers)
+        connection.id = id
+        connection.session = session
+        connection.socket = Socket(self, connection)
+        self.by_id[id] = connection
+
     def _recover(
         self,
         client: SocketIoClient,
@@ -234,7 +268,8 @@ class Sockets:
             if not old.connections and not old.entering:
                 old.link.close(REPLACED)
         missed = None
-        if (since := self._sequence(offset)) is not None and not session.closed:
+        since = session.trail.number(offset) if isinstance(offset, str | None) else None
+        if since is not None and not session.closed:
             hub.flush(session)
             missed = session.trail.missed(session.id, session.away, since)
         if missed is None:
@@ -257,17 +292,6 @@ class Sockets:
         session.release()
         session.in_turn(partial(self._returned, session, connection, info, auth))
         return True
-
-    def _sequence(self, offset: Any) -> int | None:
-        """The number in an offset; 0 for a client that has none, as it has had no event yet."""
-        if offset is None:
-            return 0
-        if not isinstance(offset, str):
-            return None
-        epoch, _, number = offset.rpartition(".")
-        if epoch != self.hub.journal.epoch or not number.isascii() or not number.isdigit():
-            return None
-        return int(number) if len(number) < 16 else None
 
     def _replay(self, connection: NamespaceConnection, entry: Entry) -> None:
         push = entry.envelope.push

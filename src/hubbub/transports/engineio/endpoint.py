@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import OrderedDict
 from dataclasses import replace
 
 from hubbub.errors import DRAIN, ErrorCode, HubbubError
@@ -18,6 +19,7 @@ from hubbub.transports.engineio.requests import (
     BAD_REQUEST,
     FORBIDDEN,
     GONE_UPGRADE,
+    POLL,
     TOO_LARGE,
     UNKNOWN,
     UNKNOWN_SID,
@@ -37,6 +39,8 @@ from hubbub.transports.streams import check_room
 from hubbub.transports.upgrade import Open, Refusal, UpgradeRequest
 
 VERSION = "4"
+LEFT = 1_000
+"""Sessions whose clients have left, of which the last are remembered where there are several nodes."""
 
 
 class EngineIo:
@@ -52,6 +56,7 @@ class EngineIo:
         self.sessions: dict[str, Session] = {}
         self.message_bytes = self.body_bytes = node.config.limits.packet_bytes
         self.transports = frozenset(config.transports)
+        self._left: OrderedDict[str, None] = OrderedDict()
         self._pages = Pages(node.origins)
         self.upgrades = ("websocket",) if config.upgrades and "websocket" in self.transports else ()
 
@@ -120,13 +125,26 @@ class EngineIo:
         assert isinstance(polling, Polling)
         polling.take(request)
 
+    def has_left(self, sid: str) -> None:
+        """The client of a session has left, and may be polling still."""
+        self._left[sid] = None
+        if len(self._left) > LEFT:
+            self._left.popitem(last=False)
+
     def _forward(self, request: Request) -> bool:
         """Have the node answer that has the session; False if there is none. Should that one be gone by then, the
         client is told what it is told of all sessions that are gone."""
         forwarder = self.node.forwarder
-        if forwarder is None or request.forwarded:
+        if forwarder is None:
             return False
-        node = forwarder.peer(parse_query(request.query).get("sid", ""))
+        sid = parse_query(request.query).get("sid", "")
+        if request.method == "GET" and sid in self._left:
+            del self._left[sid]
+            request.respond(POLL, engineio.NOOP)  # as if it had waited
+            return True
+        if request.forwarded:
+            return False
+        node = forwarder.peer(sid)
         if node is not None:
             forwarder.take(request, node, (refusal(UNKNOWN), UNKNOWN.body), TOO_LARGE)
         return node is not None

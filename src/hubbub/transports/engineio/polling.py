@@ -180,6 +180,7 @@ class Polling(Outbox[list[bytes]]):
             if session is None:
                 return
             if packet.type is PacketType.CLOSE:
+                session.left()
                 session.gone("transport close", resumable=True)
                 self._finish(engineio.NOOP)
                 return

@@ -324,6 +324,11 @@ class Session:
             if self._address is not None:
                 self._engine.node.admission.leave(self._address)
 
+    def left(self) -> None:
+        """The client has said that it leaves. Its poll may come by another node, and so later."""
+        if self._engine.node.forwarder is not None:
+            self._engine.has_left(self.id)
+
     # --- the upgrade --------------------------------------------------------------------------------------
 
     def move(self, carrier: Carrier, framing: Framing) -> None:
