@@ -66,8 +66,8 @@ local function forget(entry)
   end
 end
 
--- Let go what is too old, then what is too much.
-local function trim()
+-- Let go what is too old.
+local function expire()
   if ttl > 0 and now - oldest > ttl then
     oldest = now
     local entries, stale
@@ -87,6 +87,10 @@ local function trim()
       end
     until stale == 0 or stale < #entries
   end
+end
+
+-- Let go what is too much.
+local function shorten()
   if not conflated then
     call('XTRIM', stream, 'MAXLEN', size)
     return
@@ -128,11 +132,13 @@ if operation == 'append' then
     end
     call('XADD', stream, id(head), 't', now, 'p', body, 'k', key)
     call('HSET', meta, 'head', head, 'k:' .. key, head)
+    expire()
+    shorten()
   else
-    call('XADD', stream, id(head), 't', now, 'p', body)
+    call('XADD', stream, 'MAXLEN', size, id(head), 't', now, 'p', body)
     call('HSET', meta, 'head', head)
+    expire()
   end
-  trim()
   local prolonged = save()
   local place = struct.pack('>I8B', head, #epoch) .. epoch
   if used then
@@ -142,7 +148,8 @@ if operation == 'append' then
 end
 
 local here, since, limit, reverse = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10] == '1'
-trim()
+expire()
+shorten()
 if not conflated then
   forgotten = head - call('XLEN', stream)
 end
