@@ -34,6 +34,22 @@ async def test_a_node_without_a_name_goes_by_its_id() -> None:
         assert several[0].cluster.nodes.me.name == several[0].id == several[0].hub.node_id
 
 
+async def test_how_the_nodes_are_is_measured() -> None:
+    async with Several(3) as several:
+        metrics = several[0].world.metrics
+        assert metrics.gauges["nodes"]() == 3
+        several[2].broker.deaf = True
+        await several.within(3, operations.to_user(several[0].hub, "ada", "hello", 1))
+        counts = metrics.node_questions
+        assert (counts["answered"], counts["unanswered"], counts["refused"]) == (1, 1, 0)
+        several[0].cut_off()
+        await several.pass_by(5)
+        assert metrics.node_lapses == 1
+        assert b"hubbub_nodes 3.0" in metrics.exposition()
+        several[0].rejoin()
+        several[2].broker.deaf = False
+
+
 async def test_a_node_that_stops_says_so() -> None:
     async with Several(2) as several:
         gone: list[str] = []

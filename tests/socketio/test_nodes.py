@@ -43,6 +43,23 @@ class TestServerEvents:
             assert sorted(answers.values, key=str) == [(2, b"x"), 14]
             assert answers.missing == 0
 
+    async def test_one_node_is_told_and_asked_alone(self) -> None:
+        async with Several() as several:
+            heard: list[Any] = []
+
+            for number in range(3):
+
+                @several[number].sio.on_server_event("where")
+                def where(number: int = number) -> int:
+                    heard.append(number)
+                    return number
+
+            await several[0].sio.server_emit("where", node=several[2].id)
+            assert await several[0].sio.server_call("where", node=several[1].id) == Answers((1,), 0)
+            await settle()
+            assert sorted(heard) == [1, 2]
+            assert await several[0].sio.server_call("where", node="nobody") == Answers((), 1)
+
     async def test_who_does_not_answer_in_time_or_has_no_handler_is_counted(self) -> None:
         async with Several() as several:
             several[1].sio.on_server_event("count")(lambda: None)

@@ -16,8 +16,10 @@ FROM_ELSEWHERE = {
     "channels",
     "journal_bytes",
     "subscriptions",
+    "nodes",
+    "presence_behind",
 }
-"""Gauges that the hub and the node hang in."""
+"""Gauges that the hub, the node and the cluster hang in."""
 
 
 def families(metrics: Metrics) -> dict[str, dict[tuple[str, ...], float]]:

@@ -89,9 +89,10 @@ class _Refusal(Struct, frozen=True, array_like=True):
 class _Waiting:
     """A question whose answers are being collected."""
 
-    __slots__ = ("answers", "decoder", "done", "expected", "refusals")
+    __slots__ = ("answers", "asked", "decoder", "done", "expected", "refusals")
 
     def __init__(self, expected: set[str], decoder: msgspec.msgpack.Decoder[Any]) -> None:
+        self.asked = len(expected)
         self.expected = expected
         self.decoder = decoder
         self.answers: dict[str, Any] = {}
@@ -223,6 +224,10 @@ class Bus:
         finally:
             timer.cancel()
             del self._waiting[number]
+            counts = self._hub.metrics.node_questions
+            counts["answered"] += len(waiting.answers)
+            counts["refused"] += len(waiting.refusals)
+            counts["unanswered"] += waiting.asked - len(waiting.answers) - len(waiting.refusals)
 
     async def _send(self, channel: str, op: Op, number: int, kind: str, message: Any) -> bool:
         broker = self._hub.broker

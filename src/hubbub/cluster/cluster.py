@@ -46,6 +46,8 @@ class Cluster:
         self.bus.on(GOODBYE, self._goodbye)
         hub.node_id = self.nodes.id
         hub.remote = self.remote
+        hub.metrics.gauges["nodes"] = lambda: len(self.nodes.others) + 1
+        self.nodes.lapsed.append(self._lapsed)
 
     async def start(self) -> None:
         """Join the others, and learn what they have to say. Does not fail because nobody answers."""
@@ -58,6 +60,9 @@ class Cluster:
         await self.nodes.stop()
         await self.bus.tell_all(GOODBYE, Nothing())
         self.bus.stop()
+
+    def _lapsed(self) -> None:
+        self._hub.metrics.node_lapses += 1
 
     def _describe(self, id: str) -> NodeInfo:
         level, load = self.load()

@@ -177,17 +177,27 @@ class Nodes:
             raise HubbubError(ErrorCode.NODE_UNAVAILABLE, f"nodes that do not answer: {missing}")
         return [(node, info) for node, infos in replies.answers.items() for info in infos.sockets]
 
-    async def tell(self, event: str, arguments: Sequence[Any]) -> None:
-        """Raises INVALID_DATA."""
-        message = ServerEvent(event, _packed_values(arguments))
-        if self._bus is not None:
-            await self._bus.tell_all(elsewhere.SERVER_EVENT, message)
-
-    async def ask(self, event: str, arguments: Sequence[Any], timeout: float) -> Answers:
+    async def tell(self, event: str, arguments: Sequence[Any], node: str | None) -> None:
         """Raises INVALID_DATA."""
         message = ServerEvent(event, _packed_values(arguments))
         if self._bus is None:
-            return Answers((), 0)
+            return
+        if node is None:
+            await self._bus.tell_all(elsewhere.SERVER_EVENT, message)
+        else:
+            await self._bus.tell(node, elsewhere.SERVER_EVENT, message)
+
+    async def ask(self, event: str, arguments: Sequence[Any], timeout: float, node: str | None) -> Answers:
+        """Raises INVALID_DATA."""
+        message = ServerEvent(event, _packed_values(arguments))
+        if self._bus is None:
+            return Answers((), 0 if node is None else 1)
+        if node is not None:
+            try:
+                answer = await self._bus.ask(node, elsewhere.SERVER_EVENT, message, timeout)
+            except HubbubError:
+                return Answers((), 1)
+            return Answers((value(answer.read()),), 0)
         replies = await self._bus.ask_all(elsewhere.SERVER_EVENT, message, timeout)
         return Answers(tuple(value(each.read()) for each in replies.answers.values()), len(replies.missing))
 

@@ -193,13 +193,16 @@ class SocketIo:
 
         self._hub.spawn(ask())
 
-    async def server_emit(self, event: str, *arguments: Any) -> None:
-        """Tell all other nodes; clients hear nothing of it. Raises INVALID_DATA."""
-        await self._nodes.tell(event, arguments)
+    async def server_emit(self, event: str, *arguments: Any, node: str | None = None) -> None:
+        """Tell all other nodes, or the one with the id `node`; clients hear nothing of it. Raises INVALID_DATA."""
+        await self._nodes.tell(event, arguments, node)
 
-    async def server_call(self, event: str, *arguments: Any, timeout: float = 5.0) -> Answers:
-        """Ask all other nodes, and return what their handlers return within `timeout` seconds. Raises INVALID_DATA."""
-        return await self._nodes.ask(event, arguments, timeout)
+    async def server_call(
+        self, event: str, *arguments: Any, node: str | None = None, timeout: float = 5.0
+    ) -> Answers:
+        """Ask all other nodes, or the one with the id `node`, and return what their handlers return within `timeout`
+        seconds. Raises INVALID_DATA."""
+        return await self._nodes.ask(event, arguments, timeout, node)
 
     async def send(self, data: Any, to: To = None, **options: Any) -> None:
         """Emit a `message`."""

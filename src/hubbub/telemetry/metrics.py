@@ -78,6 +78,13 @@ TABLE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "broker_local_only": ("counter", "Publications that reached this node's sessions alone.", ()),
     "broker_unheard": ("counter", "Publications that nobody heard, though this node listened.", ()),
     "dead_letters": ("counter", "What a broker brought and could not be handled, by reason.", ("reason",)),
+    "nodes": ("gauge", "Nodes that show signs of life, this one among them; 0 without a cluster.", ()),
+    "node_lapses": (
+        "counter",
+        "Times that this node's lease had run out: the others may have held it dead.",
+        (),
+    ),
+    "node_questions": ("counter", "Questions to other nodes, counted once for each.", ("outcome",)),
     "engine_up": ("gauge", "1 while an engine beside Hubbub answers and is heard.", ("engine",)),
     "engine_breaker_open": (
         "gauge",
@@ -86,7 +93,6 @@ TABLE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "engine_reconnects": ("counter", "Connections to an engine that were made again.", ("engine",)),
     "engine_errors": ("counter", "What engines failed, by reason.", ("engine", "reason")),
-    "broker_local_only": ("counter", "Publications that no other node heard, for the broker did not take them.", ()),
     "engine_seconds": ("histogram", "From a command to an engine to its answer.", ()),
 }
 
@@ -121,12 +127,13 @@ class Metrics(Collector):
         self.broker_local_only = 0
         self.broker_unheard = 0
         self.dead_letters: Counter[str] = Counter()
+        self.node_lapses = 0
+        self.node_questions: Counter[str] = Counter()
         self.engine_up: Counter[str] = Counter()
         self.engine_breaker_open: Counter[str] = Counter()
         self.engine_reconnects: Counter[str] = Counter()
         self.engine_errors: Counter[tuple[str, str]] = Counter()
         self.engine_seconds = Histogram()
-        self.broker_local_only = 0
         self.presence_local = 0
         self.loop_lag_seconds = 0.0
         self.loop_lag_max_seconds = 0.0
