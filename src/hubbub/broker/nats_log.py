@@ -29,7 +29,7 @@ from hubbub.broker.envelopes import LOGGED, UnreadableError, place, read_header,
 from hubbub.broker.stream import Kept, revive
 from hubbub.clock import Clock
 from hubbub.config.cluster import NatsConfig
-from hubbub.engines.nats import Nats, NatsRefused, answered, unavailable
+from hubbub.engines.nats import Nats, NatsRefused, answered, expire, unavailable
 from hubbub.engines.nats_wire import header, headers_of
 from hubbub.errors import HubbubError
 from hubbub.model import History, Position, Publication, Retention
@@ -312,6 +312,7 @@ class NatsLogs:
 
         inbox = engine.inbox()
         engine.attach(inbox, hear)
+        timer = asyncio.get_running_loop().call_later(engine.timeout, expire, done)
         try:
             made = await self._ask(
                 "CONSUMER.CREATE",
@@ -329,11 +330,11 @@ class NatsLogs:
                 },
             )
             if made.get("num_pending") or made["delivered"]["consumer_seq"]:
-                async with asyncio.timeout(engine.timeout):
-                    await done
+                await done
         except TimeoutError:
             raise unavailable() from None
         finally:
+            timer.cancel()
             engine.unlisten(inbox)
         unawaited.run(self._drop_consumer(made["name"]))
         return found

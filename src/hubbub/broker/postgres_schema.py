@@ -1,4 +1,4 @@
-"""The tables and functions of the PostgreSQL broker. Pure text: see `engines.postgres` for how it gets there.
+"""The tables and functions of the PostgreSQL broker: see `engines.postgres` for how they get there.
 
 `publish` does a node's waiting publications in one call and `read` its waiting questions: a transaction and a round
 trip are paid once for all of them. Publications come sorted by channel, in the order of each. Whoever appends to a

@@ -84,7 +84,7 @@ class Nats:
         self._streams: list[dict[str, Any]] = []
         self._probes = [0, 0]  # sent, heard
         self._wire: Wire | None = None
-        self._lost: asyncio.Future[Exception | None] | None = None
+        self._lost: asyncio.Future[Exception] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._users = 0
         self._before = False
@@ -129,7 +129,7 @@ class Nats:
     def publish(self, subject: str, body: bytes, headers: bytes = b"") -> asyncio.Future[None]:
         """Say it. The future, which need not be waited for, is done when the server has it and this node has heard what
         it says itself. Raises HubbubError BROKER_UNAVAILABLE at once if there is no connection; the future raises
-        ConnectionError."""
+        what ended the connection."""
         if (wire := self._wire) is None:
             raise unavailable()
         wire.publish(subject, body, "", headers)
@@ -138,11 +138,7 @@ class Nats:
     async def confirmed(self, future: asyncio.Future[None]) -> None:
         """Wait for what `publish` gave. Raises HubbubError BROKER_UNAVAILABLE."""
         try:
-            async with asyncio.timeout(self.timeout):
-                await asyncio.shield(future)
-        except TimeoutError as error:
-            self._cut(error)
-            raise unavailable() from None
+            await asyncio.shield(future)
         except (OSError, NatsError):
             raise unavailable() from None
 
@@ -153,19 +149,21 @@ class Nats:
         if (wire := self._wire) is None:
             raise unavailable()
         reply = f"{self._inbox}.{next(self._numbers):x}"
-        future: asyncio.Future[tuple[dict[bytes, bytes], bytes]] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[tuple[dict[bytes, bytes], bytes]] = loop.create_future()
         self._asked[reply.encode()] = future
         began = self._clock.monotonic()
+        timer = loop.call_later(self.timeout, expire, future)
         try:
-            async with asyncio.timeout(self.timeout):
-                wire.publish(subject, body, reply, headers)
-                answer = await future
+            wire.publish(subject, body, reply, headers)
+            answer = await future
         except TimeoutError as error:
             self._cut(error)
             raise unavailable() from None
         except (OSError, NatsError):
             raise unavailable() from None
         finally:
+            timer.cancel()
             self._asked.pop(reply.encode(), None)
         if answer[0].get(b"") == NO_RESPONDERS:
             self._metrics.engine_errors[ENGINE, "no responders"] += 1
@@ -219,7 +217,7 @@ class Nats:
                 if self._wire is None:
                     await self._connect()
                 assert self._lost is not None
-                raise await self._lost or ConnectionError("NATS has closed the connection")
+                raise await self._lost
             except Exception as error:
                 # Whatever it is, without the task nothing would ever be said or heard again.
                 self._drop()
@@ -231,15 +229,15 @@ class Nats:
         server = self._servers[0]
         self._servers.append(self._servers.pop(0))
         loop = asyncio.get_running_loop()
-        lost: asyncio.Future[Exception | None] = loop.create_future()
+        lost: asyncio.Future[Exception] = loop.create_future()
 
-        def ended(error: Exception | None) -> None:
+        def ended(error: Exception) -> None:
             if not lost.done():
                 lost.set_result(error)
 
         async with asyncio.timeout(self.timeout):
             _, wire = await loop.create_connection(
-                lambda: Wire(self._heard, ended), server.hostname or "", server.port or PORT
+                lambda: Wire(self._heard, ended, self.timeout), server.hostname or "", server.port or PORT
             )
             try:
                 await self._greet(wire, server)
@@ -376,6 +374,12 @@ class Nats:
                 callback()
             except Exception:
                 log.exception("a callback of NATS' failed")
+
+
+def expire(future: asyncio.Future[Any]) -> None:
+    """What was waited for did not come."""
+    if not future.done():
+        future.set_exception(TimeoutError("NATS does not answer"))
 
 
 def answered(raw: bytes) -> dict[str, Any]:

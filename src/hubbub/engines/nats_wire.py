@@ -38,12 +38,13 @@ class NatsError(Exception):
 
 class Wire(asyncio.Protocol):
     """`heard` is called with a subscription's number, subject, reply subject, headers and body; `lost` once, at the
-    end, with what ended it."""
+    end, with what ended it: a TimeoutError if the server did not confirm something within `timeout` seconds."""
 
-    def __init__(self, heard: Heard, lost: Callable[[Exception | None], object]) -> None:
+    def __init__(self, heard: Heard, lost: Callable[[Exception], object], timeout: float) -> None:
         self.info: asyncio.Future[Info] = asyncio.get_running_loop().create_future()
         self._heard = heard
         self._lost = lost
+        self._timeout = timeout
         self._buffer = bytearray()
         self._message: tuple[int, bytes, bytes, int, int] | None = None  # whose head has come
         self._pongs: deque[asyncio.Future[None]] = deque()
@@ -64,7 +65,7 @@ class Wire(asyncio.Protocol):
         for future in (self.info, *self._pongs):
             if not future.done():
                 future.set_exception(error)
-                future.exception()
+                future.exception()  # nobody may be waiting
         self._pongs.clear()
         self._lost(error)
 
@@ -113,8 +114,8 @@ class Wire(asyncio.Protocol):
         self.write(f"UNSUB {number}\r\n".encode())
 
     def confirm(self) -> asyncio.Future[None]:
-        """Done when the server has done all that was written until now, and what it had to say of it was heard. One
-        future for all who ask in one turn of the loop."""
+        """Done when the server has done all that was written until now, and what it had to say of it was heard; it
+        raises what ended the connection. One future for all who ask in one turn of the loop."""
         if self._confirmed is None:
             self._confirmed = asyncio.get_running_loop().create_future()
             self.write(b"")
@@ -130,11 +131,17 @@ class Wire(asyncio.Protocol):
         if confirmed is not None:
             pending.append(b"PING\r\n")
             self._pongs.append(confirmed)
+            timer = asyncio.get_running_loop().call_later(self._timeout, self._expire)
+            confirmed.add_done_callback(lambda _: timer.cancel())
         if self._transport is not None:
             self._transport.write(b"".join(pending))
         elif confirmed is not None and not confirmed.done():
             confirmed.set_exception(ConnectionError("NATS has closed the connection"))
             confirmed.exception()
+
+    def _expire(self) -> None:
+        self._error = TimeoutError("NATS does not answer")
+        self.abort()
 
     # --- hearing ------------------------------------------------------------------------------------------
 
