@@ -212,6 +212,9 @@ class NodesContract(BrokerCase):
         before = there.missed
         await self.interrupt(both[1])
         await there.until(lambda: there.missed > before)
+        with anyio.fail_after(10):
+            while not both[1].condition.up:
+                await anyio.lowlevel.checkpoint()
         await self.fill_on(both[0], channel, range(3, 6))
         await there.until(lambda: any(push.offset == 5 for push in there.publications))
         heard = [push.offset or 0 for push in there.publications]
