@@ -64,6 +64,12 @@ def test_a_broker_on_one_engine_and_state_on_another_go_together() -> None:
     assert registry.shared(config("redis", "postgresql")) == "postgresql"
 
 
+def test_nats_carries_messages_and_something_else_keeps_what_nodes_share() -> None:
+    assert registry.shared(config("nats", "redis")) == "redis"
+    with pytest.raises(ConfigError, match=r"cluster\.state"):
+        registry.shared(config("nats"))
+
+
 def test_an_unknown_name_names_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=r"broker\.type: there is no 'kafka'; known are memory, .*redis"):
         registry.find(registry.BROKERS, "kafka", "broker.type")

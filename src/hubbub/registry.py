@@ -29,6 +29,7 @@ from hubbub.storage.sqlite import SqliteStore
 from hubbub.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
+    from hubbub.engines.nats import Nats
     from hubbub.engines.postgres import Postgres
     from hubbub.engines.redis import Redis
 
@@ -58,6 +59,15 @@ class Parts:
         from hubbub.engines.postgres import Postgres
 
         return Postgres(self.config.storage, self.clock, self.metrics)
+
+
+    @cached_property
+    def nats(self) -> Nats:
+        try:
+            from hubbub.engines.nats import Nats
+        except ImportError as error:
+            raise _extra("nats", error) from error
+        return Nats(self.config.nats, self.clock, self.metrics)
 
 
 def _extra(name: str, error: ImportError) -> ConfigError:
@@ -90,10 +100,17 @@ def _postgres_broker(parts: Parts) -> Broker:
     return PostgresBroker(parts.postgres, parts.config.broker, parts.clock, parts.metrics)
 
 
+def _nats_broker(parts: Parts) -> Broker:
+    from hubbub.broker.nats import NatsBroker
+
+    return NatsBroker(parts.nats, parts.config, parts.clock, parts.metrics)
+
+
 BROKERS: dict[str, Callable[[Parts], Broker]] = {
     "memory": _memory_broker,
     "redis": _redis_broker,
     "postgresql": _postgres_broker,
+    "nats": _nats_broker,
 }
 
 # --- what nodes share -------------------------------------------------------------------------------------
