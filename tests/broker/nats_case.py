@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Literal
 
 from pydantic import SecretStr
 
@@ -21,10 +22,17 @@ from hubbub.testing.contracts import Inbox
 class Node:
     """A broker, what it has heard, and how often it said that it may have missed something."""
 
-    def __init__(self, url: str, prefix: str, idempotency_ttl: float = 300.0, within: float = 2.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        prefix: str,
+        idempotency_ttl: float = 300.0,
+        within: float = 2.0,
+        storage: Literal["memory", "file"] = "memory",
+    ) -> None:
         self.config = Config(
             broker=BrokerConfig(idempotency_ttl=idempotency_ttl),
-            nats=NatsConfig(url=SecretStr(url), prefix=prefix, timeout=within),
+            nats=NatsConfig(url=SecretStr(url), prefix=prefix, timeout=within, storage=storage),
         )
         self.metrics = Metrics()
         self.engine = Nats(self.config.nats, SystemClock(), self.metrics)
