@@ -343,6 +343,13 @@ class TestEnding:
             for peer in peers:
                 peer.read()
                 assert peer.place().disconnects == 1
+                assert peer.link.closed is None
+
+    async def test_all_in_a_room_and_their_connections(self) -> None:
+        async with Several(2) as several:
+            peers = [await several[number].entered(str(number)) for number in range(2)]
+            assert await several[0].sio.disconnect_all(close=True) == 2
+            assert all(peer.link.closed is not None for peer in peers)
 
 
 class TestFetching:

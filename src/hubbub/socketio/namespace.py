@@ -81,8 +81,8 @@ class Namespace:
     async def disconnect(self, sid: Sid, *, close: bool = False) -> None:
         await self.server.disconnect(sid, close=close)
 
-    async def disconnect_all(self, to: To = None) -> int:
-        return await self.server.disconnect_all(to, self._name)
+    async def disconnect_all(self, to: To = None, *, close: bool = False) -> int:
+        return await self.server.disconnect_all(to, self._name, close=close)
 
     async def get_session(self, sid: Sid) -> dict[str, Any]:
         return await self.server.get_session(sid)

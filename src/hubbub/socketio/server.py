@@ -355,13 +355,14 @@ class SocketIo:
         elif not isinstance(sid, Socket):
             await self._nodes.drop(Whom(namespace, (str(sid),)), close=close)
 
-    async def disconnect_all(self, to: To = None, namespace: str = "/") -> int:
-        """End all sockets in a room, or in the namespace, those too who are away. Returns how many."""
+    async def disconnect_all(self, to: To = None, namespace: str = "/", *, close: bool = False) -> int:
+        """End all sockets in a room, or in the namespace, those too who are away; with `close` their connections, too.
+        Returns how many."""
         targets = self._who.targets(to, namespace)
         found = self._who.members(targets.sockets, targets.channels, namespace, away=True)
         for connection in found:
-            self.sockets.disconnect(connection)
-        return len(found) + await self._nodes.drop(self._whom(targets, namespace))
+            self.sockets.disconnect(connection, close=close)
+        return len(found) + await self._nodes.drop(self._whom(targets, namespace), close=close)
 
     async def get_session(self, sid: Sid, namespace: str | None = None) -> dict[str, Any]:
         """The application's own data of a client of this node (`socket.data`). Raises NOT_FOUND."""
