@@ -11,13 +11,14 @@ from hubbub.engines.redis import Redis
 from hubbub.presence.base import PresenceStore
 from hubbub.presence.redis import RedisPresence
 from hubbub.telemetry.metrics import Metrics
-from hubbub.testing.contracts import PresenceContract
+from hubbub.testing.contracts import SharedPresenceContract
 
 pytestmark = pytest.mark.anyio
 
 
-class TestContract(PresenceContract):
+class TestContract(SharedPresenceContract):
     ttl = 1.0
+    lease = 2.0
 
     @pytest.fixture(autouse=True)
     async def at(self, redis_config: RedisConfig) -> AsyncIterator[None]:
@@ -32,7 +33,7 @@ class TestContract(PresenceContract):
         engine = Redis(self.config, clock, metrics)
         self.engines.append(engine)
         await engine.start()
-        return RedisPresence(engine, f"node{len(self.engines)}", clock, metrics)
+        return RedisPresence(engine, f"node{len(self.engines)}", clock, metrics, lease=self.lease)
 
     async def elapse(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -176,6 +176,7 @@ class SharedPresence:
         if self._left.get(key) is not left:
             return None  # it has come back, or a sweep has seen to it
         if sessions < 0:
+            left.asked = False
             return None  # it was emptied, or the lease had run out: that is to be seen, too
         del self._left[key]
         return entry.member if sessions else None

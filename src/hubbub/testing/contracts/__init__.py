@@ -8,6 +8,7 @@ pytest.register_assert_rewrite(
     "hubbub.testing.contracts.broker_logs",
     "hubbub.testing.contracts.broker_nodes",
     "hubbub.testing.contracts.presence",
+    "hubbub.testing.contracts.presence_shared",
     "hubbub.testing.contracts.state",
     "hubbub.testing.contracts.store_bulk",
     "hubbub.testing.contracts.store_case",
@@ -18,6 +19,7 @@ pytest.register_assert_rewrite(
 from hubbub.testing.contracts.broker import BrokerContract, SharedBrokerContract  # noqa: E402
 from hubbub.testing.contracts.broker_case import Inbox, publication  # noqa: E402
 from hubbub.testing.contracts.presence import PresenceContract  # noqa: E402
+from hubbub.testing.contracts.presence_shared import SharedPresenceContract  # noqa: E402
 from hubbub.testing.contracts.state import StateContract  # noqa: E402
 from hubbub.testing.contracts.store import StoreContract  # noqa: E402
 
@@ -26,6 +28,7 @@ __all__ = [
     "Inbox",
     "PresenceContract",
     "SharedBrokerContract",
+    "SharedPresenceContract",
     "StateContract",
     "StoreContract",
     "publication",
