@@ -133,45 +133,49 @@ async def test_what_the_others_could_not_hear_they_are_told_of(server: NatsServe
 async def test_connections_that_are_cut_are_made_again_and_nothing_acknowledged_is_lost(
     server: NatsServer,
 ) -> None:
-    async with FaultProxy("127.0.0.1", server.port) as proxy:
-        async with running(f"nats://127.0.0.1:{proxy.port}", 2) as (here, there):
-            for node in (here, there):
-                await node.broker.subscribe("a")
-            accepted: dict[int, int] = {}
-            for number in range(300):
-                if number % 60 == 30:
-                    proxy.reset()
-                try:
-                    push = Envelope(publication("a", number))
-                    position = (await here.broker.publish(push, KEPT)).position
-                except HubbubError as error:
-                    assert error.code is ErrorCode.BROKER_UNAVAILABLE  # noqa: PT017
-                    await asyncio.sleep(0.02)
-                    continue
-                assert position is not None
-                accepted[position.offset] = number
-            await until(lambda: here.broker.condition.up and there.broker.condition.up)
-            assert here.missed
-            assert there.missed
-            history = await there.broker.history("a", KEPT, limit=1000)
-            kept = {each.offset or 0: int(bytes(each.data)) for each in history.publications}
-            assert accepted.items() <= kept.items()
-            assert sorted(kept) == list(range(1, history.position.offset + 1))
-            assert len(accepted) > 150
-            heard = [each.offset or 0 for each in there.inbox.publications]
-            assert heard == sorted(set(heard))
+    async with (
+        FaultProxy("127.0.0.1", server.port) as proxy,
+        running(f"nats://127.0.0.1:{proxy.port}", 2) as (here, there),
+    ):
+        for node in (here, there):
+            await node.broker.subscribe("a")
+        accepted: dict[int, int] = {}
+        for number in range(300):
+            if number % 60 == 30:
+                proxy.reset()
+            try:
+                push = Envelope(publication("a", number))
+                position = (await here.broker.publish(push, KEPT)).position
+            except HubbubError as error:
+                assert error.code is ErrorCode.BROKER_UNAVAILABLE  # noqa: PT017
+                await asyncio.sleep(0.02)
+                continue
+            assert position is not None
+            accepted[position.offset] = number
+        await until(lambda: here.broker.condition.up and there.broker.condition.up)
+        assert here.missed
+        assert there.missed
+        history = await there.broker.history("a", KEPT, limit=1000)
+        kept = {each.offset or 0: int(bytes(each.data)) for each in history.publications}
+        assert accepted.items() <= kept.items()
+        assert sorted(kept) == list(range(1, history.position.offset + 1))
+        assert len(accepted) > 150
+        heard = [each.offset or 0 for each in there.inbox.publications]
+        assert heard == sorted(set(heard))
 
 
 async def test_who_hears_nothing_connects_anew(server: NatsServer) -> None:
-    async with FaultProxy("127.0.0.1", server.port) as proxy:
-        async with running(f"nats://127.0.0.1:{proxy.port}", within=0.5) as (node,):
-            await node.broker.subscribe("a")
-            proxy.to_client.black_hole = True
-            await until(lambda: not node.broker.condition.up)
-            proxy.to_client.black_hole = False
-            await until(lambda: node.missed and node.broker.condition.up)
-            await node.broker.publish(Envelope(publication("a", 2)), KEPT)
-            await node.inbox.expect(1)
+    async with (
+        FaultProxy("127.0.0.1", server.port) as proxy,
+        running(f"nats://127.0.0.1:{proxy.port}", within=0.5) as (node,),
+    ):
+        await node.broker.subscribe("a")
+        proxy.to_client.black_hole = True
+        await until(lambda: not node.broker.condition.up)
+        proxy.to_client.black_hole = False
+        await until(lambda: node.missed and node.broker.condition.up)
+        await node.broker.publish(Envelope(publication("a", 2)), KEPT)
+        await node.inbox.expect(1)
 
 
 async def test_it_starts_without_a_server_and_begins_when_there_is_one(server: NatsServer) -> None:
