@@ -102,7 +102,8 @@ class Redis:
         if self._timer is not None:
             self._timer.cancel()
         await self._topology.stop()
-        self.judge()
+        self.condition = Condition(False, self._clock.monotonic(), "stopped")
+        self._metrics.engine_up[NAME] = self._metrics.engine_breaker_open[NAME] = 0
 
     async def _begin(self) -> None:
         self._metrics.engine_up[NAME] = 0
@@ -233,6 +234,8 @@ class Redis:
     # --- what the lines tell (Owner) ----------------------------------------------------------------------------
 
     def judge(self) -> None:
+        if self._started is None:
+            return
         peers = self._topology.peers
         troubles = [trouble for peer in peers if (trouble := peer.trouble)]
         detail = troubles[0] if troubles else self._topology.trouble
