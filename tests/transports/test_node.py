@@ -278,3 +278,21 @@ def test_a_weak_entry_beats_as_long_as_somebody_else_needs_its_member() -> None:
     del member
     gc.collect()
     assert weakly.beat(6.0) is None
+
+
+def test_the_lag_is_what_any_moment_waits_for() -> None:
+    clock = StallingClock()
+    wheel = Wheel(clock, Metrics())
+    wheel.start()
+    clock.advance(1)
+    assert wheel.take_lag() == pytest.approx(0)
+    clock.stall(
+        0.5 + TICK
+    )  # half of the next second nothing turns, so half of its moments wait, some for as long
+    clock.advance(0.5)
+    assert wheel.take_lag() == pytest.approx(0.25, abs=0.03)
+    for _ in range(10):
+        clock.stall(0.3)
+        clock.advance(0)
+    assert wheel.take_lag() == pytest.approx(0.275, abs=0.01), "all moments wait"
+    assert wheel.take_lag() == 0

@@ -117,7 +117,7 @@ class LoadConfig(Section):
         0.05, ge=0, le=0.5, description="How far below a level's begin the load must fall for it to end."
     )
     loop_lag: Seconds = Field(
-        0.25, gt=0, description="Lag of the event loop, in seconds, that counts as full."
+        0.25, gt=0, description="Lag of the event loop, in seconds on an average, that counts as full."
     )
     memory_bytes: Count = Field(
         0,

@@ -39,7 +39,7 @@ class LoadChange:
 
 
 class Load:
-    """`lag` tells how late the loop was at the worst since it was asked last, in seconds; `queued` the bytes that wait
+    """`lag` tells how late the loop was since it was asked last, in seconds on an average; `queued` the bytes that wait
     for slow readers; `uses`, if it is given, what the process uses."""
 
     def __init__(

@@ -118,7 +118,7 @@ class Node:
         self.wheel = Wheel(clock, self.metrics)
         self.control_rate = Rate(config.limits.control_rate, config.limits.control_burst)
         self.queued_bytes = 0
-        self.load = Load(config.load, clock, self.metrics, self.wheel.take_worst, lambda: self.queued_bytes)
+        self.load = Load(config.load, clock, self.metrics, self.wheel.take_lag, lambda: self.queued_bytes)
         self.load.changed.append(self._shed)
         self.websockets: set[WebSocket] = set()
         self.upgrades: dict[
@@ -208,12 +208,15 @@ class Wheel:
         self._last = 0.0
         self._slot = 0
         self._timer: Timer | None = None
-        self.late = self._worst = 0.0
+        self.late = 0.0
+        self._lateness = self._measured = 0.0  # the sum of how late the loop was, and for how long
 
-    def take_worst(self) -> float:
-        """How late the loop was at the worst, in seconds, since this was asked last."""
-        worst, self._worst = self._worst, 0.0
-        return worst
+    def take_lag(self) -> float:
+        """How late the loop was since this was asked last, in seconds, averaged over the time: what happens at any
+        moment waits about as long."""
+        lag = self._lateness / self._measured if self._measured else 0.0
+        self._lateness = self._measured = 0.0
+        return lag
 
     def add(self, member: Beating, at: float) -> None:
         """Call `member.beat` at the monotonic time `at`."""
@@ -232,10 +235,11 @@ class Wheel:
 
     def _tick(self) -> None:
         now = self._clock.monotonic()
-        self.late = max(0.0, now - self._last - TICK)
+        took = now - self._last
+        self.late = max(0.0, took - TICK)
         self._metrics.lag(self.late)
-        if self.late > self._worst:
-            self._worst = self.late
+        self._lateness += self.late * took
+        self._measured += took
         self._last = now
         self._timer = self._clock.call_later(TICK, self._tick)
         due, self._slot = self._slot + 1, int(now / TICK)
