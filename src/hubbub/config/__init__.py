@@ -271,6 +271,7 @@ def validate(config: Config, *, tokens: bool = True) -> None:
         if not name or ":" in name
     )
     faults.extend(_socketio_faults(config.socketio))
+    faults.extend(_load_faults(config.load))
     if faults:
         raise ConfigError("\n".join(faults))
 
@@ -294,6 +295,13 @@ def _socketio_faults(socketio: SocketIoConfig) -> Iterator[str]:
                 )
             elif rest.startswith(("session:", "socketio:")):
                 yield f"socketio.{setting}.{namespace}: {template!r} is in a namespace of the server's own."
+
+
+def _load_faults(load: LoadConfig) -> Iterator[str]:
+    if not load.busy <= load.overloaded <= load.critical:
+        yield "load: busy, overloaded and critical must be in this order, each at least as high as the one before."
+    if load.hysteresis >= load.busy:
+        yield "load.hysteresis is as high as load.busy: a node that was busy once would be so for ever."
 
 
 def _without_fields(template: str, room: bool) -> str | None:
