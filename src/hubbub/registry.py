@@ -48,10 +48,8 @@ class Parts:
 
     @cached_property
     def redis(self) -> Redis:
-        try:
-            from hubbub.engines.redis import Redis
-        except ImportError as error:
-            raise _extra("redis", error) from error
+        from hubbub.engines.redis import Redis
+
         return Redis(self.config.redis, self.clock, self.metrics)
 
     @cached_property
