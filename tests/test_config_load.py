@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
-from hubbub.config import Config, ConfigError, validate
+from hubbub.config import Config, validate
+from hubbub.config.cluster import LoadConfig
+from hubbub.errors import ConfigError
 
 
 def faults(**load: Any) -> str:
     try:
-        validate(Config(**{"load": load}), tokens=False)
+        validate(Config(load=LoadConfig(**load)), tokens=False)
     except ConfigError as error:
         return str(error)
     return ""
