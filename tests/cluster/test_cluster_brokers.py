@@ -1,4 +1,4 @@
-"""Whole servers, as their settings make them, on a real Redis."""
+"""Whole servers, as their settings make them, on what stands between nodes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from pydantic import SecretStr
 from tests.hub.world import Client, OpenPolicy, World
 from tests.socketio.world import Peer
 
+import hubbub.broker.nats
+import hubbub.broker.postgres
 import hubbub.broker.redis
+import hubbub.presence.postgres
 import hubbub.presence.redis
+import hubbub.state.postgres
 import hubbub.state.redis  # noqa: F401  read their scripts before there is a loop
 from hubbub.app import Hubbub
 from hubbub.config import Config
@@ -25,7 +29,8 @@ from hubbub.hub import operations
 from hubbub.hub.base import Tally
 from hubbub.protocols.native import JsonCodec
 from hubbub.testing.connection import MemoryConnection
-from hubbub.testing.redis import RedisServer
+from hubbub.testing.nats import NatsServer
+from hubbub.testing.redis import RedisCluster, RedisServer
 
 pytestmark = pytest.mark.anyio
 PATIENCE = 20.0
@@ -37,17 +42,41 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.fixture(params=["redis", "cluster", "postgresql", "nats"])
+def between(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """Settings of what stands between the nodes."""
+    kind: str = request.param
+    if kind == "redis":
+        yield {"redis": request.getfixturevalue("redis_config")}
+    elif kind == "cluster":
+        with RedisCluster() as cluster:
+            yield {"redis": RedisConfig(url=SecretStr(cluster.url), mode="cluster", nodes=cluster.nodes)}
+    else:
+        storage = {"url": request.getfixturevalue("postgres_url")}
+        if kind == "postgresql":
+            yield {"broker": {"type": kind}, "storage": storage}
+        else:
+            with NatsServer() as nats:
+                yield {
+                    "broker": {"type": kind},
+                    "nats": {"url": nats.url},
+                    "storage": storage,
+                    "cluster": {"state": "postgresql"},
+                }
+
+
 @contextlib.asynccontextmanager
-async def servers(redis: RedisConfig, count: int = 3, **settings: Any) -> AsyncIterator[list[Hubbub]]:
+async def servers(between: dict[str, Any], count: int = 3) -> AsyncIterator[list[Hubbub]]:
     async with contextlib.AsyncExitStack() as stack:
         running = []
         for _ in range(count):
-            config = Config(
-                broker={"type": "redis"},
-                redis=redis,
-                default={"subscribe": "authenticated", "publish": "authenticated", "retention": 100},
-                cluster={"lease": 2.0, "request_timeout": 1.0, **settings.get("cluster", {})},
-            )
+            settings: dict[str, Any] = {
+                "broker": {"type": "redis"},
+                "default": {"subscribe": "authenticated", "publish": "authenticated", "retention": 100},
+                **between,
+                "cluster": {"lease": 2.0, "request_timeout": 1.0, **between.get("cluster", {})},
+            }
+            config = Config(**settings)
             app = Hubbub(config, policy=OpenPolicy())
             await app.start()
             stack.push_async_callback(app.stop)
@@ -88,8 +117,8 @@ async def entered(app: Hubbub, user: str) -> Peer:
     return peer
 
 
-async def test_everything_is_reached_from_every_node(redis_config: RedisConfig) -> None:
-    async with servers(redis_config) as (one, two, three):
+async def test_everything_is_reached_from_every_node(between: dict[str, Any]) -> None:
+    async with servers(between) as (one, two, three):
         ada, bob = await connected(two, "ada", "a"), await connected(three, "ada", "a")
         await operations.publish(one.hub, "a", "message", 1)
         await until(lambda: len(ada.peek()) == len(bob.peek()) == 1)
@@ -105,8 +134,8 @@ async def test_everything_is_reached_from_every_node(redis_config: RedisConfig) 
         assert ada.connection.closed == bob.connection.closed == FORCED
 
 
-async def test_sockets_are_reached_from_every_node(redis_config: RedisConfig) -> None:
-    async with servers(redis_config) as (one, two, three):
+async def test_sockets_are_reached_from_every_node(between: dict[str, Any]) -> None:
+    async with servers(between) as (one, two, three):
         ada, bob = await entered(two, "ada"), await entered(three, "bob")
         await one.socketio.enter_room(ada.sid, "a")
         assert await one.socketio.sockets_join("a", to=bob.sid) == 1
@@ -136,8 +165,8 @@ async def test_sockets_are_reached_from_every_node(redis_config: RedisConfig) ->
         assert {each.user for each in fetched} == {"ada", "bob"}
 
 
-async def test_a_large_answer_comes_in_parts(redis_config: RedisConfig) -> None:
-    async with servers(redis_config, 2) as (one, two):
+async def test_a_large_answer_comes_in_parts(between: dict[str, Any]) -> None:
+    async with servers(between, 2) as (one, two):
         peer = await entered(two, "ada")
         two.socketio.socket(peer.sid).data["large"] = bytes(3 * 1024 * 1024)
         (fetched,) = await one.socketio.fetch_sockets()
@@ -154,7 +183,7 @@ def own_redis() -> Iterator[RedisServer]:
 @pytest.mark.parametrize("fault", ["flush", "kill", "pause"])
 async def test_redis_fails_and_nobody_is_held_dead(own_redis: RedisServer, fault: str) -> None:
     redis, config = own_redis, RedisConfig(url=SecretStr(own_redis.url), timeout=0.5)
-    async with servers(config) as running:
+    async with servers({"redis": config}) as running:
         left: list[str] = []
         for app in running:
             assert app._cluster is not None
