@@ -25,6 +25,7 @@ WITHOUT_A_SOURCE = {
     "chat/test_outsiders.py": "every operation, by those who may not",
     "chat/test_outsiders_ids.py": "every id of every operation",
     "chat/test_two_nodes.py": "two servers on one database",
+    "chat/test_two_nodes_redis.py": "two servers on one database and one Redis",
     "socketio_clients": "stock Socket.IO clients against a running server",
 }
 """Test files and folders that mirror no source, and why."""
