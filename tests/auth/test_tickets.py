@@ -25,9 +25,18 @@ def clock() -> FakeClock:
     return FakeClock(NOW)
 
 
+class Slow(MemoryState):
+    """Others have their turn between the steps."""
+
+    async def get(self, key: str) -> bytes | None:
+        value = await super().get(key)
+        await asyncio.sleep(0)
+        return value
+
+
 @pytest.fixture
 def state(clock: FakeClock) -> MemoryState:
-    return MemoryState(clock)
+    return Slow(clock)
 
 
 @pytest.fixture
@@ -61,6 +70,15 @@ async def test_a_ticket_works_once_on_all_nodes(
     for issuing in (tickets, other):
         with pytest.raises(HubbubError, match="too many"):
             await issuing.issue(ADA)
+
+
+async def test_many_at_once_are_counted(tickets: Tickets) -> None:
+    outcomes = await asyncio.gather(*(tickets.issue(ADA) for _ in range(10)), return_exceptions=True)
+    issued = [each for each in outcomes if isinstance(each, str)]
+    assert len(issued) == 3
+    assert await asyncio.gather(*(tickets.redeem(each) for each in issued)) == [ADA] * 3
+    for _ in range(3):
+        await tickets.issue(ADA)
 
 
 async def test_of_many_at_once_one_gets_it(tickets: Tickets) -> None:
