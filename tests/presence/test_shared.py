@@ -130,6 +130,22 @@ async def test_a_lease_that_has_run_out_is_renewed_before_somebody_enters(pair: 
     assert await pair.two.members("b", 10) == Presence(0, 0, ())
 
 
+async def test_who_comes_back_from_a_backup_is_taken_out_again(pair: Pair) -> None:
+    await pair.two.touch("a", ANN, math.inf)
+    await pair.seconds(1)
+    before = pair.book.copied()
+    told = []
+    while not told:
+        pair.clock.advance(1.0)
+        told = await pair.one.sweep()
+    pair.book.pages = before
+    pair.one.renew()
+    for _ in range(15):
+        pair.clock.advance(1.0)
+        await pair.one.sweep()
+    assert await pair.one.members("a", 10) == Presence(0, 0, ())
+
+
 async def test_each_entry_is_written_again_now_and_then(pair: Pair) -> None:
     for number in range(1_500):
         await pair.one.touch(f"c{number}", Member(f"s{number}", "ann"), math.inf)

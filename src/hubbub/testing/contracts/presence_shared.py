@@ -118,6 +118,18 @@ class SharedPresenceContract(PresenceContract):
             assert await view.members(channel, 0) == Presence(3, 2)
         assert await store.remove(channel, "s1") == ann
 
+    async def test_a_session_that_was_resumed_elsewhere_stays_there(
+        self, store: PresenceStore, other: PresenceStore, channel: str
+    ) -> None:
+        ann = Member("s1", "ann")
+        await store.touch(channel, ann, math.inf)
+        assert await self.live(2, other) == [Leave(channel, ann)]
+        assert await other.touch(channel, ann, math.inf) is True
+        assert await self.live(1, store, other) == []
+        assert await store.remove(channel, "s1") is None
+        assert await self.live(1, store, other) == []
+        assert await store.members(channel, 10) == Presence(1, 1, (ann,))
+
     async def test_what_went_while_a_node_was_held_dead_stays_away(
         self, store: PresenceStore, other: PresenceStore, channel: str
     ) -> None:
