@@ -134,7 +134,7 @@ async def test_who_comes_back_from_a_backup_is_taken_out_again(pair: Pair) -> No
     await pair.two.touch("a", ANN, math.inf)
     await pair.seconds(1)
     before = pair.book.copied()
-    told = []
+    told: list[Join | Leave] = []
     while not told:
         pair.clock.advance(1.0)
         told = await pair.one.sweep()
