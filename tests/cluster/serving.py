@@ -96,6 +96,7 @@ def _node(app: Hubbub, shared: SharedBroker, state: MemoryState, id: str) -> Nod
     broker, own = shared.node(), NodeState(state)
     hub = app.hub
     hub.broker = broker
+    app.node.load.changed.clear()  # three servers and all clients share a loop: nothing is shed
     cluster = Cluster(hub, own, app.config, app.clock, id=id)
     app.socketio.join(cluster.bus)
     claims = Claims(hub, cluster.nodes, cluster.bus, own)

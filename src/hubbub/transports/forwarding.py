@@ -17,7 +17,7 @@ from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub.session import is_id, node_of
 from hubbub.state.base import NodeInfo
 from hubbub.transports.direct import NO_LINES, Answer, Request
-from hubbub.transports.http import Exchange
+from hubbub.transports.http import FORWARDED, Exchange, Scope
 from hubbub.transports.node import Node
 from hubbub.transports.peers import Head, Incoming, Link, Peers, end_to_end, of_scope, request_head
 from hubbub.transports.splice import Splice
@@ -61,6 +61,21 @@ class Forwarder:
         """Whose a request with this header is; None if no other node has sent it."""
         return self._passes.read(value, method, target)
 
+    def unwrap(self, scope: Scope) -> bool:
+        """Take the client's address from a request that came by ASGI and that another node has handed on. False if it
+        says so, and it is not true."""
+        for pair in scope["headers"]:
+            if pair[0].lower() == HEADER:
+                incoming = of_scope(scope)
+                origin = self.read(pair[1], incoming.method, incoming.target)
+                if origin is None:
+                    return False
+                scope["headers"] = [each for each in scope["headers"] if each is not pair]
+                scope["client"], scope["scheme"] = (origin.address, 0), origin.scheme
+                scope[FORWARDED] = True
+                break
+        return True
+
     def moved(self, id: str) -> bool:
         """Whether another node has the session, or had it last."""
         return self._claims.node(id) != self._nodes.id
@@ -80,7 +95,7 @@ class Forwarder:
     def head(self, to: NodeInfo, request: Incoming, length: int | None, *keep: tuple[bytes, bytes]) -> bytes:
         """A request's head as that node gets it, with `keep` of the headers that are about a connection. Raises
         NODE_UNAVAILABLE."""
-        if not self._passes.ready:
+        if not to.address or not self._passes.ready:
             raise HubbubError(ErrorCode.NODE_UNAVAILABLE, retry_after=1.0)
         value = self._passes.write(to.id, request.origin, request.method, request.target)
         headers = [*end_to_end(request.headers, (HEADER,)), *keep, (HEADER, value)]

@@ -6,7 +6,6 @@ The other side is a Hubbub of our own, and nothing else is expected of what it s
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
@@ -148,9 +147,8 @@ class Link:
 class Peers:
     """Connections to other nodes, by their addresses (`host:port`)."""
 
-    def __init__(self, clock: Clock, patience: float, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, clock: Clock, patience: float) -> None:
         """`patience`: seconds in which a node must take a connection."""
-        self.tls = tls
         self._clock = clock
         self._patience = patience
         self._idle: dict[str, list[Link]] = {}
@@ -168,7 +166,7 @@ class Peers:
                 link = None
         if link is None:
             async with asyncio.timeout(self._patience):
-                streams = await asyncio.open_connection(*_place(address), limit=HEAD_BYTES, ssl=self.tls)
+                streams = await asyncio.open_connection(*_place(address), limit=HEAD_BYTES)
             link = Link(*streams)
         self._used.setdefault(address, set()).add(link)
         return link
@@ -188,7 +186,7 @@ class Peers:
         """A connection of one's own. Raises OSError and TimeoutError."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._patience):
-            transport, protocol = await loop.create_connection(make, *_place(address), ssl=self.tls)
+            transport, protocol = await loop.create_connection(make, *_place(address))
         self._sockets.setdefault(address, WeakSet()).add(transport)
         return protocol
 

@@ -9,11 +9,12 @@ from hubbub.errors import ErrorCode, HubbubError
 from hubbub.telemetry.logging import get_logger
 from hubbub.transports.cors import Cors
 from hubbub.transports.direct_asgi import DirectOverAsgi
-from hubbub.transports.http import AsgiApp, Exchange, Gone, Receive, Scope, Send
+from hubbub.transports.http import TRANSPORT, AsgiApp, Exchange, Gone, Receive, Scope, Send
 from hubbub.transports.node import Node
 
 log = get_logger("hubbub.http")
 
+FOREIGN = "no other node of this server has handed this request on"
 NOT_STARTED = (
     "Hubbub has not been started: pass lifespan=hubbub.lifespan to the application it is mounted in, "
     "or await hubbub.start()"
@@ -67,7 +68,17 @@ class Root:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
             case "http":
-                await self._http(scope, receive, send)
+                forwarder = self._node.forwarder
+                # Our own server has looked at it before it began to read the body.
+                if (
+                    forwarder is None
+                    or TRANSPORT in (scope.get("extensions") or {})
+                    or forwarder.unwrap(scope)
+                ):
+                    await self._http(scope, receive, send)
+                else:
+                    exchange = Exchange(scope, receive, send, self._node.metrics.http_requests)
+                    await exchange.refuse(HubbubError(ErrorCode.PERMISSION_DENIED, FOREIGN))
             case "websocket":
                 if not self._life.started:
                     raise RuntimeError(NOT_STARTED)

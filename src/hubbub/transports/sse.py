@@ -22,7 +22,7 @@ import msgspec
 
 from hubbub.auth.tickets import Tickets
 from hubbub.errors import DRAIN, REPLACED, SLOW, ErrorCode, HubbubError
-from hubbub.hub import commands
+from hubbub.hub import commands, handover
 from hubbub.model import (
     Acknowledged,
     Advice,
@@ -302,7 +302,7 @@ class EventSources:
         session.asker = stream  # nobody else sends commands to this session
         if ticket is not None:
             principal = (
-                self._readmit(*proof, channels)
+                await self._readmit(*proof, channels)
                 if proof is not None
                 else await self._tickets.redeem(ticket, channels)
             )
@@ -315,15 +315,17 @@ class EventSources:
         if (refusal := codec.refusal) is not None:
             raise HubbubError(ErrorCode(refusal.code), refusal.message, field=refusal.field)
 
-    def _readmit(self, session: str, secret: str, channels: list[str]) -> Principal:
-        """Whom the pass of an earlier stream stands for; that stream and its session end.
+    async def _readmit(self, session: str, secret: str, channels: list[str]) -> Principal:
+        """Whom the pass of an earlier stream stands for, on whichever node; that stream and its session end.
 
         Raises TICKET_INVALID if there is no such session, or it was not in all of `channels`.
         """
         hub = self._node.hub
         try:
-            old = hub.resume(session, secret)
-        except HubbubError:
+            old = await handover.resume(hub, session, secret)
+        except HubbubError as error:
+            if error.code is not ErrorCode.SESSION_GONE:
+                raise
             raise HubbubError(ErrorCode.TICKET_INVALID) from None
         if not {*old.subscriptions, *old.away}.issuperset(channels):
             raise HubbubError(ErrorCode.TICKET_INVALID, "ticket was issued for other channels")
