@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from pydantic import SecretStr
 
 from hubbub.clock import SystemClock
 from hubbub.config.cluster import RedisConfig
@@ -12,6 +14,7 @@ from hubbub.presence.base import PresenceStore
 from hubbub.presence.redis import RedisPresence
 from hubbub.telemetry.metrics import Metrics
 from hubbub.testing.contracts import SharedPresenceContract
+from hubbub.testing.redis import RedisCluster
 
 pytestmark = pytest.mark.anyio
 
@@ -37,3 +40,21 @@ class TestContract(SharedPresenceContract):
 
     async def elapse(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RedisCluster]:
+    with RedisCluster() as cluster:
+        yield cluster
+
+
+class TestClusterContract(TestContract):
+    @pytest.fixture(autouse=True)
+    async def at(self, cluster: RedisCluster) -> AsyncIterator[None]:
+        self.config = RedisConfig(
+            url=SecretStr(cluster.url), mode="cluster", prefix=f"test-{secrets.token_hex(4)}"
+        )
+        self.engines = []
+        yield
+        for engine in self.engines:
+            await engine.stop()

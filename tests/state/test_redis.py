@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from pydantic import SecretStr
@@ -15,7 +16,7 @@ from hubbub.state.base import NodeInfo, State
 from hubbub.state.redis import RedisState
 from hubbub.telemetry.metrics import Metrics
 from hubbub.testing.contracts import StateContract
-from hubbub.testing.redis import RedisServer
+from hubbub.testing.redis import RedisCluster, RedisServer
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +37,20 @@ class TestContract(StateContract):
 
     async def elapse(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RedisCluster]:
+    with RedisCluster() as cluster:
+        yield cluster
+
+
+class TestClusterContract(TestContract):
+    @pytest.fixture(autouse=True)
+    def at(self, cluster: RedisCluster) -> None:
+        self.config = RedisConfig(
+            url=SecretStr(cluster.url), mode="cluster", prefix=f"test-{secrets.token_hex(4)}"
+        )
 
 
 @pytest.fixture
