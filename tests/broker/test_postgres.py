@@ -290,3 +290,13 @@ async def test_the_head_is_right_whatever_was_in_one_transaction(empty_postgres_
             b"9",
             b"10",
         ]
+
+
+async def test_a_crash_may_leave_no_table_of_logs_or_keys_behind(empty_postgres_url: str) -> None:
+    """What PostgreSQL brought back without its end would give offsets again."""
+    async with running(empty_postgres_url) as (node,):
+        logged = await node.engine.fetch(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'hubbub_live'::regnamespace "
+            "AND relkind = 'r' AND relpersistence <> 'u' ORDER BY relname"
+        )
+        assert [row[0] for row in logged] == ["dead", "parts"]
