@@ -16,7 +16,7 @@ from hubbub.engines.redis import Redis
 from hubbub.model import Join, Leave, Member, Presence
 from hubbub.presence.redis import RedisPresence
 from hubbub.telemetry.metrics import Metrics
-from hubbub.testing.redis import RedisServer
+from hubbub.testing.redis import RedisServer, Sentinels
 
 pytestmark = pytest.mark.anyio
 
@@ -26,9 +26,9 @@ CHANNELS = [f"room{number}" for number in range(20)]
 
 
 class Node:
-    def __init__(self, server: RedisServer, name: str) -> None:
+    def __init__(self, config: RedisConfig, name: str) -> None:
         clock, self.metrics = SystemClock(), Metrics()
-        self.engine = Redis(RedisConfig(url=SecretStr(server.url), timeout=0.5), clock, self.metrics)
+        self.engine = Redis(config, clock, self.metrics)
         self.store = RedisPresence(self.engine, name, clock, self.metrics, lease=LEASE)
         self.told: list[Join | Leave] = []
         self.awake = True
@@ -76,7 +76,13 @@ async def server() -> AsyncIterator[RedisServer]:
 
 @pytest.fixture
 async def nodes(server: RedisServer) -> AsyncIterator[tuple[Node, Node]]:
-    one, two = Node(server, "one"), Node(server, "two")
+    async with running(RedisConfig(url=SecretStr(server.url), timeout=0.5)) as nodes:
+        yield nodes
+
+
+@contextlib.asynccontextmanager
+async def running(config: RedisConfig) -> AsyncIterator[tuple[Node, Node]]:
+    one, two = Node(config, "one"), Node(config, "two")
     await one.start()
     await two.start()
     await one.enter("ann", "bob")
@@ -184,3 +190,22 @@ async def test_every_key_has_an_end_and_empty_channels_none(
     await asyncio.sleep(0.5)
     keys = await asyncio.to_thread(server.ask, "KEYS", "*pres*")
     assert keys == [b"hubbub:presence"]
+
+
+async def test_a_failover_is_not_seen() -> None:
+    sentinels = Sentinels()
+    await asyncio.to_thread(sentinels.open)
+    try:
+        config = RedisConfig(
+            mode="sentinel", nodes=sentinels.nodes, sentinel_master=sentinels.name, timeout=0.5
+        )
+        async with running(config) as nodes:
+            await asyncio.to_thread(sentinels.master.kill)
+            await asyncio.to_thread(sentinels.failover)
+            await nodes[0].enter("dan")
+            await shows(nodes, {"ann", "bob", "dan"}, {"ann", "cy"})
+            await converged(nodes)
+            told = {(type(push), push.member.user) for node in nodes for push in node.told}
+            assert told <= {(Join, "dan")}
+    finally:
+        await asyncio.to_thread(sentinels.close)
