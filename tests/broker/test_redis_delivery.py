@@ -114,6 +114,23 @@ async def test_who_is_deaf_and_does_not_know_it_learns_it_from_the_count(redis_c
         assert node.metrics.broker_unheard == 4
 
 
+async def test_nothing_is_remembered_of_what_went_well(redis_config: RedisConfig) -> None:
+    async with running(redis_config, 1) as (node,):
+        await node.subscribe("a")
+        for channel in "ab":
+            await node.publish(Envelope(publication(channel)))
+            await node.publish(Envelope(publication(channel)), key="k")
+            await node.publish(Envelope(publication(channel)), key="k")
+        await node.engine.settle()
+        assert node._frames._flying == set()
+
+
+async def test_a_log_that_was_begun_by_reading_is_listed(redis_config: RedisConfig) -> None:
+    async with running(redis_config) as (here, there):
+        await here.history("a", KEPT)
+        await until_listed(there, "a")
+
+
 async def test_nobody_there_is_no_deafness(redis_config: RedisConfig) -> None:
     async with running(redis_config, 1) as (node,):
         await node.subscribe("a")

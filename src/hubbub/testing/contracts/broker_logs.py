@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hubbub.broker.base import Broker
-from hubbub.model import Envelope, History, Position, Retention
+from hubbub.model import NO_RETENTION, Envelope, History, Position, Retention
 from hubbub.testing.contracts.broker_case import BrokerCase, Inbox, offsets, publication
 
 
@@ -21,6 +21,11 @@ class LogContract(BrokerCase):
         caught_up = await broker.history(channel, self.retention(), since=begun.position)
         assert caught_up.complete
         assert offsets(caught_up) == [1]
+
+    async def test_without_retention_there_is_no_log_to_read(self, broker: Broker, channel: str) -> None:
+        nowhere = Position("", 0)
+        assert await broker.history(channel, NO_RETENTION) == History(nowhere)
+        assert await broker.history(channel, NO_RETENTION, since=nowhere) == History(nowhere, complete=False)
 
     @pytest.mark.parametrize("reverse", [False, True])
     async def test_paging(self, broker: Broker, channel: str, reverse: bool) -> None:
