@@ -165,6 +165,17 @@ async def test_sockets_are_reached_from_every_node(between: dict[str, Any]) -> N
         assert {each.user for each in fetched} == {"ada", "bob"}
 
 
+async def test_a_room_and_who_is_in_it_are_written_to_in_order(between: dict[str, Any]) -> None:
+    async with servers(between, 2) as (one, _):
+        await until(lambda: one.hub.broker.condition.up)
+        ada = await entered(one, "ada")
+        await one.socketio.enter_room(ada.sid, "a")
+        for number in range(0, 200, 2):
+            await one.socketio.emit("n", number, to="a")
+            await one.socketio.emit("n", number + 1, to=ada.sid)
+        assert [event[1] for event in ada.events()] == list(range(200))
+
+
 async def test_a_large_answer_comes_in_parts(between: dict[str, Any]) -> None:
     async with servers(between, 2) as (one, two):
         peer = await entered(two, "ada")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hubbub.errors import INSUFFICIENT_STATE, HubbubError
 from hubbub.hub.base import ChannelOwner
 from hubbub.hub.channel import Channel
+from hubbub.hub.echo import Echoes
 from hubbub.hub.journal import Unless
 from hubbub.hub.recovery import merge
 from hubbub.model import Envelope, Position, Publication
@@ -34,9 +35,15 @@ class Live:
         self._hub = hub
         self._unless = Unless(())  # of the last envelope that had one
         self._checking = self._again = False
+        self.echoes = Echoes(hub)
 
     def on_push(self, envelope: Envelope) -> None:
         """The broker's listener: in order for each channel."""
+        self._take(envelope)
+        if self.echoes.waiting and isinstance(push := envelope.push, Publication):
+            self.echoes.heard(push.id)
+
+    def _take(self, envelope: Envelope) -> None:
         push = envelope.push
         channel = self._hub.channels.get(push.channel)
         if channel is None:

@@ -99,7 +99,7 @@ async def publish(
     )
     envelope = Envelope(publication, exclude, hub.clock.monotonic())
     hub.metrics.publications += 1
-    return await hub.broker.publish(
+    return await hub.live.echoes.publish(
         envelope, hub.retention(channel), key=None if key is None else f"\0{scope}\0{key}"
     )
 

@@ -114,7 +114,7 @@ class Emitter:
             )
             hub.metrics.publications += 1
             # What may be dropped is not worth a place in the log of a mapped room.
-            await hub.broker.publish(envelope, NO_RETENTION if volatile else hub.retention(channel))
+            await hub.live.echoes.publish(envelope, NO_RETENTION if volatile else hub.retention(channel))
 
     def to_sockets(
         self,
