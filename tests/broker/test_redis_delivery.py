@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from msgspec import Raw
+from pydantic import SecretStr
 from tests.broker.redis_case import KEPT, Node, running, until
 
 from hubbub.broker.envelopes import FLEETING, body_of, place, read_header, stamp
@@ -16,6 +19,7 @@ from hubbub.config.cluster import RedisConfig
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import Envelope, Join, Member, Position, Publication, Retention
 from hubbub.testing.contracts import publication
+from hubbub.testing.redis import RedisServer
 
 pytestmark = pytest.mark.anyio
 
@@ -112,6 +116,19 @@ async def test_who_is_deaf_and_does_not_know_it_learns_it_from_the_count(redis_c
         await node.say("a", 2)
         await node.inbox.expect(heard + 1)
         assert node.metrics.broker_unheard == 4
+
+
+async def test_a_burst_that_nobody_hears_makes_it_listen_anew_once(redis_config: RedisConfig) -> None:
+    async with running(redis_config, 1) as (node,):
+        await node.subscribe("a")
+        await node.engine.unlisten(naming(redis_config.prefix)("a").channel)
+        calls: list[None] = []
+        relisten = node.engine.relisten
+        node.engine.relisten = lambda: calls.append(relisten())  # type: ignore[method-assign, func-returns-value]
+        await asyncio.gather(*(node.say("a", number) for number in range(50)))
+        await until(lambda: node.inbox.missed)
+        assert node.metrics.broker_unheard > 1
+        assert len(calls) == 1
 
 
 async def test_nothing_is_remembered_of_what_went_well(redis_config: RedisConfig) -> None:
@@ -261,3 +278,30 @@ def test_a_frame_says_who_sent_it() -> None:
     frame = stamp(FLEETING, b"12345678", 1.5) + place(7) + body_of(Envelope(Publication("a", "b", Raw(b"1"))))
     header = read_header(frame)
     assert (header.origin, header.accepted, header.number) == (b"12345678", 1.5, 7)
+
+
+async def test_the_rights_that_the_page_names_are_enough(
+    redis_server: RedisServer, redis_config: RedisConfig
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "redis.md").read_text(encoding="utf-8")
+    found = re.search(r"^ACL SETUSER hubbub (.*)$", page, re.MULTILINE)
+    assert found is not None
+    rights = found[1].replace("hubbub:*", f"{redis_config.prefix}:*").split()
+    await asyncio.to_thread(redis_server.ask, "ACL", "SETUSER", redis_config.prefix, *rights)
+    url = redis_server.url.replace("//", f"//{redis_config.prefix}:password@")
+    config = redis_config.model_copy(update={"url": SecretStr(url)})
+    async with running(config) as (here, there):
+        await there.subscribe("a")
+        await here.say("a", 1)
+        await here.say("a", 2, Retention(10, 1.0, conflate=True), key="k")
+        await here.publish(Envelope(publication("a")), key="k2")
+        await here.publish(placed("a", 1))
+        await there.inbox.expect(4)
+        assert (await here.history("a", KEPT)).complete
+        await until_listed(here, "a")
+        here.dead_letters.add("a", "version", "", b"")
+        (letter,) = await there.dead_letters.page()
+        assert await there.dead_letters.get(letter.id) == letter
+        assert await there.dead_letters.drop(letter.id) == 1
+        assert await there.dead_letters.drop() == 0
+        assert not here.metrics.engine_errors
