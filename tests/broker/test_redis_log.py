@@ -233,6 +233,16 @@ def test_all_keys_live_for_a_while_after_their_last_use(script: Script, retentio
     assert script.server.pttl(script.meta) > script.server.pttl(script.stream)
 
 
+@pytest.mark.parametrize("retention", [KEPT, LATEST], ids=["log", "conflated"])
+def test_a_stream_that_comes_later_has_its_time_too(script: Script, retention: Retention) -> None:
+    """Its log was begun by a reader; or it expired, or was evicted, and the rest was not."""
+    script.read(retention)
+    for _ in range(3):
+        script.append(retention, b"", "a")
+        assert script.server.pttl(script.stream) > retention.ttl * 1000
+        script.server.delete(script.stream)
+
+
 def test_a_key_gives_what_it_gave_first(script: Script) -> None:
     offset, epoch, _, _ = script.once(KEPT, "id-1")
     blob = script.once(KEPT, "id-2")

@@ -77,6 +77,7 @@ class RedisBroker:
         """As the port says. Raises ConfigError for what never will work."""
         self._delivery.listener = listener
         self._missed = missed
+        self._relistening = False
         self._redis.heard = self._hear
         self._redis.missed.append(self._may_have_missed)
         self._redis.renewed.append(self._may_have_missed)

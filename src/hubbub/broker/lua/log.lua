@@ -102,6 +102,13 @@ local function shorten()
   end
 end
 
+local function add(...)
+  if not call('XADD', stream, 'NOMKSTREAM', ...) then
+    call('XADD', stream, ...)
+    due = 0 -- the stream is new: nothing has said yet how long it lives
+  end
+end
+
 -- Write down what has changed. The life of the log from now, if it had to be prolonged; else 0.
 local function save()
   if oldest ~= tonumber(known[4]) then
@@ -130,12 +137,12 @@ if operation == 'append' then
     if before then
       call('XDEL', stream, before .. '-0')
     end
-    call('XADD', stream, id(head), 't', now, 'p', body, 'k', key)
+    add(id(head), 't', now, 'p', body, 'k', key)
     call('HSET', meta, 'head', head, 'k:' .. key, head)
     expire()
     shorten()
   else
-    call('XADD', stream, 'MAXLEN', size, id(head), 't', now, 'p', body)
+    add('MAXLEN', size, id(head), 't', now, 'p', body)
     call('HSET', meta, 'head', head)
     expire()
   end
