@@ -37,9 +37,12 @@ class Balancer:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for _ in range(3):  # who was accepted just now begins to be served
+            await asyncio.sleep(0)
+        while self._tasks:
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -84,8 +87,6 @@ class Balancer:
         up, down = asyncio.create_task(requests()), asyncio.create_task(answers())
         try:
             await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
-            if up.done() and not down.done() and b"Upgrade:" not in head:
-                pass
         finally:
             for each in (up, down):
                 each.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from hubbub.cluster.cluster import Cluster
 from hubbub.cluster.nodes import Nodes
 from hubbub.cluster.passes import Passes
 from hubbub.config import Config, development
+from hubbub.config.cluster import RedisConfig
 from hubbub.state.memory import MemoryState
 from hubbub.testing.cluster import NodeBroker, NodeState, SharedBroker
 from hubbub.testing.server import RunningServer, running_server
@@ -72,7 +74,7 @@ class Node:
 class Three:
     """`balancer.url` is what clients connect to."""
 
-    def __init__(self, nodes: list[Node], balancer: Balancer) -> None:
+    def __init__(self, nodes: list[Any], balancer: Balancer) -> None:
         self.nodes = nodes
         self.balancer = balancer
 
@@ -82,13 +84,14 @@ class Three:
 
     def token(self, user: str = "ada", **claims: Any) -> str:
         assert self.nodes[0].server is not None
-        return self.nodes[0].server.token(user, **claims)
+        token: str = self.nodes[0].server.token(user, **claims)
+        return token
 
-    def node(self, id: str) -> Node:
+    def node(self, id: str) -> Any:
         """The node on which a session, or a link, began."""
         return next(each for each in self.nodes if id.startswith(each.nodes.id))
 
-    def others(self, id: str) -> list[Node]:
+    def others(self, id: str) -> list[Any]:
         return [each for each in self.nodes if not id.startswith(each.nodes.id)]
 
 
@@ -135,3 +138,39 @@ async def three(
     finally:
         for node in nodes:
             await node.stop()
+
+
+@contextlib.asynccontextmanager
+async def three_on_redis(redis: RedisConfig, *, seed: int = 1, **sections: Any) -> AsyncIterator[Three]:
+    """Three nodes by configuration alone, on a Redis."""
+    config = development(Config(broker={"type": "redis"}, redis=redis, **sections), SECRET)
+    async with contextlib.AsyncExitStack() as ends:
+        nodes = []
+        for _ in range(3):
+            app = await asyncio.to_thread(Hubbub, config)  # it reads scripts
+            app.node.load.changed.clear()
+            server = await ends.enter_async_context(running_server(app=app))
+            assert app._cluster is not None
+            app._cluster.address = f"127.0.0.1:{server.port}"
+            await app._cluster.nodes.look()
+            nodes.append(Configured(app, server))
+        await eventually(lambda: all(node.ready for node in nodes))
+        balancer = await ends.enter_async_context(Balancer([node.port for node in nodes], seed))
+        yield Three(nodes, balancer)
+
+
+class Configured:
+    """A node that was made by configuration alone."""
+
+    def __init__(self, app: Hubbub, server: RunningServer) -> None:
+        assert app._cluster is not None
+        self.app = app
+        self.server = server
+        self.nodes = app._cluster.nodes
+        self.claims = app._claims
+        self.port = server.port
+
+    @property
+    def ready(self) -> bool:
+        others = self.nodes.others.values()
+        return len(others) == 2 and all(each.address for each in others) and self.app._forwarder._passes.ready
