@@ -231,6 +231,31 @@ class TestRevocation:
             await several.pass_by(2)
             assert late.revocations.known() == several[0].revocations.known()
 
+    async def test_is_learnt_by_a_node_that_found_nobody_when_it_started(self) -> None:
+        async with Several(2) as several:
+            several[0].revocations.revoke_user("ada")
+            late = several.add()
+            several.nodes.append(late)
+            late.state.cut = True
+            await late.start()
+            assert late.revocations.known() == []
+            late.state.cut = False
+            await several.pass_by(2)
+            assert late.revocations.known() == several[0].revocations.known()
+
+    async def test_one_deaf_node_does_not_keep_it_from_others(self) -> None:
+        async with Several(3) as several:
+            for node in several.nodes[1:]:
+                node.broker.deaf = True
+            several[0].revocations.revoke_user("ada")
+            await several.within(3, operations.end_revoked(several[0].hub, user="ada"))
+            first = next(iter(several[0].cluster.remote._untold))
+            other = next(node for node in several.nodes[1:] if node.id != first)
+            other.broker.deaf = False
+            await several.pass_by(6)
+            assert len(other.revocations.known()) == 1
+            assert list(several[0].cluster.remote._untold) == [first]
+
     async def test_is_learnt_by_a_node_that_was_held_dead(self) -> None:
         async with Several(2) as several:
             self.token(several, "ada", "1")

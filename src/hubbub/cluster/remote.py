@@ -146,7 +146,8 @@ class RemoteNodes:
         bus.on(CHANNELS, self._channels)
         bus.on(SUBSCRIBERS, self._subscribers)
         nodes.left.append(lambda node: self._untold.pop(node.id, None))
-        nodes.lapsed.append(self._lapsed)
+        nodes.lapsed.append(self._may_be_behind)
+        nodes.joined.append(lambda node: self._may_be_behind())
         nodes.beaten.append(self._beaten)
 
     # --- asking -------------------------------------------------------------------------------------------
@@ -275,7 +276,7 @@ class RemoteNodes:
                 if self._revocations.revoked(who.user, who.token_id, who.issued):
                     self._hub.end(session, errors.REVOKED)
 
-    def _lapsed(self) -> None:
+    def _may_be_behind(self) -> None:
         self._behind = True
 
     def _beaten(self) -> None:
@@ -284,20 +285,23 @@ class RemoteNodes:
             self._hub.spawn(self._tell())
 
     async def _tell(self) -> None:
-        """Tell what was revoked to those who did not hear it."""
+        """Tell what was revoked to those who did not hear it, and ask what this node may not have heard."""
         try:
             if self._behind:
                 await self.catch_up()
             for node, messages in list(self._untold.items()):
-                for message in list(messages):
-                    await self._bus.ask(node, REVOKE, message)
-                    messages.remove(message)
-                if not messages:
-                    self._untold.pop(node, None)
-        except HubbubError as error:
-            log.warning("a node does not know yet what was revoked", error=error.message)
+                await self._tell_one(node, messages)
         finally:
             self._telling = False
+
+    async def _tell_one(self, node: str, messages: list[Revoke]) -> None:
+        try:
+            while messages:
+                await self._bus.ask(node, REVOKE, messages[0])
+                del messages[0]
+            self._untold.pop(node, None)
+        except HubbubError as error:
+            log.warning("a node does not know yet what was revoked", node=node, error=error.message)
 
 
 def _directed(publication: Publication, *, session: str = "", user: str = "") -> Direct:
