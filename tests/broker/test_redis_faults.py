@@ -180,6 +180,19 @@ async def test_a_failover_begins_a_new_epoch(sentinels: Sentinels) -> None:
         assert all(node.inbox.missed for node in nodes)
 
 
+async def test_who_follows_is_told_that_redis_forgot_though_nobody_publishes(
+    server: RedisServer, config: RedisConfig
+) -> None:
+    async with running(config, 1) as (node,):
+        await node.subscribe("a")
+        before = await node.say("a", 1)
+        missed = node.inbox.missed
+        await asyncio.to_thread(server.flush)
+        await until(lambda: node.inbox.missed > missed)
+        head = (await node.history("a", KEPT, limit=0)).position
+        assert (head.offset, head.epoch != before.epoch) == (0, True)
+
+
 async def test_while_redis_is_away_this_node_serves_its_own(server: RedisServer, config: RedisConfig) -> None:
     async with running(config) as (here, there):
         for node in (here, there):
