@@ -71,7 +71,7 @@ def main() -> None:
         try:
             verdict = torture(settings, folder, say)
         except BenchError as error:
-            say(f"INVALID: {error}")
+            say(f"nothing to judge: {error}")
             sys.exit(1)
         text = report(_about(settings), {"run": verdict})
         say(_complaints(folder))

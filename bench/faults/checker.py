@@ -32,6 +32,7 @@ from bench.faults.history import (
     Receipt,
     Recv,
     Send,
+    Stuck,
 )
 from bench.faults.streams import Report, Streams, percentiles
 
@@ -168,6 +169,8 @@ class _Checker:
                 self.beginning[record.kind] = record.t
             case Nemesis():
                 self.windows.append((self.beginning.pop(record.kind, record.t), record.t))
+            case Stuck():
+                self.report.add("stuck", record.why)
             case Channel(durable=False):
                 self.passing.add(record.ch)
             case Conn(ph="ok" | "fail"):

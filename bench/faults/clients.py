@@ -32,6 +32,9 @@ from bench.faults.wires import CONVERSATION, Lost, Native, Position, Refused, So
 
 BACK_OFF = (0.05, 0.25)
 """Seconds between attempts to connect, at random."""
+AWAY = ((0.1, 1.0), (7.0, 9.0))
+"""Seconds for which a channel is left: mostly a few, and of `LONG` so many that presence must tell."""
+LONG = 0.3
 _operations = itertools.count(1)
 
 
@@ -303,7 +306,7 @@ class Participant:
 
         try:
             await self.wire.leave(channel, left)
-            await asyncio.sleep(self._random.uniform(0.1, 1.0))
+            await asyncio.sleep(self._random.uniform(*AWAY[self._random.random() < LONG]))
         except (Lost, Refused):
             pass
         if channel not in self._left:

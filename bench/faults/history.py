@@ -143,6 +143,12 @@ class Final(Record, frozen=True, tag="final", kw_only=True):
     by: str = ""
 
 
+class Stuck(Record, frozen=True, tag="stuck", kw_only=True):
+    """The run was given up: what should have come did not come for so long that nobody would wait for it."""
+
+    why: str
+
+
 class Nemesis(Record, frozen=True, tag="nemesis", kw_only=True):
     """A fault begins (`inv`), or is over (`ok`)."""
 
@@ -151,7 +157,20 @@ class Nemesis(Record, frozen=True, tag="nemesis", kw_only=True):
 
 
 AnyRecord: TypeAlias = (
-    Channel | Send | Conn | Attach | Recv | Leave | Detach | Read | Receipt | Presence | End | Final | Nemesis
+    Channel
+    | Send
+    | Conn
+    | Attach
+    | Recv
+    | Leave
+    | Detach
+    | Read
+    | Receipt
+    | Presence
+    | End
+    | Final
+    | Stuck
+    | Nemesis
 )
 now = time.monotonic
 _encode = msgspec.json.Encoder().encode
@@ -159,13 +178,16 @@ _decode = msgspec.json.Decoder(AnyRecord).decode
 
 
 class Writer:
-    """Appends to a file. It is flushed when it is closed: the clients are not what is killed."""
+    """Appends to a file. It is flushed now and then by who has it, and when it is closed."""
 
     def __init__(self, path: Path) -> None:
         self._file: IO[bytes] = path.open("wb")
 
     def write(self, record: AnyRecord) -> None:
         self._file.write(_encode(record) + b"\n")
+
+    def flush(self) -> None:
+        self._file.flush()
 
     def close(self) -> None:
         self._file.close()

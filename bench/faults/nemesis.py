@@ -44,6 +44,8 @@ KINDS = {
     "redis-reset": Kind((0.0, 0.0), redis=True),
     "redis-silent": Kind((3.0, 6.0), redis=True),
 }
+RESTS = ((1.0, 3.0), (7.0, 9.0))
+"""Seconds between faults: mostly few, and after every third so many that presence is to be right again."""
 ENDS_EPOCHS = frozenset(kind for kind, how in KINDS.items() if how.ends)
 
 
@@ -73,7 +75,7 @@ def schedule(seed: int, seconds: float, kinds: Sequence[str], nodes: int) -> lis
     taken = 0.0
     while kinds:
         for kind in chance.sample(kinds, len(kinds)):
-            hold, rest = chance.uniform(*KINDS[kind].hold), chance.uniform(1.0, 3.0)
+            hold, rest = chance.uniform(*KINDS[kind].hold), chance.uniform(*RESTS[len(faults) % 3 == 2])
             taken += hold + rest + 1.0
             if taken > seconds and faults:
                 return faults

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -272,9 +273,8 @@ def _answers(rest: Rest) -> bool:
 
 def wait_for(condition: Callable[[], bool], what: str, patience: float = START) -> None:
     """Look every few milliseconds. Raises BenchError."""
-    clock = threading.Event()
-    for _ in range(int(patience / 0.05)):
-        if condition():
-            return
-        clock.wait(0.05)
-    raise BenchError(f"waited for {what}")
+    deadline = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > deadline:
+            raise BenchError(f"waited for {what}")
+        time.sleep(0.05)

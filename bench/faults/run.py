@@ -18,12 +18,12 @@ from bench.chat.rest import Rest, RestError
 from bench.faults.checker import Floors, Rules, Verdict, check
 from bench.faults.clients import Habits, Person, id_of
 from bench.faults.crowd import Crowd, crowd
-from bench.faults.history import Channel, Final, Item, Presence, Writer, load, now
+from bench.faults.history import Channel, Final, Item, Presence, Stuck, Writer, load, now
 from bench.faults.nemesis import ENDS_EPOCHS, Breaker, Fault, mend, possible, schedule
 from bench.faults.network import Loopback, Namespaces
 from bench.faults.rig import Broker, Database, Node, Rig, rig, wait_for
 from bench.faults.wires import CONVERSATION, Position, part_of
-from bench.faults.worker import Plan
+from bench.faults.worker import REST, Plan
 from hubbub.auth.tokens import mint
 from hubbub.loadgen import BenchError
 
@@ -38,7 +38,11 @@ GRACE = 5.0
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`people` participants, two of three of whom have a second device, send `rate` messages a second in all, in
-    `conversations` (where the chat is) and `rooms`. `kinds` of faults: all that there can be."""
+    `conversations` (where the chat is) and `rooms`. `kinds` of faults: all that there can be.
+
+    Behind the last fault people talk on for `calm` seconds; then there are `quiet` seconds, in which presence is looked
+    at, and at most `rest` in which everybody gets everything.
+    """
 
     seed: int = 1
     seconds: float = 120.0
@@ -49,10 +53,14 @@ class Settings:
     conversations: int = 3
     rooms: int = 2
     rate: float = 60.0
+    leaves: float = 0.01
     workers: int = 2
     kinds: tuple[str, ...] = ()
     wires: tuple[str, ...] = WIRES
     partitions: bool = False
+    calm: float = 10.0
+    quiet: float = GRACE + 3.0
+    rest: float = REST
     command: tuple[str, ...] = ()
     more: dict[str, str] = field(default_factory=dict)
 
@@ -93,7 +101,7 @@ def people(
 
 
 def torture(settings: Settings, folder: Path, say: Callable[[str], object] = lambda text: None) -> Verdict:
-    """Run it; histories, and the nodes' logs, are left in `folder`. Raises BenchError if there is nothing to judge."""
+    """Run it; histories, and the nodes' logs, are left in `folder`. Raises BenchError if the nodes do not start."""
     network = Namespaces() if settings.partitions else Loopback()
     faults = settings.faults()
     with rig(
@@ -117,25 +125,45 @@ def torture(settings: Settings, folder: Path, say: Callable[[str], object] = lam
                 writer.write(Channel(now(), ch=room, durable=False))
             crew = people(settings, stage.secret, list(conversations), rooms)
             plans = _plans(settings, stage, folder, crew)
-            with crowd(plans, folder) as workers:
-                with _Watch(stage, rooms, folder):
-                    _play(stage, settings, faults, workers, writer, say)
-                    workers.tell("stop")
-                    workers.wait(lambda: not workers.sending, "all messages to be acknowledged")
-                    time.sleep(GRACE + 3.0)  # presence is looked at meanwhile
-                finals = [final for node in stage.nodes for final in _read_all(node, conversations, rooms)]
-                heads = {final.ch: _head(final) for final in finals}
-                workers.tell(msgspec.json.encode(heads).decode())
-                workers.finish()
-            stage.check()
-            for final in finals:
-                writer.write(final)
+            try:
+                _talk(stage, settings, faults, plans, folder, (conversations, rooms), writer, say)
+                stage.check()
+            except BenchError as error:
+                say(f"given up: {error}")
+                writer.write(Stuck(now(), why=str(error)))
         finally:
             mend(stage)
             writer.close()
     ends = ENDS_EPOCHS if settings.broker == "redis" else {"node-kill", "node-restart"}
     rules = Rules(ends_epochs=frozenset(ends), presence_grace=GRACE)
     return check(load(folder.glob("*.jsonl")), settings.floors(faults), rules)
+
+
+def _talk(
+    stage: Rig,
+    settings: Settings,
+    faults: Sequence[Fault],
+    plans: Sequence[Plan],
+    folder: Path,
+    channels: tuple[dict[str, int], Sequence[str]],
+    writer: Writer,
+    say: Callable[[str], object],
+) -> None:
+    """All of the talking, and the last look at everything. Raises BenchError when it does not get on."""
+    conversations, rooms = channels
+    with crowd(plans, folder) as workers:
+        with _Watch(stage, rooms, folder):
+            _play(stage, settings, faults, workers, writer, say)
+            time.sleep(settings.calm)
+            workers.tell("stop")
+            workers.wait(lambda: not workers.sending, "all messages to be acknowledged")
+            time.sleep(settings.quiet)  # presence is looked at meanwhile
+        finals = [final for node in stage.nodes for final in _read_all(node, conversations, rooms)]
+        for final in finals:
+            writer.write(final)
+        heads = {final.ch: _head(final) for final in finals}
+        workers.tell(msgspec.json.encode(heads).decode())
+        workers.finish()
 
 
 def _play(
@@ -223,7 +251,7 @@ def _conversations(rest: Rest, settings: Settings) -> dict[str, int]:
 
 
 def _plans(settings: Settings, stage: Rig, folder: Path, crew: Sequence[Person]) -> list[Plan]:
-    habits = Habits(settings.people / settings.rate, reads=0.1, cuts=0.01, marks=0.1, leaves=0.01)
+    habits = Habits(settings.people / settings.rate, reads=0.1, cuts=0.01, marks=0.1, leaves=settings.leaves)
     return [
         Plan(
             stage.entrance,
@@ -231,6 +259,7 @@ def _plans(settings: Settings, stage: Rig, folder: Path, crew: Sequence[Person])
             str(folder / f"clients-{number}.jsonl"),
             habits,
             settings.seed * 100 + number,
+            settings.rest,
         )
         for number in range(min(settings.workers, len(crew)))
     ]

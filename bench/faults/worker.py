@@ -21,17 +21,18 @@ from bench.faults.wires import Position
 
 EVERY = 0.05
 REST = 30.0
-"""Seconds in which everybody must have got everything, when nothing is sent any more."""
 
 
 class Plan(Struct, frozen=True):
-    """`addresses` of the nodes (`host:port`); `habits` of everybody."""
+    """`addresses` of the nodes (`host:port`); `habits` of everybody; `rest`: seconds in which everybody must have got
+    everything, when nothing is sent any more."""
 
     addresses: tuple[str, ...]
     people: tuple[Person, ...]
     history: str
     habits: Habits
     seed: int
+    rest: float = REST
 
 
 class Status(Struct, frozen=True):
@@ -53,7 +54,7 @@ async def work(plan: Plan) -> None:
     stop = asyncio.Event()
     staying = [asyncio.create_task(each.stay()) for each in people]
     sending: list[asyncio.Task[None]] = []
-    telling = asyncio.create_task(_tell(people, sending))
+    telling = asyncio.create_task(_tell(people, sending, writer))
     await orders.readline()
     sending += [asyncio.create_task(each.send(stop)) for each in people]
     await orders.readline()
@@ -61,7 +62,7 @@ async def work(plan: Plan) -> None:
     await asyncio.gather(*sending)
     heads = msgspec.json.decode(await orders.readline(), type=dict[str, Position])
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(REST):
+        async with asyncio.timeout(plan.rest):
             for each in people:
                 await each.reach(heads)
     for each in people:
@@ -76,8 +77,9 @@ async def work(plan: Plan) -> None:
     writer.close()
 
 
-async def _tell(people: list[Participant], sending: list[asyncio.Task[None]]) -> None:
+async def _tell(people: list[Participant], sending: list[asyncio.Task[None]], writer: Writer) -> None:
     while True:
+        writer.flush()
         status = Status(
             sum(each.online for each in people),
             sum(each.acked for each in people),

@@ -12,7 +12,7 @@ from bench.faults.nemesis import ENDS_EPOCHS, KINDS, possible, schedule
 from bench.faults.report import plain, report
 from bench.faults.run import WIRES, Settings, people, torture
 
-SMALL = Settings(seconds=12.0, nodes=1, database="sqlite", broker="memory", people=8, rate=40.0)
+SMALL = Settings(seconds=12.0, nodes=1, database="sqlite", broker="memory", people=8, rate=40.0, calm=0.0)
 
 
 def test_a_seed_gives_the_same_faults_each_time() -> None:

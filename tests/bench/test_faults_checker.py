@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bench.faults.checker import Floors, check
-from bench.faults.history import AnyRecord, Attach, End, Final, Recv, Send, Writer, load
+from bench.faults.history import AnyRecord, Attach, End, Final, Recv, Send, Stuck, Writer, load
 from tests.bench.faults_model import BUGS, RULES, Model
 
 GROUPS = 3
@@ -96,3 +96,8 @@ def test_histories_of_several_processes_become_one(tmp_path: Path) -> None:
     for writer in writers:
         writer.close()
     assert load(tmp_path.glob("*.jsonl")) == history
+
+
+def test_a_run_that_was_given_up_is_invalid() -> None:
+    verdict = check([*Model(7).history(), Stuck(10**6, why="nobody came back")], rules=RULES)
+    assert verdict.anomalies == {"stuck": (1, "nobody came back")}
