@@ -325,3 +325,17 @@ async def test_a_state_that_is_away_stops_nobody_who_runs() -> None:
     a.state.cut = True
     await nodes.passes(20.0)
     assert (await client.ask(type="publish", channel="news", data=1))["type"] == "published"
+
+
+async def test_a_node_that_finds_another_ones_name_in_a_record_lets_the_session_go() -> None:
+    nodes = await cluster()
+    a, *_ = nodes
+    client = await a.world.connected("ada", "news")
+    await nodes.written()
+    record = msgspec.msgpack.decode(kept(nodes, client)) | {"node": "nodeBB"}
+    await nodes.state.put(f"session:{client.session}", msgspec.msgpack.encode(record), 60.0)
+    await client.ask(type="subscribe", channel="more")
+    await nodes.written()
+    assert client.connection.closed is REPLACED
+    assert client.session not in a.hub.sessions
+    assert msgspec.msgpack.decode(kept(nodes, client)) == record, "it is the other's, and stays"
