@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from itertools import pairwise
 from typing import Any
 
 import httpx2
@@ -11,11 +12,12 @@ import pytest
 from tests.transports.waiting import until
 
 from hubbub.client import Client, Reconnected, Reconnecting
-from hubbub.errors import ErrorCode
+from hubbub.errors import ErrorCode, HubbubError
 from hubbub.telemetry.levels import Level, Reading
 from hubbub.telemetry.load import LoadChange
 from hubbub.testing.raw import RawClient, Response, request
 from hubbub.testing.server import RunningServer, running_server
+from hubbub.transports.door import CRITICAL_WAIT
 from hubbub.transports.node import Node
 
 pytestmark = pytest.mark.anyio
@@ -94,6 +96,22 @@ async def test_at_the_critical_level_nobody_new_comes_in(kind: str, load: float,
         assert status in ((101, 200) if let_in else (503,))
         assert (seconds is None) is let_in
         assert server.app.metrics.rejected["critical"] == (not let_in)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+async def test_who_is_refused_for_the_load_comes_later_and_each_at_another_moment(rate: float) -> None:
+    async with running_server(load={"handshake_rate": rate, "handshake_burst": 1}) as server:
+        at(server.app.node, 0.95)
+        waits = []
+        for _ in range(10):
+            with pytest.raises(HubbubError) as refused:
+                server.app.node.door.enter()
+            assert refused.value.code is ErrorCode.OVERLOADED
+            waits.append(refused.value.retry_after or 0.0)
+        assert min(waits) >= CRITICAL_WAIT
+        assert len(set(waits)) == 10
+        if rate:
+            assert all(2.0 < after - before < 2.2 for before, after in pairwise(waits))
 
 
 @pytest.mark.parametrize("kind", ["websocket", "http"])

@@ -93,7 +93,8 @@ class Load:
         if self.level is before:
             return
         change = LoadChange(self.level.word, before.word, round(reading.load, 4), reading.cause)
-        log.warning("load", level=change.level, before=change.before, load=change.load, cause=change.cause)
+        say = log.warning if self.level > before else log.info
+        say("load", now=change.level, before=change.before, load=change.load, cause=change.cause)
         for changed in self.changed:
             try:
                 changed(change)

@@ -24,7 +24,8 @@ SLACK = 1.02
 """How much slower than tokens come the moments are given out, so that tokens of those who do not come gather."""
 LONGEST = 60.0
 """Seconds; who would have to wait for longer comes at some time in the second half of it, and sees."""
-CRITICAL_WAIT = (5.0, 15.0)
+CRITICAL_WAIT = 3.0
+"""Seconds that are added to the moments while there is too much load to let anybody new in."""
 
 
 class Turnstile:
@@ -66,8 +67,8 @@ class Turnstile:
         self._tokens = min(self._burst, self._tokens + 1.0)
 
     def later(self, now: float) -> float:
-        """The seconds after which one may come again who was turned away for another reason."""
-        return self._tell(now, now, resumed=False) if self._rate > 0 else 0.0
+        """The seconds after which one may come again who was turned away for another reason; 0.0 without a rate."""
+        return self._tell(now, now + 1.0 / self._rate, resumed=False) if self._rate > 0 else 0.0
 
     def _tell(self, now: float, free: float, resumed: bool) -> float:
         """The next moment that nobody was told; for a new session behind all those that are resumed."""
@@ -95,9 +96,12 @@ class Door:
 
     def enter(self, *, resumed: bool = False) -> None:
         """Let a session in. Raises OVERLOADED, with the seconds after which to come again."""
+        now = self._clock.monotonic()
         if self._hub.shedding.new and not resumed:
-            self._refuse("critical", random.uniform(*CRITICAL_WAIT))
-        if wait := self._turnstile.enter(self._clock.monotonic(), resumed=resumed):
+            # To be asked again costs, too: not by more in a second than would be let in.
+            later = self._turnstile.later(now) or random.uniform(0, 10 * CRITICAL_WAIT)
+            self._refuse("critical", CRITICAL_WAIT + later)
+        if wait := self._turnstile.enter(now, resumed=resumed):
             self._refuse("handshake_rate", wait)
 
     def _refuse(self, limit: str, wait: float) -> None:
