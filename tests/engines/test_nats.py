@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from pydantic import SecretStr
 
 from hubbub.clock import SystemClock
@@ -197,3 +199,24 @@ async def test_start_and_stop_are_counted(server: NatsServer) -> None:
     await nats.start()
     assert await nats.api("INFO")
     await nats.stop()
+
+
+async def test_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    server = NatsServer(f'tls {{ cert_file: "{tmp_path / "cert.pem"}", key_file: "{tmp_path / "key.pem"}" }}')
+    await asyncio.to_thread(server.open)
+    try:
+        nats = engine(server.url)
+        await nats.start()  # whom nobody trusts is as good as away
+        assert not nats.condition.up
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        await until(lambda: nats.condition.up)
+        assert await nats.api("INFO")
+        assert len((await nats.request("$JS.API.INFO", b"x" * 100_000))[1])
+        await nats.stop()
+    finally:
+        await asyncio.to_thread(server.close)
