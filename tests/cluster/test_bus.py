@@ -123,6 +123,36 @@ async def test_all_are_asked_and_who_does_not_answer_is_named() -> None:
     assert found == Replies({"b": Said("x of a at b")}, ("c",))
 
 
+async def test_who_has_not_answered_does_not_hold_up_the_next_question_for_long() -> None:
+    some = await Some("a", "b", "c").start()
+    some["c"].broker.deaf = True
+    await some.passing(some["a"].bus.ask_all(ECHO, Say("x")), 2.0)
+    found = await some.passing(some["a"].bus.ask_all(ECHO, Say("x")), 0.25)
+    assert found == Replies({"b": Said("x of a at b")}, ("c",))
+    with pytest.raises(HubbubError):
+        await some.passing(some["a"].bus.ask("c", ECHO, Say("x")), 0.25)
+    await some["c"].bus.tell("a", NOTE, Say("here I am"))
+    await settle()
+    asked = asyncio.ensure_future(some["a"].bus.ask("c", ECHO, Say("x")))
+    await settle()
+    some.clock.advance(0.25)
+    await settle()
+    assert not asked.done(), "it is believed again"
+    some.clock.advance(2.0)
+    await settle()
+    assert asked.exception() is not None
+    some.clock.advance(5.0)
+    await settle()
+    some["c"].broker.deaf = False
+    some.shared.pause()
+    asked = asyncio.ensure_future(some["a"].bus.ask("c", ECHO, Say("x")))
+    await settle()
+    some.clock.advance(1.0)
+    some.shared.resume()
+    await settle()
+    assert asked.result() == Said("x of a at c"), "nobody is doubted for long"
+
+
 async def test_a_node_alone_asks_nobody() -> None:
     some = await Some("a").start()
     assert await some["a"].bus.ask_all(ECHO, Say("x")) == Replies({}, ())

@@ -31,6 +31,10 @@ PART = 256 * 1024
 PARTS = 256
 HOPE = 2.0
 """Seconds for which a broker that is not heard is tried nevertheless: one that has just been started, above all."""
+DOUBT = 5.0
+"""Seconds for which a node that did not answer is doubted, unless it is heard of."""
+LITTLE = 0.25
+"""Seconds that a node has to answer while it is doubted, so that one that has died does not hold up everything."""
 NULL = Raw(b"null")
 
 Q = TypeVar("Q")
@@ -126,6 +130,7 @@ class Bus:
         self._handlers: dict[str, tuple[Request[Any, Any], Handler]] = {}
         self._waiting: dict[int, _Waiting] = {}
         self._parts: dict[tuple[str, Op, int], tuple[float, list[bytes]]] = {}
+        self._doubted: dict[str, float] = {}
         self._stopped = False
         hub.listeners[EVERYBODY] = self._heard
         hub.listeners[_channel(self.id)] = self._heard
@@ -214,20 +219,30 @@ class Bus:
     ) -> None:
         number = next(self._numbers)
         self._waiting[number] = waiting
-        timer = self._clock.call_later(
-            self._timeout if within is None else within,
-            lambda: None if waiting.done.done() else waiting.done.set_result(None),
-        )
+        within = self._timeout if within is None else within
+        timers = [self._clock.call_later(within, lambda: self._late(waiting, waiting.expected))]
+        now = self._clock.monotonic()
+        doubted = {node for node in waiting.expected if self._doubted.get(node, now) > now}
+        if doubted and within > LITTLE:
+            timers.append(self._clock.call_later(LITTLE, lambda: self._late(waiting, doubted)))
         try:
             if await self._send(channel, "ask", number, kind, message):
                 await waiting.done
         finally:
-            timer.cancel()
+            for timer in timers:
+                timer.cancel()
             del self._waiting[number]
             counts = self._hub.metrics.node_questions
             counts["answered"] += len(waiting.answers)
             counts["refused"] += len(waiting.refusals)
             counts["unanswered"] += waiting.asked - len(waiting.answers) - len(waiting.refusals)
+
+    def _late(self, waiting: _Waiting, nodes: set[str]) -> None:
+        """These have not answered in time."""
+        until = self._clock.monotonic() + DOUBT
+        for node in nodes & waiting.expected:
+            self._doubted[node] = until
+            waiting.settle(node)
 
     async def _send(self, channel: str, op: Op, number: int, kind: str, message: Any) -> bool:
         broker = self._hub.broker
@@ -261,6 +276,7 @@ class Bus:
             frame = _FRAME.decode(push.attachments[0])
             if frame.sender == self.id:
                 return
+            self._doubted.pop(frame.sender, None)
             body = frame.body if frame.parts == 1 else self._joined(frame)
             if body is None:
                 return
@@ -350,6 +366,7 @@ class Bus:
     def _left(self, node: NodeInfo) -> None:
         for waiting in self._waiting.values():
             waiting.settle(node.id)
+        self._doubted.pop(node.id, None)
         for key in [key for key in self._parts if key[0] == node.id]:
             del self._parts[key]
 
