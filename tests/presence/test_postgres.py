@@ -11,10 +11,10 @@ from hubbub.config import StorageConfig
 from hubbub.engines.postgres import Postgres
 from hubbub.model import Join, Leave, Member, Presence
 from hubbub.presence.base import PresenceStore
-from hubbub.presence.ledger import Owner
+from hubbub.presence.ledger import Owner, Pulse
 from hubbub.presence.postgres import PostgresLedger, PostgresPresence
 from hubbub.telemetry.metrics import Metrics
-from hubbub.testing.contracts import PresenceContract
+from hubbub.testing.contracts import SharedPresenceContract
 from hubbub.testing.postgres import Cluster
 
 pytestmark = pytest.mark.anyio
@@ -30,8 +30,9 @@ class Node:
         self.presence = PostgresPresence(self.engine, name, SystemClock(), self.metrics, lease=lease)
 
 
-class TestContract(PresenceContract):
+class TestContract(SharedPresenceContract):
     ttl = 1.0
+    lease = 2.0
 
     @pytest.fixture(autouse=True)
     async def at(self, empty_postgres_url: str) -> AsyncIterator[None]:
@@ -42,7 +43,7 @@ class TestContract(PresenceContract):
             await node.engine.stop()
 
     async def open(self) -> PresenceStore:
-        node = Node(self.url, f"node{len(self.nodes)}")
+        node = Node(self.url, f"node{len(self.nodes)}", self.lease)
         self.nodes.append(node)
         await node.engine.start()
         return node.presence
@@ -66,7 +67,7 @@ async def test_late_words_of_an_old_generation_do_no_harm(ledgers: tuple[Postgre
     assert await ledger.enter("a", new, [(ANN, True)]) == [1]
     assert await ledger.enter("a", old, [(Member("s1", "bob"), True)]) == [0]
     assert await ledger.leave("a", old, ANN) == 0
-    assert await ledger.enter("a", other, [(ANN, False)]) == [-1], "it is not theirs"
+    assert await ledger.enter("a", other, [(ANN, False)]) == [0], "it is not theirs"
     assert await ledger.purge("a", old) == []
     assert await ledger.enter("a", other, [(ANN, True)]) == [-1], "now it is"
     assert await ledger.leave("a", new, ANN) == 0
@@ -108,21 +109,24 @@ async def test_channels_of_a_dead_one_come_in_pages(
 async def test_one_buries_the_dead(ledgers: tuple[PostgresLedger, Postgres]) -> None:
     ledger, _ = ledgers
     dead, one, two = Owner("dead", 1), Owner("one", 1), Owner("two", 1)
-    assert await ledger.beat(dead, 0.3, 5.0, new=True, verdicts=()) == (1, [])
-    assert await ledger.beat(one, 60.0, 5.0, new=True, verdicts=()) == (1, [])
+    assert await ledger.beat(dead, 0.3, 5.0, new=True, verdicts=()) == Pulse(1, [], [])
+    assert await ledger.beat(one, 60.0, 5.0, new=True, verdicts=()) == Pulse(1, [], [])
     await asyncio.sleep(0.4)
     buried = [await ledger.beat(owner, 60.0, 0.2, new=True, verdicts=()) for owner in (two, one)]
-    assert buried == [(1, [dead]), (1, [])]
-    assert (await ledger.beat(dead, 0.3, 5.0, new=False, verdicts=()))[0] == -1
+    assert buried == [Pulse(1, [dead], []), Pulse(1, [], [])]
+    assert (await ledger.beat(dead, 0.3, 5.0, new=False, verdicts=())).standing == -1
     await asyncio.sleep(0.25)
-    assert await ledger.beat(one, 60.0, 5.0, new=False, verdicts=()) == (1, [dead]), "two has not done it"
-    assert await ledger.beat(one, 60.0, 5.0, new=False, verdicts=[(dead, "S")]) == (1, [])
-    assert (await ledger.beat(Owner("lost", 1), 60.0, 5.0, new=False, verdicts=()))[0] == 0
+    assert await ledger.beat(one, 60.0, 5.0, new=False, verdicts=()) == Pulse(1, [dead], []), (
+        "two has not done it"
+    )
+    assert await ledger.beat(one, 60.0, 5.0, new=False, verdicts=[(dead, "S")]) == Pulse(1, [], [])
+    assert (await ledger.beat(Owner("lost", 1), 60.0, 5.0, new=False, verdicts=())).standing == 0
     # Earlier generations live as long as their node says, and not longer.
     older = Owner("one", 0)
     await ledger.beat(older, 60.0, 5.0, new=True, verdicts=())
-    assert await ledger.beat(two, 60.0, 5.0, new=False, verdicts=[(older, "L")]) == (1, [])
-    assert await ledger.beat(two, 60.0, 5.0, new=False, verdicts=[(older, "D")]) == (1, [older])
+    assert await ledger.beat(two, 60.0, 5.0, new=False, verdicts=[(older, "L")]) == Pulse(1, [], [])
+    assert await ledger.beat(two, 60.0, 5.0, new=False, verdicts=[(older, "D")]) == Pulse(1, [older], [])
+    assert await ledger.beat(two, 60.0, 5.0, new=False, verdicts=[(older, "L")]) == Pulse(1, [], [older])
 
 
 @pytest.fixture(scope="module")

@@ -132,7 +132,9 @@ async def test_every_key_has_an_end(server: RedisServer, states: tuple[RedisStat
     await state.swap("c", b"1", b"2", 60.0)
     await state.spend("d", 1.0, 1)
     await state.beat(NodeInfo("n"), 5.0)
-    keys = await asyncio.to_thread(server.ask, "KEYS", "*")
+    keys = [
+        key for key in await asyncio.to_thread(server.ask, "KEYS", "*") if not key.startswith(b"hubbub:probe")
+    ]
     assert len(keys) == 5
     for key in keys:
         assert key.startswith(b"hubbub:")
@@ -144,6 +146,6 @@ async def test_a_clock_of_the_server_that_was_put_back_closes_no_bucket(
 ) -> None:
     state, _ = states
     await state.spend("a", 10.0, 1)
-    (key,) = await asyncio.to_thread(server.ask, "KEYS", "*")
+    (key,) = await asyncio.to_thread(server.ask, "KEYS", "*:rate")
     await asyncio.to_thread(server.ask, "SET", key, time.time() + 86_400)
     assert await state.spend("a", 10.0, 1) <= 0.2

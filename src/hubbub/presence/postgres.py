@@ -13,7 +13,7 @@ import msgspec
 from hubbub.clock import Clock
 from hubbub.engines.postgres import SCHEMA, Part, Postgres
 from hubbub.model import Member, Presence
-from hubbub.presence.ledger import Owner, Standing, Verdict
+from hubbub.presence.ledger import Owner, Pulse, Standing, Verdict
 from hubbub.presence.shared import LEASE, SharedPresence
 from hubbub.telemetry.metrics import Metrics
 
@@ -58,6 +58,7 @@ DECLARE
     stands text;
     answer text[];
     dead text[];
+    lapsed text[] := ARRAY[]::text[];
 BEGIN
     PERFORM pg_advisory_xact_lock({LEASE_LOCK});
     moment := clock_timestamp();
@@ -68,6 +69,8 @@ BEGIN
                 ON CONFLICT (owner) DO UPDATE SET kind = excluded.kind, at = excluded.at;
         ELSIF verdicts[i] = 'L' AND stands = 'L' THEN
             UPDATE {SCHEMA}.leases SET at = moment + lease WHERE owner = owners[i];
+        ELSIF verdicts[i] = 'L' AND stands IS NOT NULL THEN
+            lapsed := lapsed || ('!' || owners[i]);
         ELSIF verdicts[i] = 'D' AND coalesce(stands, 'L') = 'L' THEN
             INSERT INTO {SCHEMA}.leases VALUES (owners[i], 'D', moment)
                 ON CONFLICT (owner) DO UPDATE SET kind = excluded.kind, at = excluded.at;
@@ -96,7 +99,7 @@ BEGIN
         INSERT INTO {SCHEMA}.leases VALUES (me, 'L', moment + lease)
             ON CONFLICT (owner) DO UPDATE SET at = excluded.at;
     END IF;
-    RETURN answer;
+    RETURN answer || lapsed;
 END $$;
 """
 
@@ -130,7 +133,8 @@ BEGIN
                     person = excluded.person, member = excluded.member;
         END IF;
         SELECT count(*) INTO there FROM {SCHEMA}.present p WHERE p.channel = place AND p.person = persons[i];
-        answers := answers || CASE WHEN comes THEN there ELSE -there END;
+        answers := answers
+            || CASE WHEN NOT writes AND old.node <> me THEN 0 WHEN comes THEN there ELSE -there END;
     END LOOP;
     RETURN answers;
 END $$;
@@ -206,12 +210,13 @@ class PostgresLedger:
         *,
         new: bool,
         verdicts: Sequence[tuple[Owner, Verdict]],
-    ) -> tuple[Standing, list[Owner]]:
+    ) -> Pulse:
         owners = [str(other) for other, _ in verdicts]
         judged = [verdict for _, verdict in verdicts]
         ((answer,),) = await self._do(CALL_BEAT, str(owner), lease, claim, new, owners, judged)
         standing: Standing = 1 if answer[0] == "1" else 0 if answer[0] == "0" else -1
-        return standing, [Owner.read(each) for each in answer[1:]]
+        dead = [Owner.read(each) for each in answer[1:] if each[0] != "!"]
+        return Pulse(standing, dead, [Owner.read(each[1:]) for each in answer[1:] if each[0] == "!"])
 
     async def put_down(self, owner: Owner, channels: Sequence[str]) -> None:
         """Nothing: entries are found by their node."""
