@@ -148,6 +148,26 @@ async def test_a_log_that_was_begun_by_reading_is_listed(redis_config: RedisConf
         await until_listed(there, "a")
 
 
+async def test_every_call_may_begin_an_epoch_of_its_own(redis_config: RedisConfig) -> None:
+    """Logs that are lost again and again within a microsecond, or with a clock that stands, must not get one twice."""
+    async with running(redis_config) as nodes:
+        seeds: list[str] = []
+        for node in nodes:
+            run = node.engine.run
+
+            async def spied(script: Any, keys: Any, arguments: Any = (), run: Any = run) -> Any:
+                if len(arguments) > 5:
+                    seeds.append(arguments[5])
+                return await run(script, keys, arguments)
+
+            node.engine.run = spied  # type: ignore[method-assign]
+            for _ in range(5):
+                await node.say("a", 1)
+                await node.publish(Envelope(msgspec.structs.replace(publication("a"), id="id")), KEPT)
+                await node.history("a", KEPT)
+        assert len(seeds) == len(set(seeds)) == 30
+
+
 async def test_nobody_there_is_no_deafness(redis_config: RedisConfig) -> None:
     async with running(redis_config, 1) as (node,):
         await node.subscribe("a")
