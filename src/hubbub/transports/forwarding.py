@@ -47,6 +47,7 @@ class Forwarder:
         node.forwarder = self
 
     def _beaten(self) -> None:
+        self._peers.start()
         self._node.hub.spawn(self._passes.refresh())
         self._node.admission.exempt = {
             host for each in self._nodes.others.values() if (host := _literal(each.address)) is not None

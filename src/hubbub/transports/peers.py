@@ -151,12 +151,15 @@ class Peers:
         """`patience`: seconds in which a node must take a connection."""
         self._clock = clock
         self._patience = patience
+        self._stopped = False
         self._idle: dict[str, list[Link]] = {}
         self._used: dict[str, set[Link]] = {}
         self._sockets: dict[str, WeakSet[asyncio.BaseTransport]] = {}
 
     async def link(self, address: str, *, fresh: bool = False) -> Link:
         """A connection, to be given back by `release`. Raises OSError and TimeoutError."""
+        if self._stopped:
+            raise ConnectionAbortedError("this node ends")
         idle = self._idle.get(address, [])
         link = None
         while idle and link is None and not fresh:
@@ -168,6 +171,9 @@ class Peers:
             async with asyncio.timeout(self._patience):
                 streams = await asyncio.open_connection(*_place(address), limit=HEAD_BYTES)
             link = Link(*streams)
+            if self._stopped:
+                link.abort()
+                raise ConnectionAbortedError("this node ends")
         self._used.setdefault(address, set()).add(link)
         return link
 
@@ -175,7 +181,7 @@ class Peers:
         """`again`: it may be used again, as its answer was whole."""
         self._used.get(address, set()).discard(link)
         idle = self._idle.setdefault(address, [])
-        if again and link.usable and len(idle) < KEPT:
+        if again and not self._stopped and link.usable and len(idle) < KEPT:
             link.fresh = False
             link.idle_since = self._clock.monotonic()
             idle.append(link)
@@ -198,7 +204,13 @@ class Peers:
         for link in (*self._used.pop(address, ()), *self._idle.pop(address, ())):
             link.abort()
 
+    def start(self) -> None:
+        """Again after a stop."""
+        self._stopped = False
+
     def stop(self) -> None:
+        """What is under way ends, and nothing begins."""
+        self._stopped = True
         for address in {*self._used, *self._idle, *self._sockets}:
             self.cut(address)
 
