@@ -160,7 +160,7 @@ async def test_every_call_may_begin_an_epoch_of_its_own(redis_config: RedisConfi
                     seeds.append(arguments[5])
                 return await run(script, keys, arguments)
 
-            node.engine.run = spied  # type: ignore[method-assign]
+            node.engine.run = spied  # type: ignore[method-assign, assignment]
             for _ in range(5):
                 await node.say("a", 1)
                 await node.publish(Envelope(msgspec.structs.replace(publication("a"), id="id")), KEPT)
