@@ -34,7 +34,8 @@ HOPE = 2.0
 DOUBT = 5.0
 """Seconds for which a node that did not answer is doubted, unless it is heard of."""
 LITTLE = 0.25
-"""Seconds that a node has to answer while it is doubted, so that one that has died does not hold up everything."""
+"""Seconds that a node has to answer what all are asked while it is doubted, so that one that has died does not hold up
+everything."""
 NULL = Raw(b"null")
 
 Q = TypeVar("Q")
@@ -223,7 +224,7 @@ class Bus:
         timers = [self._clock.call_later(within, lambda: self._late(waiting, waiting.expected))]
         now = self._clock.monotonic()
         doubted = {node for node in waiting.expected if self._doubted.get(node, now) > now}
-        if doubted and within > LITTLE:
+        if doubted and channel is EVERYBODY and within > LITTLE:
             timers.append(self._clock.call_later(LITTLE, lambda: self._late(waiting, doubted)))
         try:
             if await self._send(channel, "ask", number, kind, message):
