@@ -163,7 +163,7 @@ async def test_a_node_that_is_gone_is_passed_over(name: str, tmp_path: Path) -> 
         assert await site.new_sessions(20) == {node.nodes.id for node in left}
         for _ in range(6):
             async with await RawClient.open("127.0.0.1", site.port) as client:
-                await client.connect(left[0].server.token())  # type: ignore[union-attr]
+                await client.connect(site.nodes.token())
         site.nodes.nodes.remove(gone)
 
 
