@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 from tests.broker.nats_case import Node, prefix, running, until
+from tests.broker.storm import storm
 
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import Envelope, Position, Retention
@@ -190,3 +191,16 @@ async def test_it_starts_without_a_server_and_begins_when_there_is_one(server: N
     await node.broker.publish(Envelope(publication("a", 1)), KEPT)
     await node.inbox.expect(1)
     await node.broker.stop()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_a_storm_of_cuts(server: NatsServer, seed: int) -> None:
+    async with (
+        FaultProxy("127.0.0.1", server.port) as proxy,
+        running(f"nats://127.0.0.1:{proxy.port}", 3) as nodes,
+    ):
+
+        async def cut() -> None:
+            proxy.reset()
+
+        await storm(nodes, cut, seed)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 from tests.broker.postgres_case import Node, running, until
+from tests.broker.storm import storm
 
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import Envelope, Position, Retention
@@ -191,3 +192,11 @@ async def test_what_a_dump_brings_back_is_not_taken_for_the_logs(cluster: Cluste
         assert not history.complete
     async with running(url) as (node,):
         assert (await node.broker.history("a", KEPT, since=old)).complete
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_a_storm_of_cuts(cluster: Cluster, seed: int) -> None:
+    url = await asyncio.to_thread(cluster.create, f"storm{seed}")
+    half = CUT + " AND random() < 0.5"
+    async with running(url, 3) as nodes:
+        await storm(nodes, lambda: asyncio.to_thread(execute, cluster.url(), half), seed)
