@@ -170,6 +170,23 @@ async def test_a_paused_node_goes_and_comes_back(nodes: tuple[Node, Node]) -> No
     assert len(one.told) == len(two.told) == len(CHANNELS)
 
 
+async def test_a_redis_that_is_paused_keeps_nobody_waiting_for_long(
+    server: RedisServer, nodes: tuple[Node, Node]
+) -> None:
+    one, _ = nodes
+    loop = asyncio.get_running_loop()
+    server.pause()
+    began = loop.time()
+    assert await one.store.touch("new", one.member("dan"), math.inf) is True
+    assert await one.store.members("new", 10) == Presence(1, 1, (one.member("dan"),))
+    assert await one.store.remove("new", one.member("dan").session) is None
+    assert await one.store.members("new", 10) == Presence(0, 0, ())
+    took = loop.time() - began
+    server.resume()
+    assert took < PATIENCE, "it waits for `redis.timeout` once, not for Redis"
+    await shows(nodes, {"ann", "bob"}, {"ann", "cy"})
+
+
 async def test_cut_lines_are_not_seen(server: RedisServer, nodes: tuple[Node, Node]) -> None:
     for _ in range(5):
         await asyncio.to_thread(server.ask, "CLIENT", "KILL", "TYPE", "normal")

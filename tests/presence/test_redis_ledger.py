@@ -15,7 +15,7 @@ from hubbub.engines.redis import Redis
 from hubbub.model import Member
 from hubbub.presence import redis as presence
 from hubbub.presence.ledger import Owner
-from hubbub.presence.redis import RedisLedger
+from hubbub.presence.redis import RedisLedger, RedisPresence
 from hubbub.presence.shared import person_of
 from hubbub.telemetry.metrics import Metrics
 from hubbub.testing import FakeClock
@@ -101,3 +101,9 @@ async def test_the_dead_are_given_to_one_at_a_time(engine: Redis) -> None:
     pulse = await ledger.beat(one, 5.0, 5.0, new=False, verdicts=[(dead, "L"), (dead, "D")])
     assert (pulse.standing, pulse.dead, pulse.lapsed) == (1, [], [dead])
     assert (await ledger.beat(Owner("n9", 1), 5.0, 5.0, new=False, verdicts=[])).standing == 0
+
+
+@pytest.mark.parametrize("name", ["", "a.1", "a b", "é", "a-b"])
+async def test_a_nodes_name_is_plain(name: str, engine: Redis) -> None:
+    with pytest.raises(ValueError):
+        RedisPresence(engine, name, SystemClock(), Metrics())

@@ -31,11 +31,14 @@ PURGE = Script.load("presence", "purge")
 
 
 class RedisPresence(SharedPresence):
-    """A PresenceStore of the node `node` (letters and digits). `redis` is started and stopped by whoever made it."""
+    """A PresenceStore of the node `node`. `redis` is started and stopped by whoever made it. Raises ValueError for a
+    name that is not of letters and digits (of ASCII) alone."""
 
     def __init__(
         self, redis: Redis, node: str, clock: Clock, metrics: Metrics, *, lease: float = LEASE
     ) -> None:
+        if not (node.isascii() and node.isalnum()):
+            raise ValueError(f"{node!r}: the name of a node has letters and digits only")
         super().__init__(RedisLedger(redis), node, clock, metrics, lease=lease)
         redis.renewed.append(self.renew)
 
