@@ -83,6 +83,7 @@ def _memory_broker(parts: Parts) -> Broker:
         idempotency_keys=broker.idempotency_keys,
         logs=broker.logs,
         path=broker.snapshot,
+        metrics=parts.metrics,
     )
 
 

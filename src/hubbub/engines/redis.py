@@ -130,7 +130,7 @@ class Redis:
     async def run(self, script: Script, keys: Sequence[str | bytes], args: Sequence[Part] = ()) -> Any:
         """The reply to a script, at the server of the first key: all are to lie in one slot (hash tags).
 
-        Two more ARGV come at the end: the run id of the process at the other end of that very connection, and the
+        Two more ARGV come at the end: who writes at the other end of that very connection (`Greeting.writer`), and the
         command to publish with (see `publishing`). Raises as `call` does.
         """
         peer = self._topology.route(keys[0])
@@ -175,7 +175,7 @@ class Redis:
     def _packed(
         self, word: str, script: str, keys: Sequence[str | bytes], args: Sequence[Part], link: Link
     ) -> bytes:
-        return pack((word, script, len(keys), *keys, *args, link.greeting.run_id, self._topology.publishing))
+        return pack((word, script, len(keys), *keys, *args, link.greeting.writer, self._topology.publishing))
 
     async def _again(
         self, refused: RedisRefused, peer: Peer, make: Callable[[Link], bytes], key: str | bytes | None

@@ -43,12 +43,18 @@ class Login(Struct, frozen=True):
 
 
 class Greeting(Struct, frozen=True):
-    """What a server says of itself. `run_id` is another after each start of its process;
-    `role` is `master`, `replica`, or "" for a Sentinel."""
+    """What a server says of itself. `run_id` is another after each start of its process, and `history` (its
+    `master_replid`) also after it was a replica in between; `role` is `master`, `replica`, or "" for a Sentinel."""
 
     run_id: bytes
     version: tuple[int, int]
     role: str
+    history: bytes = b""
+
+    @property
+    def writer(self) -> bytes:
+        """Who writes there: where this is the same, nothing that was written is gone."""
+        return self.run_id + b"." + self.history[:16] if self.history else self.run_id
 
 
 class Broken(Exception):
@@ -232,7 +238,7 @@ async def _greet(link: Link, login: Login) -> None:
     hello: list[str] = ["HELLO", "3"]
     if login.password is not None:
         hello += ["AUTH", login.username or "default", login.password]
-    commands: list[list[str]] = [[*hello, "SETNAME", "hubbub"], ["PING"], ["INFO", "server"]]
+    commands: list[list[str]] = [[*hello, "SETNAME", "hubbub"], ["PING"], ["INFO"]]
     if login.database:
         commands.append(["SELECT", str(login.database)])
     replies: list[Any] = await asyncio.gather(
@@ -251,7 +257,12 @@ async def _greet(link: Link, login: Login) -> None:
         raise ConfigError(
             f"redis.url: Redis 6.2 or later is needed, this is {major.decode()}.{minor.decode()}"
         )
-    link.greeting = Greeting(facts.get(b"run_id", b""), version, said.get(b"role", b"").decode())
+    link.greeting = Greeting(
+        facts.get(b"run_id", b""),
+        version,
+        said.get(b"role", b"").decode(),
+        facts.get(b"master_replid", b""),
+    )
 
 
 def _refusal(command: str, refused: RedisRefused) -> Exception:
