@@ -144,10 +144,12 @@ async def test_a_node_that_does_not_answer_yet_is_a_temporary_error() -> None:
     again = b.world.client()
     again.send(type="connect", resume={"session": client.session, "secret": client.secret})
     await nodes.passes(3.5)
-    assert again.take() == []
-    await nodes.passes(3.0)
     (reply,) = again.take()
-    assert reply["type"] == "connected", "it has waited until the node was held dead"
+    assert (reply["code"], reply["temporary"]) == (ErrorCode.NODE_UNAVAILABLE, True)
+    assert reply["retry_after"] == 1.0
+    await nodes.passes(3.0)
+    _, reply = await b.resume(client)
+    assert reply["resumed"]
 
 
 # --- from a dead node -------------------------------------------------------------------------------------------
