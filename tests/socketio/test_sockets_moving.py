@@ -166,6 +166,14 @@ async def test_what_is_published_while_it_moves_comes_once(nodes: list[Node], tu
     peer.drop()
     peer.world = b.world
     peer.dial()
+    subscribe = b.broker.subscribe
+
+    async def slowly(channel: str) -> None:
+        await subscribe(channel)
+        for _ in range(3):  # in which the answer is on its way, and what is published is heard already
+            await asyncio.sleep(0)
+
+    b.broker.subscribe = slowly  # type: ignore[method-assign]
     place = peer.place()
     peer.connect(pid=place.pid)
     sent = 0
