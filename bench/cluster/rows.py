@@ -163,7 +163,7 @@ def latency(server: Server, effort: Effort) -> Figures:
 
 def workers(count: int) -> Callable[[Server, Effort], Figures]:
     """As many deliveries as `count` workers can make, of which each has `QUOTA` of a core. One channel with 240
-    subscribers, spread over the workers, and four publishes of each worker on their way."""
+    subscribers, spread over the workers, and twelve publishes on their way, of all workers together."""
 
     def measure(server: Server, effort: Effort) -> Figures:
         name = f"{PREFIX}:flood"
@@ -172,7 +172,7 @@ def workers(count: int) -> Callable[[Server, Effort], Figures]:
             with loads(plans) as crowd:
                 begin, end = _window(effort)
                 cpu = Cpu(cluster, begin, end)
-                outcomes = crowd.run([Order(begin, end, (name,), in_flight=4)] * count)
+                outcomes = crowd.run([Order(begin, end, (name,), in_flight=12 // count)] * count)
                 figures = cpu.figures(outcomes)
         published = sum(outcome.published for outcome in outcomes)
         return {

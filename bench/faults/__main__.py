@@ -40,6 +40,9 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=default.people)
     parser.add_argument("--rooms", type=int, default=default.rooms)
     parser.add_argument("--rate", type=float, default=default.rate, help="messages a second in all")
+    parser.add_argument(
+        "--calm", type=float, default=default.calm, help="seconds of talk behind the last fault"
+    )
     parser.add_argument("--faults", default="", help=f"comma-separated, of {', '.join(KINDS)}; default: all")
     parser.add_argument("--wires", default=",".join(WIRES), help="of the participants, one after the other")
     parser.add_argument("--no-namespaces", action="store_true", help="all on loopback, and no partitions")
@@ -63,6 +66,7 @@ def main() -> None:
         people=asked.people,
         rooms=asked.rooms,
         rate=asked.rate,
+        calm=asked.calm,
         kinds=kinds,
         wires=tuple(asked.wires.split(",")),
         partitions=partitions,
