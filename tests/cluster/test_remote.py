@@ -225,6 +225,7 @@ class TestRevocation:
             several[0].broker.deaf = True
             late = several.add()
             several.nodes.append(late)
+            await several.state.delete("revoked")  # where it would have read it
             await several.within(3, late.start())
             assert late.revocations.known() == []
             several[0].broker.deaf = False
@@ -242,6 +243,21 @@ class TestRevocation:
             late.state.cut = False
             await several.pass_by(2)
             assert late.revocations.known() == several[0].revocations.known()
+
+    async def test_is_known_when_no_node_was_left_to_ask(self) -> None:
+        async with Several(1) as several:
+            several[0].state.cut = True
+            several[0].revocations.revoke_user("ada")
+            await operations.end_revoked(several[0].hub, user="ada")
+            several[0].state.cut = False
+            await several.pass_by(2)
+            known = several[0].revocations.known()
+            several[0].kill()
+            late = several.add()
+            several.nodes.append(late)
+            await several.within(3, late.start())
+            assert late.revocations.known() == known
+            assert len(known) == 1
 
     async def test_one_deaf_node_does_not_keep_it_from_others(self) -> None:
         async with Several(3) as several:

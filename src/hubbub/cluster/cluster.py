@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from hubbub import __version__
 from hubbub.auth.revocation import Revocations
+from hubbub.auth.revocation_log import RevocationLog
 from hubbub.clock import Clock
 from hubbub.cluster.bus import Bus, Request
 from hubbub.cluster.nodes import Nodes
@@ -41,7 +42,8 @@ class Cluster:
         self.load: Callable[[], tuple[str, float]] = lambda: ("normal", 0.0)
         self.nodes = Nodes(state, clock, config.cluster.lease, self._describe, hub.spawn, id=id)
         self.bus = Bus(hub, self.nodes, clock, config.cluster.request_timeout)
-        self.remote = RemoteNodes(hub, self.nodes, self.bus, revocations)
+        log = RevocationLog(state, revocations) if revocations is not None else None
+        self.remote = RemoteNodes(hub, self.nodes, self.bus, revocations, log)
         self.bus.on(HELLO, self._hello)
         self.bus.on(GOODBYE, self._goodbye)
         hub.node_id = self.nodes.id

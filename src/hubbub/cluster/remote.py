@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from hubbub import errors
 from hubbub.auth.revocation import Revocations, Revoked
+from hubbub.auth.revocation_log import RevocationLog
 from hubbub.cluster.bus import Bus, Replies, Request
 from hubbub.cluster.nodes import Nodes
 from hubbub.errors import Disconnect, ErrorCode, HubbubError, reason
@@ -126,13 +127,22 @@ SUBSCRIBERS = Request("subscribers", OneChannel, Count)
 
 
 class RemoteNodes:
-    """The port. `revocations` is what this node's policy refuses by, None with one that keeps none."""
+    """The port. `revocations` is what this node's policy refuses by, None with one that keeps none; `log` keeps them
+    for the time when no node lives."""
 
-    def __init__(self, hub: Hub, nodes: Nodes, bus: Bus, revocations: Revocations | None = None) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        nodes: Nodes,
+        bus: Bus,
+        revocations: Revocations | None = None,
+        log: RevocationLog | None = None,
+    ) -> None:
         self._hub = hub
         self._nodes = nodes
         self._bus = bus
         self._revocations = revocations
+        self._log = log
         self._untold: dict[str, list[Revoke]] = {}
         self._telling = False
         self._behind = True  # this node may not know of all that was revoked elsewhere
@@ -178,6 +188,12 @@ class RemoteNodes:
         for node in replies.missing:
             if node in self._nodes:
                 self._untold.setdefault(node, []).append(message)
+        if self._log is not None:
+            try:
+                await self._log.save(message.revoked)
+            except HubbubError as error:
+                log.warning("what was revoked is not written down yet", error=error.message)
+                self._behind = True
         return _sum(replies)
 
     async def session(self, id: str) -> tuple[SessionInfo | None, tuple[str, ...]]:
@@ -270,6 +286,12 @@ class RemoteNodes:
         self._behind = bool(replies.missing)
         for answer in replies.answers.values():
             self._learn(answer.revoked)
+        if self._log is not None:
+            try:
+                await self._log.load()
+            except HubbubError as error:
+                log.warning("what was revoked before cannot be read yet", error=error.message)
+                self._behind = True
         if self._revocations is not None:
             for session in list(self._hub.sessions.values()):
                 who = session.principal
