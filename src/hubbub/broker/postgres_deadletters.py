@@ -29,10 +29,10 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.dead (
 );
 """,
 )
-ADD = f"INSERT INTO {SCHEMA}.dead (letter) VALUES ($1)"
-TRIM = f"""
+ADD = f"""
+WITH added AS (INSERT INTO {SCHEMA}.dead (letter) VALUES ($1))
 DELETE FROM {SCHEMA}.dead WHERE (time, number) IN
-    (SELECT time, number FROM {SCHEMA}.dead ORDER BY time DESC, number DESC OFFSET {KEPT})
+    (SELECT time, number FROM {SCHEMA}.dead ORDER BY time DESC, number DESC OFFSET {KEPT - 1})
 """
 PAGE = f"""
 SELECT time, number, letter FROM {SCHEMA}.dead WHERE $1::bigint IS NULL OR (time, number) < ($1, $2)
@@ -58,7 +58,6 @@ class PostgresDeadLetters:
         log.error("what was heard cannot be handled", channel=channel, reason=reason)
         raw = _encode(letter("", self._clock.now(), channel, reason, detail, self._node, frame))
         unawaited.run(self._engine.fetch(ADD, raw))
-        unawaited.run(self._engine.fetch(TRIM))
 
     async def page(self, before: str | None = None, limit: int = 100) -> list[DeadLetter]:
         time, number = (None, None) if before is None else _numbers(before)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -62,7 +63,8 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         error = self._error or error or ConnectionError("NATS has closed the connection")
         self._transport = None
-        for future in (self.info, *self._pongs):
+        waiting: list[asyncio.Future[Any]] = [self.info, *self._pongs]
+        for future in waiting:
             if not future.done():
                 future.set_exception(error)
                 future.exception()  # nobody may be waiting

@@ -175,7 +175,7 @@ class Lane(Generic[J, R]):
                     await connection.execute("SELECT 1")
 
     def _take(self) -> list[tuple[J, asyncio.Future[R]]]:
-        batch = []
+        batch: list[tuple[J, asyncio.Future[R]]] = []
         while self._jobs and len(batch) < self._most:
             job = self._jobs.popleft()
             if not job[1].done():  # its caller has gone
