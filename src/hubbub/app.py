@@ -131,7 +131,7 @@ class Hubbub:
         if self._chat is not None:
             self._chat.presence.join(cluster.bus, cluster.nodes)
         cluster.load = lambda: (self.node.load.level.word, self.node.load.reading.load)
-        self._claims = Claims(self.hub, cluster.nodes, cluster.bus, self._state)
+        self._claims = Claims(self.hub, cluster.nodes, cluster.bus, self._state, revocations)
         passes = Passes(cluster.nodes, self._state, self.clock)
         peers = Peers(self.clock, self.config.cluster.request_timeout)
         self._forwarder = Forwarder(self.node, cluster.nodes, self._claims, passes, peers)

@@ -34,7 +34,7 @@ class Balancer:
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, *reason: object) -> None:
         assert self._server is not None
         self._server.close()
         for _ in range(3):  # who was accepted just now begins to be served

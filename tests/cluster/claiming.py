@@ -7,9 +7,11 @@ from typing import Any
 
 from tests.hub.world import Client, World, settle
 
+from hubbub.auth.revocation import Revocations
 from hubbub.cluster.bus import Bus
-from hubbub.cluster.claims import COALESCE, Claims
+from hubbub.cluster.claims import Claims
 from hubbub.cluster.nodes import Nodes
+from hubbub.cluster.records import COALESCE
 from hubbub.state.base import NodeInfo
 from hubbub.state.memory import MemoryState
 from hubbub.testing.clock import FakeClock
@@ -47,7 +49,8 @@ class Peer:
         self.hub.node_id = id
         self.nodes = Nodes(self.state, self.clock, LEASE, NodeInfo, self.hub.spawn, id=id)
         self.bus = Bus(self.hub, self.nodes, self.clock, 2.0)
-        self.claims = Claims(self.hub, self.nodes, self.bus, self.state)
+        self.revocations = Revocations(self.clock, 3600.0)
+        self.claims = Claims(self.hub, self.nodes, self.bus, self.state, self.revocations)
         self.stopped = False
 
     async def start(self) -> None:
@@ -102,3 +105,8 @@ class Cluster:
 
 async def cluster(*ids: str, **settings: Any) -> Cluster:
     return await Cluster(*(ids or ("nodeAA", "nodeBB", "nodeCC")), **settings).start()
+
+
+def kept(cluster: Cluster, client: Client) -> bytes:
+    value = cluster.state._values.get(f"session:{client.session}")
+    return value.data if value is not None else b""

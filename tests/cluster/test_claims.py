@@ -3,23 +3,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import msgspec
 import pytest
-from tests.cluster.claiming import LEASE, Cluster, Peer, cluster
-from tests.hub.world import Client, settle
+from tests.cluster.claiming import LEASE, Peer, cluster, kept
+from tests.hub.world import settle
 
-from hubbub.cluster.claims import REFRESH
 from hubbub.errors import REPLACED, ErrorCode
 from hubbub.hub import operations
 from hubbub.hub.session import Session, is_id, node_of
 from hubbub.model import Principal
 
 pytestmark = pytest.mark.anyio
-
-
-def kept(cluster: Cluster, client: Client) -> bytes:
-    value = cluster.state._values.get(f"session:{client.session}")
-    return value.data if value is not None else b""
 
 
 async def publish(peer: Peer, channel: str, *texts: str) -> None:
@@ -232,56 +225,23 @@ async def test_a_session_that_has_ended_cannot_be_claimed() -> None:
     assert reply["code"] == ErrorCode.SESSION_GONE
 
 
-# --- what it costs ----------------------------------------------------------------------------------------------
-
-
-async def test_a_session_is_one_write_however_many_channels_it_enters_at_once() -> None:
+async def test_what_was_revoked_while_its_node_was_dead_stays_revoked() -> None:
     nodes = await cluster()
-    a, *_ = nodes
-    clients = [await a.world.connected(f"user-{i}", "one", "two", "three") for i in range(5)]
-    await nodes.written()
-    assert a.state.writes == 5
-    await clients[0].ask(type="publish", channel="one", data=1)
-    clients[1].drop()
-    await nodes.passes(5.0)
-    assert a.state.writes == 5
-    await clients[0].ask(type="unsubscribe", channel="one")
-    await nodes.written()
-    assert a.state.writes == 6
-
-
-async def test_records_hold_no_secret_and_last_as_long_as_their_sessions() -> None:
-    nodes = await cluster()
-    a, *_ = nodes
+    a, b, c = nodes
+    a.world.policy.principal["ada"] = Principal("ada", token_id="t1", issued=1.0)
     client = await a.world.connected("ada", "news")
+    other = await a.world.connected("bob", "news")
     await nodes.written()
-    assert client.secret.encode() not in kept(nodes, client)
-    await nodes.passes(4 * REFRESH, step=5.0)
-    assert kept(nodes, client)
-    assert a.state.writes == 4
-
-
-async def test_a_record_that_state_did_not_take_is_written_later() -> None:
-    nodes = await cluster()
-    a, *_ = nodes
-    a.state.cut = True
-    client = await a.world.connected("ada", "news")
-    await nodes.passes(2.0)
+    a.kill()
+    for peer in (b, c):
+        peer.revocations.revoke_token("t1")
+    await nodes.passes(LEASE + 1.5)
+    _, reply = await b.resume(client)
+    assert reply["code"] == ErrorCode.SESSION_GONE
+    await nodes.written()
     assert not kept(nodes, client)
-    a.state.cut = False
-    await nodes.passes(2.0)
-    assert msgspec.msgpack.decode(kept(nodes, client))["channels"] == ["news"]
-
-
-async def test_a_state_that_was_emptied_has_them_again() -> None:
-    nodes = await cluster()
-    a, *_ = nodes
-    client = await a.world.connected("ada", "news")
-    await nodes.written()
-    nodes.state._values.clear()
-    await client.ask(type="subscribe", channel="more")
-    await nodes.written()
-    assert msgspec.msgpack.decode(kept(nodes, client))["channels"] == ["more", "news"]
+    _, reply = await b.resume(other)
+    assert reply["resumed"]
 
 
 # --- who was stopped --------------------------------------------------------------------------------------------
@@ -329,17 +289,3 @@ async def test_a_state_that_is_away_stops_nobody_who_runs() -> None:
     a.state.cut = True
     await nodes.passes(20.0)
     assert (await client.ask(type="publish", channel="news", data=1))["type"] == "published"
-
-
-async def test_a_node_that_finds_another_ones_name_in_a_record_lets_the_session_go() -> None:
-    nodes = await cluster()
-    a, *_ = nodes
-    client = await a.world.connected("ada", "news")
-    await nodes.written()
-    record = msgspec.msgpack.decode(kept(nodes, client)) | {"node": "nodeBB"}
-    await nodes.state.put(f"session:{client.session}", msgspec.msgpack.encode(record), 60.0)
-    await client.ask(type="subscribe", channel="more")
-    await nodes.written()
-    assert client.connection.closed is REPLACED
-    assert client.session not in a.hub.sessions
-    assert msgspec.msgpack.decode(kept(nodes, client)) == record, "it is the other's, and stays"

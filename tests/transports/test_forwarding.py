@@ -158,7 +158,7 @@ async def test_a_session_that_has_moved_is_found_by_all(
     for node in (cluster.node(first.id), c):
         node.claims._gone.clear()
         node.claims._known.clear()
-    await b.claims._flush()
+    await b.claims._records.flush()
     (reply,) = await (await through(c, session)).post(publish(3, "moved", "y"))
     assert reply["type"] == "published"
     await eventually(lambda: c.claims.node(first.id) == b.nodes.id)

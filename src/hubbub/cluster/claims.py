@@ -8,7 +8,6 @@ for longer than its lease looks into them before it goes on (`fence`), and ends 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hmac import compare_digest
@@ -16,9 +15,11 @@ from hmac import compare_digest
 import msgspec
 from msgspec import Struct
 
+from hubbub.auth.revocation import Revocations
 from hubbub.clock import Timer
 from hubbub.cluster.bus import Bus, Request
 from hubbub.cluster.nodes import BEAT, Nodes
+from hubbub.cluster.records import Record, Records, shown
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub import handover
 from hubbub.hub.channel import Channel
@@ -27,21 +28,12 @@ from hubbub.hub.handover import VERSION, Handover
 from hubbub.hub.hub import Hub
 from hubbub.hub.journal import Trail
 from hubbub.hub.session import Session, is_id, node_of
-from hubbub.model import Leave, Position, Principal, Publication
+from hubbub.model import Leave, Principal, Publication
 from hubbub.state.base import State
 from hubbub.telemetry.logging import get_logger
 
 log = get_logger("hubbub.cluster")
 
-COALESCE = 0.05
-"""Seconds for which changes of a session are gathered before they are written."""
-BATCH = 500
-"""Records that are on their way to State at once."""
-REFRESH = 300.0
-"""Seconds after which a record is written again, lest it runs out."""
-MARGIN = 60.0
-RECORD_BYTES = 60_000
-"""A record that is larger is not kept: State takes 64 KiB."""
 REPEATABLE = 10.0
 """Seconds for which it gives the same again to a node that did not hear the first answer."""
 PRESENCE = 2.0
@@ -77,21 +69,6 @@ class Given(Struct, frozen=True, omit_defaults=True):
 ASK = Request("session.claim", Ask, Given)
 
 
-class Record(Struct, frozen=True, omit_defaults=True):
-    """A session in State, for the case that `node` dies."""
-
-    version: int
-    node: str
-    proof: bytes
-    principal: Principal
-    channels: tuple[str, ...] = ()
-    entered: dict[str, Position] = {}
-    hidden: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"Record(of {self.node!r})"
-
-
 class _Gone(Struct, frozen=True):
     """A session that was given away."""
 
@@ -101,27 +78,22 @@ class _Gone(Struct, frozen=True):
     handover: bytes
 
 
-_encode = msgspec.msgpack.Encoder(order="deterministic").encode
-_decoder = msgspec.msgpack.Decoder(Record)
-
-
 class Claims:
     """To be made before the hub starts. See `hubbub.hub.base.Claims`."""
 
-    def __init__(self, hub: Hub, nodes: Nodes, bus: Bus, state: State) -> None:
+    def __init__(
+        self, hub: Hub, nodes: Nodes, bus: Bus, state: State, revocations: Revocations | None = None
+    ) -> None:
+        """`revocations`: what may have been revoked while nobody had a session."""
         self._hub = hub
         self._nodes = nodes
         self._bus = bus
         self._state = state
+        self._records = Records(hub, nodes.id, state, nodes.lease)
+        self._revocations = revocations
         self._interval = min(BEAT, nodes.lease / 4)
         self._running = False
         self._timer: Timer | None = None
-        self._written: dict[str, bytes] = {}  # the records of this node's sessions, as State has them
-        self._before: dict[str, str] = {}  # from which nodes sessions have come
-        self._dirty: set[str] = set()
-        self._renew: set[str] = set()
-        self._due = False
-        self._stale: deque[tuple[float, str]] = deque()  # when to write records again
         self._gone: dict[str, _Gone] = {}
         self._known: dict[str, str] = {}  # where sessions are that have moved, the oldest knowledge first
         self._claiming: dict[str, asyncio.Future[None]] = {}
@@ -132,20 +104,21 @@ class Claims:
         bus.on(ASK, self._asked)
         nodes.lapsed.append(self._has_lapsed)
         nodes.beaten.append(self._beaten)
+        self.changed = self._records.changed
         hub.appearances.append(self.changed)
-        hub.ended.append(self._ended)
+        hub.ended.append(self._records.ended)
         hub.claims = self
 
     async def start(self) -> None:
-        self._running = True
+        self._running = self._records.running = True
         self._tick(first=True)
 
     async def stop(self) -> None:
         """To be called before the sessions end: others may claim them by what is written here last."""
         if not self._running:
             return
-        await self._flush()
-        self._running = False
+        await self._records.flush()
+        self._running = self._records.running = False
         if self._timer is not None:
             self._timer.cancel()
 
@@ -165,7 +138,7 @@ class Claims:
 
     async def look_up(self, id: str) -> str:
         """The node that has the session by its record; empty if there is none. Raises BROKER_UNAVAILABLE."""
-        record = _read(await self._state.get(_key(id)))
+        record, _ = await self._records.get(id)
         return record.node if record is not None else ""
 
     # --- claiming -----------------------------------------------------------------------------------------
@@ -181,6 +154,9 @@ class Claims:
             if given is None:
                 raise self._none()
             if isinstance(given, Record):
+                if self._revoked(given.principal):
+                    self._records.touch(id)  # nobody shall find it again
+                    raise self._none()
                 return self._adopt(_revived(id, given, self._hub), secret)
             return self._adopt(handover.decode(given.handover), secret)
 
@@ -250,14 +226,13 @@ class Claims:
             if node not in answered and (given := await self._ask(node, ask)) is not None:
                 answered.add(node)
                 if given.handover or given.channels is not None:
-                    self._before[ask.id] = node
+                    self._records.origins[ask.id] = node
                     return given
                 node = given.node  # to which it has gone
                 if node not in answered:
                     continue
-            raw = await self._state.get(_key(ask.id))
-            record = _read(raw)
-            if record is None or not compare_digest(record.proof, ask.proof) or record.node in answered:
+            record, raw = await self._records.get(ask.id)
+            if record is None or not shown(record, ask.proof) or record.node in answered:
                 return None
             node = record.node
             if node in {each.id for each in await self._state.nodes()}:
@@ -266,10 +241,7 @@ class Claims:
                 raise HubbubError(ErrorCode.NODE_UNAVAILABLE, retry_after=1.0)
             if ask.channel:
                 return None  # nobody knows what it has missed
-            mine = msgspec.structs.replace(record, node=self._nodes.id)
-            if await self._state.swap(_key(ask.id), raw, new := _encode(mine), self._ttl):
-                self._before[ask.id] = node
-                self._note(ask.id, new)
+            if (mine := await self._records.take(ask.id, record, raw)) is not None:
                 return mine
         return None
 
@@ -294,12 +266,18 @@ class Claims:
         self._hub.noticed(session)
         if not session.absent:
             self._hub.spawn(self._appear(session))
-        log.info("session came from another node", session=session.id, node=self._before.get(session.id))
+        log.info(
+            "session came from another node", session=session.id, node=self._records.origins.get(session.id)
+        )
         return session
 
     async def _appear(self, session: Session) -> None:
         for name in session.away:
             await self._hub.attendance.settle(session, self._hub.channel(name))
+
+    def _revoked(self, who: Principal) -> bool:
+        known = self._revocations
+        return known is not None and known.revoked(who.user, who.token_id, who.issued)
 
     def _none(self) -> HubbubError:
         self._hub.metrics.resumes["gone"] += 1
@@ -353,106 +331,6 @@ class Claims:
             if (member := await self._hub.presence.remove(name, id)) is not None:
                 await self._hub.announce(channel, Leave(name, member))
 
-    # --- records ------------------------------------------------------------------------------------------
-
-    @property
-    def _ttl(self) -> float:
-        return self._hub.config.sessions.resume_window + self._nodes.lease + REFRESH + MARGIN
-
-    def changed(self, session: Session) -> None:
-        if session.id and session.trail is None:
-            self._dirty.add(session.id)
-            self._wake()
-
-    def _ended(self, session: Session) -> None:
-        id = session.id
-        self._before.pop(id, None)
-        self._renew.discard(id)
-        if session.moved or not self._running:
-            self._written.pop(id, None)
-            self._dirty.discard(id)
-        elif id in self._written:
-            self._dirty.add(id)
-            self._wake()
-
-    def _wake(self) -> None:
-        if not self._due and self._running:
-            self._due = True
-            self._hub.clock.call_later(COALESCE, lambda: self._hub.spawn(self._flush()))
-
-    async def _flush(self) -> None:
-        """Write what has changed; what State does not take now, with a later beat."""
-        try:
-            while self._dirty:
-                batch = [self._dirty.pop() for _ in range(min(len(self._dirty), BATCH))]
-                outcomes = await asyncio.gather(*map(self._write, batch), return_exceptions=True)
-                failed = [id for id, each in zip(batch, outcomes, strict=True) if each is not None]
-                for error in outcomes:
-                    if error is not None and not isinstance(error, HubbubError):
-                        log.error("a session could not be written down", exc_info=error)
-                if failed:
-                    self._dirty.update(failed)
-                    return
-        finally:
-            self._due = False
-
-    async def _write(self, id: str) -> None:
-        session, old = self._hub.sessions.get(id), self._written.get(id)
-        new = self._record(session) if session is not None else None
-        if session is None or new is None:
-            if old is not None:
-                # Not `delete`: it may be another node's by now.
-                await self._state.swap(_key(id), old, b"", 1.0)
-                self._written.pop(id, None)
-            return
-        if new == old and id not in self._renew:
-            return
-        for _ in range(3):
-            if await self._state.swap(_key(id), old, new, self._ttl):
-                if self._hub.sessions.get(id) is session:
-                    self._note(id, new)
-                else:
-                    await self._state.swap(_key(id), new, b"", 1.0)
-                return
-            old = await self._state.get(_key(id))
-            found = _read(old)
-            if found is not None and found.node not in (self._nodes.id, self._before.get(id)):
-                self._lose(session)
-                return
-
-    def _record(self, session: Session) -> bytes | None:
-        """None for a session that nobody can resume."""
-        connection, hub = session.connection, self._hub
-        if session.trail is not None or not hub.window(session) or not getattr(connection, "resumable", True):
-            return None
-        record = Record(
-            VERSION,
-            self._nodes.id,
-            handover.proof(session.id, session.secret),
-            session.principal,
-            tuple(sorted((*session.subscriptions, *session.away))),
-            session.entered or {},
-            tuple(sorted(session.hidden or ())),
-        )
-        data = _encode(record)
-        return data if len(data) <= RECORD_BYTES else None
-
-    def _note(self, id: str, record: bytes) -> None:
-        self._written[id] = record
-        self._renew.discard(id)
-        self._stale.append((self._hub.clock.monotonic() + REFRESH, id))
-
-    def _refresh(self) -> None:
-        now = self._hub.clock.monotonic()
-        while self._stale and self._stale[0][0] <= now:
-            _, id = self._stale.popleft()
-            if id in self._written:
-                self._renew.add(id)
-                self._dirty.add(id)
-        for id, gone in list(self._gone.items()):
-            if now - gone.at >= REPEATABLE:
-                del self._gone[id]
-
     # --- who was stopped for a while ----------------------------------------------------------------------
 
     def _tick(self, *, first: bool = False) -> None:
@@ -464,7 +342,10 @@ class Claims:
             self.fence = now + self._nodes.lease - 2 * self._interval
         else:
             self._hub.spawn(self._try_to_confirm())
-        self._refresh()
+        self._records.refresh()
+        for id, gone in list(self._gone.items()):
+            if now - gone.at >= REPEATABLE:
+                del self._gone[id]
 
     def _has_lapsed(self) -> None:
         self._lapsed = True
@@ -473,8 +354,7 @@ class Claims:
         self._beats += 1
         if self._lapsed and self._confirming is None:
             self._hub.spawn(self._try_to_confirm())
-        if self._dirty:
-            self._wake()
+        self._records.wake()
 
     async def _try_to_confirm(self) -> None:
         try:
@@ -496,43 +376,13 @@ class Claims:
             if self._lapsed:
                 self._lapsed = False
                 try:
-                    await self._verify()
+                    await self._records.verify()
                 except BaseException:
                     self._lapsed = True
                     raise
             self.fence = self._hub.clock.monotonic() + self._nodes.lease - 2 * self._interval
         finally:
             self._confirming = None
-
-    async def _verify(self) -> None:
-        """End the sessions that others have taken."""
-        ids = list(self._written)
-        for start in range(0, len(ids), BATCH):
-            batch = ids[start : start + BATCH]
-            records = await asyncio.gather(*(self._state.get(_key(id)) for id in batch))
-            for id, raw in zip(batch, records, strict=True):
-                record, session = _read(raw), self._hub.sessions.get(id)
-                if record is not None and record.node != self._nodes.id and session is not None:
-                    self._lose(session)
-
-    def _lose(self, session: Session) -> None:
-        log.warning("session was taken by another node", session=session.id)
-        handover.part(session)
-
-
-def _key(id: str) -> str:
-    return f"session:{id}"
-
-
-def _read(raw: bytes | None) -> Record | None:
-    """None for what was deleted, or written by a later version."""
-    if not raw:
-        return None
-    try:
-        record = _decoder.decode(raw)
-    except msgspec.MsgspecError:
-        return None
-    return record if record.version == VERSION else None
 
 
 def _revived(id: str, record: Record, hub: Hub) -> Handover:
