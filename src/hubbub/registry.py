@@ -61,15 +61,9 @@ class Parts:
 
     @cached_property
     def nats(self) -> Nats:
-        try:
-            from hubbub.engines.nats import Nats
-        except ImportError as error:
-            raise _extra("nats", error) from error
+        from hubbub.engines.nats import Nats
+
         return Nats(self.config.nats, self.clock, self.metrics)
-
-
-def _extra(name: str, error: ImportError) -> ConfigError:
-    return ConfigError(f"{error.name} is not installed: pip install 'hubbub[{name}]'")
 
 
 # --- brokers ----------------------------------------------------------------------------------------------
