@@ -49,7 +49,10 @@ def no_blocking_calls() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def no_settings_of_the_shell() -> None:
     """Settings in the environment of whoever runs the tests do not reach them. Conversations are off, so that a
-    server opens no database; tests of them turn them on."""
+    server opens no database; tests of them turn them on. However busy the machine is, nothing is given up."""
     for name in [name for name in os.environ if name.startswith("HUBBUB_") and "TEST" not in name]:
         del os.environ[name]
     os.environ["HUBBUB_CHAT__ENABLED"] = "false"
+    os.environ["HUBBUB_LOAD__HANDSHAKE_RATE"] = "0"
+    for level in ("BUSY", "OVERLOADED", "CRITICAL"):
+        os.environ[f"HUBBUB_LOAD__{level}"] = "1000"

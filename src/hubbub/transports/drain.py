@@ -52,7 +52,7 @@ class Drain:
         steps = min(len(sessions), max(1, int(self._window / STEP)))
         sent, began = 0, self._node.clock.monotonic()
         for step in range(1, steps + 1):
-            await self._pause(began + self._window * step / steps - self._node.clock.monotonic())
+            await self._pause(began + self._window * (step - 1) / steps - self._node.clock.monotonic())
             upto = len(sessions) * step // steps
             busy += [session for session in sessions[sent:upto] if not _send_away(session)]
             sent = upto
