@@ -39,7 +39,7 @@ KINDS = {
     "redis-flush": Kind((0.0, 0.0), redis=True, ends=True),
     "redis-disconnect": Kind((0.0, 0.0), redis=True),
     "redis-huge": Kind((0.0, 0.0), redis=True),
-    "redis-readonly": Kind((2.0, 4.0), redis=True),
+    "redis-readonly": Kind((2.0, 4.0), redis=True, ends=True),
     "redis-slow": Kind((4.0, 8.0), redis=True),
     "redis-reset": Kind((0.0, 0.0), redis=True),
     "redis-silent": Kind((3.0, 6.0), redis=True),

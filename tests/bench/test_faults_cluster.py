@@ -22,7 +22,8 @@ def test_nothing_is_lost_whatever_is_broken(tmp_path: Path) -> None:
     ]
     with (tmp_path / "out").open("w") as out:
         status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False)
-    verdict = json.loads(found.read_text()) if found.exists() else (tmp_path / "out").read_text()[-4000:]
+    assert found.exists(), (tmp_path / "out").read_text()[-4000:]
+    verdict = json.loads(found.read_text())
     assert (status.returncode, verdict["verdict"], verdict["anomalies"]) == (0, "VALID", {})
     kinds = {name for name in verdict["counts"] if name.startswith("faults: ")}
     assert len(kinds) >= 3
