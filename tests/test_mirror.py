@@ -26,6 +26,7 @@ WITHOUT_A_SOURCE = {
     "chat/test_outsiders_ids.py": "every id of every operation",
     "chat/test_two_nodes.py": "two servers on one database",
     "chat/test_two_nodes_redis.py": "two servers on one database and one Redis",
+    "presence/test_two_servers.py": "who is in a channel, over two whole servers",
     "socketio_clients": "stock Socket.IO clients against a running server",
 }
 """Test files and folders that mirror no source, and why."""

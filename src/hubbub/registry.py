@@ -58,7 +58,6 @@ class Parts:
 
         return Postgres(self.config.storage, self.clock, self.metrics)
 
-
     @cached_property
     def nats(self) -> Nats:
         from hubbub.engines.nats import Nats
