@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from hubbub.broker.base import Accepted, Broker, nothing
 from hubbub.engines.base import UP
-from hubbub.model import NO_RETENTION, Envelope, History, Member, Position, Presence, Retention
+from hubbub.model import NO_RETENTION, Envelope, History, Join, Leave, Member, Position, Presence, Retention
 from hubbub.presence.base import PresenceStore
 
 
@@ -98,7 +98,7 @@ class SlowPresence:
     async def members(self, channel: str, limit: int) -> Presence:
         return await self._store.members(channel, limit)
 
-    async def sweep(self) -> list[tuple[str, Member]]:
+    async def sweep(self) -> list[Join | Leave]:
         return await self._store.sweep()
 
 
