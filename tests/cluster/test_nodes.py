@@ -21,6 +21,7 @@ class Few:
         self.states = {id: NodeState(self.leases) for id in ids}
         self.told: dict[str, list[str]] = {id: [] for id in ids}
         self.weight = 1.0
+        self.spawn = World(clock=self.clock).hub.spawn
         self.nodes = {id: self._node(id, lease) for id in ids}
 
     def _node(self, id: str, lease: float) -> Nodes:
@@ -190,3 +191,26 @@ async def test_looks_that_are_asked_for_meanwhile_are_done_once_more() -> None:
     node.beaten.append(lambda: World(clock=few.clock).hub.spawn(within()))
     await node.look()
     assert looks == 2
+
+
+async def test_a_look_that_is_asked_for_during_one_is_waited_for() -> None:
+    """Whoever looks when told of a beat sees the next beat, and does not look again and again."""
+    few = await Few("aaaaaa").start()
+    node = few.nodes["aaaaaa"]
+    beats: list[int] = []
+    looked: list[int] = []
+
+    async def look() -> None:
+        await node.look()
+        looked.append(len(beats))
+
+    def beaten() -> None:
+        beats.append(len(beats))
+        if len(beats) == 1:
+            few.spawn(look())
+
+    node.beaten.append(beaten)
+    await node.look()
+    await settle()
+    assert len(beats) == 2
+    assert looked == [2]

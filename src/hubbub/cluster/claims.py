@@ -100,6 +100,7 @@ class Claims:
         self._lapsed = False
         self._beats = 0
         self._confirming: asyncio.Task[None] | None = None
+        self._unsure = False  # that has been logged
         self.fence = float("inf")
         bus.on(ASK, self._asked)
         nodes.lapsed.append(self._has_lapsed)
@@ -360,7 +361,11 @@ class Claims:
         try:
             await self.confirm()
         except HubbubError as error:
-            log.warning("it is not known which sessions others have taken", error=error.message)
+            if not self._unsure:
+                log.warning("it is not known which sessions others have taken", error=error.message)
+            self._unsure = True
+        else:
+            self._unsure = False
 
     async def confirm(self) -> None:
         if self._confirming is None:

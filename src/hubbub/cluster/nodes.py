@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import string
 from collections.abc import Callable, Coroutine
@@ -63,6 +64,7 @@ class Nodes:
         self._running = False
         self._looking = False
         self._again = False
+        self._next: asyncio.Future[None] | None = None  # of those who wait for the next look
         self._lost = False  # own lease: already told that it has run out
         self._held_until: float | None = None  # by this clock; None: it never was held
         self._believe_from = 0.0
@@ -104,15 +106,24 @@ class Nodes:
         """Beat, and see who is there. Returns when that has been done once after the call, or has failed."""
         if self._looking:
             self._again = True
+            if self._next is None:
+                self._next = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._next)
             return
         self._looking = True
+        waiting: asyncio.Future[None] | None = None
         try:
             self._again = True
             while self._again and self._running:
                 self._again = False
+                waiting, self._next = self._next, None
                 await self._look()
+                _done(waiting)
         finally:
             self._looking = False
+            _done(waiting)
+            _done(self._next)
+            self._next = None
 
     def forget(self, id: str) -> None:
         """A node has said that it ends."""
@@ -183,3 +194,8 @@ class Nodes:
                 log.info("node joined", node=id, name=node.name)
                 for told in self.joined:
                     told(node)
+
+
+def _done(waiting: asyncio.Future[None] | None) -> None:
+    if waiting is not None and not waiting.done():
+        waiting.set_result(None)

@@ -113,7 +113,7 @@ class Live:
                     channel.healed = asyncio.Event()
                     channel.early = self._hub.clock.call_later(window, partial(self._late, channel))
                 else:
-                    self._hub.spawn(self._heal(channel))
+                    self._hub.spawn(self._mend(channel))
                 return
         self._deliver(channel, envelope, push)
 
@@ -131,7 +131,13 @@ class Live:
 
     def _late(self, channel: Channel) -> None:
         channel.early = None
-        self._hub.spawn(self._heal(channel))
+        self._hub.spawn(self._mend(channel))
+
+    async def _mend(self, channel: Channel) -> None:
+        try:
+            await self._heal(channel)
+        except HubbubError as error:
+            log.warning("a gap could not be healed now", channel=channel.name, error=error.message)
 
     def _deliver(self, channel: Channel, envelope: Envelope, push: Publication) -> None:
         assert push.offset is not None

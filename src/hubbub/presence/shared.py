@@ -141,7 +141,9 @@ class SharedPresence:
         known = roll.entries.get(member.session)
         if known is not None and known.member == member:
             known.deadline = deadline
-            return False  # if it is not there yet, a sweep sees to it
+            if deadline < math.inf or known.asking or not known.written:
+                return False  # if it is not there yet, a sweep sees to it
+            # Said again of one without an end: the session has come back from another node, whose it is there.
         left = self._left.pop(key, None)
         before = known or left
         roll.drop(member.session)

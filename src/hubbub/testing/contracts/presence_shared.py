@@ -74,6 +74,19 @@ class SharedPresenceContract(PresenceContract):
         assert await self.live(0.5, store, other) == []
         assert await other.remove(channel, "s1") == ann
 
+    async def test_a_session_that_comes_back_before_its_first_node_let_go_stays(
+        self, store: PresenceStore, other: PresenceStore, channel: str
+    ) -> None:
+        ann = Member("s1", "ann")
+        assert await store.touch(channel, ann, math.inf) is True
+        assert await other.touch(channel, ann, math.inf) is False
+        assert await store.touch(channel, ann, math.inf) is False
+        assert await other.remove(channel, "s1") is None
+        assert await self.live(0.5, store, other) == []
+        for node in (store, other):
+            assert await node.members(channel, 10) == Presence(1, 1, (ann,))
+        assert await store.remove(channel, "s1") == ann
+
     async def test_whoever_stays_is_renewed_by_nobody(
         self, store: PresenceStore, other: PresenceStore, channel: str
     ) -> None:
