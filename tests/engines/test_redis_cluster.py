@@ -65,7 +65,7 @@ async def test_keys_go_to_their_master(world: Ear, cluster: RedisCluster) -> Non
 
 
 async def test_scripts_run_where_their_keys_are(world: Ear) -> None:
-    ids = {bytes(peer.commands.run_id) for peer in world.redis._topology.peers}
+    ids = {peer.commands.require().greeting.writer for peer in world.redis._topology.peers}
     replies = await asyncio.gather(*(world.redis.run(ECHO, [world.name(str(n))], ["x"]) for n in range(30)))
     assert {reply[1] for reply in replies} == ids
     assert {(reply[0], reply[2]) for reply in replies} == {(b"x", b"SPUBLISH")}

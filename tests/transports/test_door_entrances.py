@@ -12,6 +12,7 @@ import pytest
 from tests.transports.waiting import until
 
 from hubbub.client import Client, Reconnected, Reconnecting
+from hubbub.config import LoadConfig
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.telemetry.levels import Level, Reading
 from hubbub.telemetry.load import LoadChange
@@ -24,6 +25,8 @@ pytestmark = pytest.mark.anyio
 
 SHUT: dict[str, Any] = {"handshake_rate": 0.1, "handshake_burst": 1}
 """One comes in, and the next in ten seconds."""
+NORMAL = LoadConfig().model_dump()
+"""The levels as they are unless somebody sets them: other tests have none."""
 ENGINE = "/socket.io/?EIO=4&transport="
 KINDS = ("websocket", "http", "sse", "polling", "socketio")
 
@@ -90,7 +93,7 @@ async def test_the_second_of_two_is_told_when_to_come(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("load", "let_in"), [(0.949, True), (0.95, False), (0.951, False)])
 async def test_at_the_critical_level_nobody_new_comes_in(kind: str, load: float, let_in: bool) -> None:
-    async with running_server() as server:
+    async with running_server(load=NORMAL) as server:
         at(server.app.node, load)
         status, seconds = await come(server, kind)
         assert status in ((101, 200) if let_in else (503,))
@@ -100,7 +103,7 @@ async def test_at_the_critical_level_nobody_new_comes_in(kind: str, load: float,
 
 @pytest.mark.parametrize("rate", [0.0, 0.5])
 async def test_who_is_refused_for_the_load_comes_later_and_each_at_another_moment(rate: float) -> None:
-    async with running_server(load={"handshake_rate": rate, "handshake_burst": 1}) as server:
+    async with running_server(load=NORMAL | {"handshake_rate": rate, "handshake_burst": 1}) as server:
         at(server.app.node, 0.95)
         waits = []
         for _ in range(10):
@@ -116,7 +119,7 @@ async def test_who_is_refused_for_the_load_comes_later_and_each_at_another_momen
 
 @pytest.mark.parametrize("kind", ["websocket", "http"])
 async def test_who_resumes_is_let_in_at_any_load(kind: str) -> None:
-    async with running_server() as server:
+    async with running_server(load=NORMAL) as server:
         first = await RawClient.open(server.host, server.port)
         connected = await first.connect(server.token())
         first.reset()
@@ -131,7 +134,7 @@ async def test_who_resumes_is_let_in_at_any_load(kind: str) -> None:
 async def test_from_overloaded_on_those_without_a_name_are_refused(
     kind: str, load: float, let_in: bool
 ) -> None:
-    async with running_server(auth={"anonymous": True}) as server:
+    async with running_server(auth={"anonymous": True}, load=NORMAL) as server:
         at(server.app.node, load)
         if kind == "websocket":
             async with await RawClient.open(server.host, server.port) as client:
@@ -148,7 +151,7 @@ async def test_from_overloaded_on_those_without_a_name_are_refused(
 
 
 async def test_a_server_that_was_refused_to_nobody_is_ready_again() -> None:
-    async with running_server() as server, httpx2.AsyncClient(base_url=server.url) as http:
+    async with running_server(load=NORMAL) as server, httpx2.AsyncClient(base_url=server.url) as http:
         for load, status in ((0.96, 503), (0.91, 503), (0.89, 200), (0.95, 503), (0.1, 200)):
             at(server.app.node, load)
             ready = await http.get("/health/ready")
@@ -159,7 +162,7 @@ async def test_a_server_that_was_refused_to_nobody_is_ready_again() -> None:
 
 
 async def test_the_application_hears_of_the_level() -> None:
-    async with running_server() as server:
+    async with running_server(load=NORMAL) as server:
         heard: asyncio.Queue[LoadChange] = asyncio.Queue()
 
         @server.app.on_load
