@@ -47,8 +47,13 @@ class _Link:
         self.task: asyncio.Task[None] | None = None
 
     def close(self) -> None:
-        self.client.close()
-        self.server.close()
+        loop = asyncio.get_running_loop()
+        for sock in (self.client, self.server):
+            if sock.fileno() >= 0:
+                # A task that waits for it, though cancelled, would take the reader of whoever gets the number next.
+                loop.remove_reader(sock)
+                loop.remove_writer(sock)
+                sock.close()
 
     def reset(self) -> None:
         for sock in (self.client, self.server):
