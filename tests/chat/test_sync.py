@@ -42,9 +42,7 @@ async def test_first_everything_then_what_has_changed(chat: World) -> None:
     await say(chat, busy, "ada", "again")
     page = await sync(chat, "bob", page.token, positions={busy: first.seq, quiet: 1})
     assert next(iter(by_id(page))) == busy
-    if (
-        chat.store.dialect == "sqlite"
-    ):  # a horizon of PostgreSQL may lag: more is said again
+    if chat.store.dialect == "sqlite":  # a horizon of PostgreSQL may lag: more is said again
         assert list(by_id(page)) == [busy]
     (event,) = by_id(page)[busy].events
     assert apply(await state_at(chat, busy, first.seq), decode_event(event)) == await chat.state(busy)
