@@ -24,6 +24,7 @@ class Balancer:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
+        self._ended = False
 
     @property
     def url(self) -> str:
@@ -37,16 +38,24 @@ class Balancer:
     async def __aexit__(self, *reason: object) -> None:
         assert self._server is not None
         self._server.close()
-        for _ in range(3):  # who was accepted just now begins to be served
-            await asyncio.sleep(0)
-        while self._tasks:
+        self._ended = True
+        for _ in range(3):
+            for _ in range(
+                10
+            ):  # who was accepted just now begins to be served; what was cut off closes its socket
+                await asyncio.sleep(0)
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        for _ in range(10):
+            await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if self._ended:
+            writer.transport.abort()
+            return
         self._tasks.add(task)
         try:
             await self._pass(reader, writer)
