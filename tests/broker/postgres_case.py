@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from pydantic import SecretStr
+from tests.waiting import until
 
 from hubbub.broker.postgres import PostgresBroker
 from hubbub.clock import SystemClock
@@ -56,9 +56,3 @@ async def running(url: str, count: int = 1, **settings: Any) -> AsyncIterator[li
     finally:
         for node in nodes:
             await node.broker.stop()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 (nothing tells of it)
-            await asyncio.sleep(0.01)

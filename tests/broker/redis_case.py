@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+
+from tests.waiting import until
 
 from hubbub.broker.redis import RedisBroker
 from hubbub.broker.redis_names import naming
@@ -90,10 +92,3 @@ async def running(config: RedisConfig, count: int = 2, **settings: Any) -> Async
     finally:
         for node in nodes:
             await node.stop()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Look every few milliseconds; fails after twenty seconds."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 what it looks at tells nobody
-            await asyncio.sleep(0.005)

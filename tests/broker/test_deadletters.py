@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.broker.redis_case import running, until
+from tests.broker.redis_case import running
+from tests.waiting import until
 
 from hubbub.broker import deadletters
 from hubbub.broker.base import Broker

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from tests.broker.nats_case import Node, prefix, running, until
+from tests.broker.nats_case import Node, prefix, running
 from tests.broker.storm import storm
+from tests.waiting import until
 
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import Envelope, Position, Retention

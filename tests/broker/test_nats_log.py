@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 from tests.broker.nats_case import Node, running
+from tests.waiting import until
 
 from hubbub.broker.nats_log import TRIM, channel_of, token_of
 from hubbub.errors import ErrorCode, HubbubError
@@ -34,9 +35,7 @@ async def stored(node: Node, channel: str) -> int:
 
 
 async def trimmed(node: Node) -> None:
-    async with asyncio.timeout(60):
-        while node.broker._logs._trimming:  # noqa: ASYNC110 (nothing tells of it)
-            await asyncio.sleep(0.01)
+    await until(lambda: not node.broker._logs._trimming)
 
 
 @pytest.mark.parametrize("channel", ["a", "a.b.c", "a:b*>", "ü/@=+,~", "x" * 255])

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from tests.broker.postgres_case import Node, running, until
+from tests.broker.postgres_case import Node, running
 from tests.broker.storm import storm
+from tests.waiting import until
 
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import Envelope, Position, Retention

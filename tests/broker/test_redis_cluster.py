@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 from pydantic import SecretStr
-from tests.broker.redis_case import KEPT, running, until
+from tests.broker.redis_case import KEPT, running
 from tests.broker.test_redis import TestContract as OnOneServer
+from tests.waiting import until
 
 from hubbub.config.cluster import RedisConfig
 from hubbub.engines.redis_topology import slot

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 from msgspec import Raw
 from pydantic import SecretStr
-from tests.broker.redis_case import KEPT, Node, running, until
+from tests.broker.redis_case import KEPT, Node, running
+from tests.waiting import until
 
 from hubbub.broker.envelopes import FLEETING, body_of, place, read_header, stamp
 from hubbub.broker.redis_names import naming

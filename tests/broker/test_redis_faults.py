@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 from pydantic import SecretStr
-from tests.broker.redis_case import KEPT, Node, running, until
+from tests.broker.redis_case import KEPT, Node, running
+from tests.waiting import until
 
 from hubbub.config.cluster import RedisConfig
 from hubbub.errors import ErrorCode, HubbubError

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from tests.api.chat_server import ChatServer
 from tests.hub.world import Client
-from tests.socketio.world import Peer, until
+from tests.socketio.world import Peer
+from tests.waiting import until
 
 from hubbub.api.chat_params import BODY_METHODS, PLACEHOLDER
 from hubbub.chat.directory import OPERATIONS

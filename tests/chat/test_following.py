@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from tests.chat.wire import RefusedError, Wire, chat_server, do, group, text
+from tests.waiting import until
 
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.testing.server import RunningServer
@@ -12,9 +11,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def until_detached(server: RunningServer, session: str) -> None:
-    async with asyncio.timeout(20):
-        while server.app.hub.sessions[session].connection is not None:  # noqa: ASYNC110 (nobody would tell)
-            await asyncio.sleep(0.01)
+    await until(lambda: server.app.hub.sessions[session].connection is None)
 
 
 async def test_sessions_that_follow_enter_what_their_user_is_added_to(database: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from tests.chat.wire import Wire, chat_server, do, group, text
-from tests.transports.waiting import until
+from tests.waiting import until
 
 import hubbub.broker.redis  # here: scripts are read from disk when these are imported
 import hubbub.presence.redis
@@ -42,7 +42,7 @@ async def two_nodes(database: str, redis: RedisConfig, **sections: Any) -> Async
         for node in nodes:
             remote = node.app.hub.remote
             assert remote is not None
-            await until(lambda remote=remote: len(remote.nodes()) == 2, 20.0)  # type: ignore[misc]
+            await until(lambda remote=remote: len(remote.nodes()) == 2)  # type: ignore[misc]
         yield nodes
 
 
@@ -145,4 +145,4 @@ async def test_while_redis_is_away_conversations_go_on_and_catch_up_from_the_dat
                 await wire.until(lambda each: len(each.offsets(channel)) == 12)
                 offsets = wire.offsets(channel)
                 assert offsets == list(range(offsets[0], offsets[0] + 12))
-            await until(lambda: all(node.app.hub.broker.condition.up for node in (one, two)), 20.0)
+            await until(lambda: all(node.app.hub.broker.condition.up for node in (one, two)))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from tests.cli.conftest import Command
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.cli.output import FAILED, Problem
 from hubbub.cli.workers import BACKOFF, STEADY, Spawner, Supervisor, Worker, check, parse, shares, tell

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.auth import tokens
 from hubbub.client import Client, Reconnected
@@ -43,7 +43,7 @@ class Served:
             assert self.process.returncode is None, self._log.read_text()
             return condition()
 
-        await until(looked, WITHIN)
+        await until(looked)
 
     @property
     def port(self) -> int:
@@ -176,4 +176,4 @@ async def test_workers_are_replaced_without_a_gap_and_die_with_their_parent(
         def gone() -> bool:
             return not any(Path(f"/proc/{pid}/exe").exists() for pid in workers)
 
-        await until(gone, WITHIN)
+        await until(gone)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.cluster.balancer import Balancer
-from tests.transports.httpclient import eventually
+from tests.waiting import until
 
 from hubbub.app import Hubbub
 from hubbub.clock import SystemClock
@@ -130,7 +130,7 @@ async def three(
             await node.start()
         for node in nodes:
             await node.nodes.look()
-        await eventually(
+        await until(
             lambda: all(len(node.nodes.others) == 2 and node.forwarder._passes.ready for node in nodes)
         )
         async with Balancer([node.port for node in nodes], seed) as balancer:
@@ -154,7 +154,7 @@ async def three_on_redis(redis: RedisConfig, *, seed: int = 1, **sections: Any) 
             app._cluster.address = f"127.0.0.1:{server.port}"
             await app._cluster.nodes.look()
             nodes.append(Configured(app, server))
-        await eventually(lambda: all(node.ready for node in nodes))
+        await until(lambda: all(node.ready for node in nodes))
         balancer = await ends.enter_async_context(Balancer([node.port for node in nodes], seed))
         yield Three(nodes, balancer)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 from tests.hub.world import Client, OpenPolicy, World
 from tests.socketio.world import Peer
+from tests.waiting import until
 
 import hubbub.broker.nats
 import hubbub.broker.postgres
@@ -34,12 +35,6 @@ from hubbub.testing.redis import RedisCluster, RedisServer
 
 pytestmark = pytest.mark.anyio
 PATIENCE = 20.0
-
-
-async def until(condition: Callable[[], object]) -> None:
-    with anyio.fail_after(PATIENCE):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture(params=["redis", "cluster", "postgresql", "nats"])

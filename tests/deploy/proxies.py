@@ -11,11 +11,10 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
-from tests.transports.waiting import until
+from tests.waiting import until
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 ADDRESSES = ("10.0.0.1:8000", "10.0.0.2:8000", "10.0.0.3:8000")
-WITHIN = 15.0
 
 
 def free_port() -> int:
@@ -94,7 +93,7 @@ async def proxy(name: str, folder: Path, nodes: Sequence[int]) -> AsyncIterator[
         return False
 
     try:
-        await until(listens, WITHIN)
+        await until(listens)
         yield port
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import pytest
+from tests.waiting import until
 
 from hubbub.clock import SystemClock
 from hubbub.config.cluster import RedisConfig
@@ -61,13 +62,6 @@ async def ear(config: RedisConfig) -> AsyncIterator[Ear]:
 
 def config(server: RedisServer, **settings: Any) -> RedisConfig:
     return RedisConfig.model_validate({"url": server.url, **settings})
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Raises TimeoutError after half a minute."""
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 -- whatever the condition is about
-            await asyncio.sleep(0.005)
 
 
 async def again(action: Callable[[], Awaitable[T]]) -> T:

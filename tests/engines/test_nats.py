@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import trustme
 from pydantic import SecretStr
+from tests.waiting import until
 
 from hubbub.clock import SystemClock
 from hubbub.config.cluster import NatsConfig
@@ -41,12 +42,6 @@ async def running(url: str, within: float = 2.0) -> AsyncIterator[Nats]:
         yield nats
     finally:
         await nats.stop()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 (nothing tells of it)
-            await asyncio.sleep(0.01)
 
 
 async def test_what_is_said_is_heard_in_order_from_when_listen_returns(server: NatsServer) -> None:

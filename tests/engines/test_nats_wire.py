@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.waiting import until
 
 from hubbub.engines.nats_wire import LONGEST, NatsError, Wire, header, headers_of
 
@@ -122,8 +123,7 @@ async def test_a_turn_is_one_write_and_one_confirmation() -> None:
 async def test_what_is_not_confirmed_in_time_ends_the_connection() -> None:
     world = World(timeout=0.01)
     future = world.wire.confirm()
-    while not world.pipe.aborted:  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
+    await until(lambda: world.pipe.aborted)
     world.wire.connection_lost(None)
     with pytest.raises(TimeoutError):
         await future

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 from pydantic import SecretStr
+from tests.waiting import until
 
 from hubbub.clock import SystemClock
 from hubbub.config import StorageConfig
@@ -34,12 +35,6 @@ async def running(url: str, *parts: Part) -> AsyncIterator[Postgres]:
         yield postgres
     finally:
         await postgres.stop()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 (nothing tells of it)
-            await asyncio.sleep(0.01)
 
 
 async def test_it_is_up_when_it_has_started_and_tables_are_there(empty_postgres_url: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from tests.waiting import until
 
 from hubbub.engines import postgres_lane
 from hubbub.engines.postgres_lane import Lane, reason, refusal
@@ -92,12 +93,6 @@ class World:
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_lane, "BACKOFF", (0.001, 0.002))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 (nothing tells of it)
-            await asyncio.sleep(0.001)
 
 
 async def code(future: asyncio.Future[int]) -> ErrorCode:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.waiting import until
 
 from hubbub.engines import postgres_lane, postgres_listener
 from hubbub.engines.postgres_listener import Heard, Listener
@@ -85,12 +86,6 @@ class World:
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (postgres_lane, postgres_listener):
         monkeypatch.setattr(module, "BACKOFF", (0.001, 0.002))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 (nothing tells of it)
-            await asyncio.sleep(0.001)
 
 
 async def test_many_names_share_a_statement_and_are_heard_when_it_returns() -> None:

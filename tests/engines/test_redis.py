@@ -5,7 +5,8 @@ import random
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.engines.redis_world import Ear, ear, refused, until
+from tests.engines.redis_world import Ear, ear, refused
+from tests.waiting import until
 
 from hubbub.clock import SystemClock
 from hubbub.config.cluster import RedisConfig

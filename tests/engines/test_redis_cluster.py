@@ -7,7 +7,8 @@ import itertools
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from tests.engines.redis_world import Ear, again, ear, until
+from tests.engines.redis_world import Ear, again, ear
+from tests.waiting import until
 
 from hubbub.clock import SystemClock
 from hubbub.config.cluster import RedisConfig

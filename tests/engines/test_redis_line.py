@@ -7,7 +7,8 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from tests.engines.redis_world import Ear, again, config, ear, refused, until
+from tests.engines.redis_world import Ear, again, config, ear, refused
+from tests.waiting import until
 
 from hubbub.clock import SystemClock
 from hubbub.engines.redis import Redis

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import trustme
-from tests.engines.redis_world import config, ear, until
+from tests.engines.redis_world import config, ear
+from tests.waiting import until
 
 from hubbub.clock import SystemClock
 from hubbub.engines.redis import Redis

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.engines.redis_world import config, ear, until
+from tests.engines.redis_world import config, ear
+from tests.waiting import until
 
 from hubbub.engines.redis import Script
 from hubbub.testing.redis import RedisServer

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from tests.engines.redis_world import again, ear, refused, until
+from tests.engines.redis_world import again, ear, refused
+from tests.waiting import until
 
 from hubbub.clock import SystemClock
 from hubbub.config.cluster import RedisConfig

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from pydantic import SecretStr
+from tests.waiting import until
 
 from hubbub.clock import SystemClock
 from hubbub.config.cluster import RedisConfig
@@ -107,9 +108,7 @@ async def shows(nodes: tuple[Node, Node], one: set[str], two: set[str]) -> None:
 
 
 async def converged(nodes: tuple[Node, Node]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not all(node.store.converged for node in nodes):  # noqa: ASYNC110 (it tells nobody)
-            await asyncio.sleep(0.02)
+    await until(lambda: all(node.store.converged for node in nodes))
 
 
 async def test_a_flush_is_not_seen(server: RedisServer, nodes: tuple[Node, Node]) -> None:
@@ -158,9 +157,7 @@ async def test_what_happens_while_redis_is_away_is_told_when_it_is_back(
 async def test_a_paused_node_goes_and_comes_back(nodes: tuple[Node, Node]) -> None:
     one, two = nodes
     one.awake = False
-    async with asyncio.timeout(PATIENCE):
-        while len(two.told) < len(CHANNELS):  # noqa: ASYNC110 (it tells nobody)
-            await asyncio.sleep(0.02)
+    await until(lambda: len(two.told) >= len(CHANNELS))
     assert {(type(push), push.member.user) for push in two.told} == {(Leave, "bob")}
     assert await two.store.members(CHANNELS[0], 0) == Presence(2, 2)
     one.awake = True

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.chat.wire import Wire
-from tests.transports.waiting import until
+from tests.waiting import until
 
 import hubbub.broker.redis  # here: scripts are read from disk when these are imported
 import hubbub.presence.redis
@@ -56,7 +56,7 @@ async def test_a_user_of_several_nodes_joins_once_and_leaves_once(redis_config: 
                 who = await server.app.hub.who(ROOM)
                 assert (who.sessions, who.users) == (4, 2)
             await phone.close()
-            await until(lambda: len(one.app.hub.sessions) == 1, 10.0)
+            await until(lambda: len(one.app.hub.sessions) == 1)
             await laptop.ask(type="unsubscribe", channel=ROOM)
         for watcher in (near, far):
             await watcher.until(lambda wire: ("leave", "ada") in moves(wire))

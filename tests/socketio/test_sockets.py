@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.socketio.world import World, settle, until
+from tests.socketio.world import World, settle
+from tests.waiting import until
 
 from hubbub.config import NamespaceConfig
 from hubbub.errors import ErrorCode, HubbubError

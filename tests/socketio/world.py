@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -352,12 +351,6 @@ class Peer:
 
 def _prefix(namespace: str) -> str:
     return "" if namespace == "/" else f"{namespace},"
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait, however long it takes."""
-    while not condition():  # noqa: ASYNC110 (nothing tells us)
-        await asyncio.sleep(0.001)
 
 
 async def recovering(**settings: Any) -> tuple[World, Peer, Peer]:

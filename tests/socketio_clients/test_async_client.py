@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from tests.socketio_clients.servers import REFERENCE, serving
+from tests.waiting import until
 
 import socketio  # type: ignore[import-untyped]
 from hubbub.testing.proxy import FaultProxy
@@ -68,12 +69,6 @@ def listen(client: Any, event: str, namespace: str = "/") -> list[Any]:
 
     client.on(event, hear, namespace=namespace)
     return heard
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 (nothing tells us)
-            await asyncio.sleep(0.005)
 
 
 async def test_connects_with_auth_and_says_who_it_is(site: Site) -> None:

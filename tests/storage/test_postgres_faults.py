@@ -10,7 +10,8 @@ from zlib import crc32
 
 import pytest
 import sqlalchemy as sa
-from tests.storage.postgres_case import Node, running, until
+from tests.storage.postgres_case import Node, running
+from tests.waiting import until
 
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage import postgres

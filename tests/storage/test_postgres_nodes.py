@@ -9,7 +9,8 @@ from zlib import crc32
 
 import pytest
 import sqlalchemy as sa
-from tests.storage.postgres_case import Node, running, until
+from tests.storage.postgres_case import Node, running
+from tests.waiting import until
 
 from hubbub.storage.base import Action, Snapshot, Transaction
 from hubbub.storage.tables import conversations, users

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
+from tests.waiting import until
 
 from hubbub.storage import postgres_notices
 from hubbub.storage.base import Logged
@@ -71,12 +71,6 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 def event(channel: str, offset: int) -> Logged:
     return Logged(channel, offset, "e", b"{}", None, 0.0)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 (nothing tells of it)
-            await asyncio.sleep(0.001)
 
 
 @pytest.mark.parametrize("length", [1, 60, 255])

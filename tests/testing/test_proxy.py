@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.testing.proxy import FaultProxy
 from hubbub.testing.raw import RawClient

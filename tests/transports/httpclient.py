@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -98,13 +97,6 @@ async def open_session(http: httpx2.AsyncClient, server: RunningServer, user: st
     answer = await http.post("/v1/sessions", json={"token": server.token(user)})
     assert answer.status_code == 200, answer.text
     return HttpSession(http, answer.json())
-
-
-async def eventually(condition: Callable[[], bool], within: float = 10.0) -> None:
-    """Wait until `condition` holds. Raises TimeoutError."""
-    async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110  (there is no event to wait for: it is the server's own state)
-            await asyncio.sleep(0.01)
 
 
 def lines(response: httpx2.Response) -> list[Any]:

@@ -14,7 +14,7 @@ import websockets
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from tests.transports.asgihost import hosted
-from tests.transports.httpclient import eventually
+from tests.waiting import until
 from websockets.asyncio.client import ClientConnection
 
 from hubbub.app import Hubbub
@@ -72,7 +72,7 @@ async def test_commands_replies_and_pushes(server: Mounted) -> None:
         await server.app.publish("a", "tick", 1)
         assert json.loads(await socket.recv())["data"] == 1
         assert server.app.metrics.connections["asgi", "native-json"] == 1
-    await eventually(lambda: server.app.metrics.connections["asgi", "native-json"] == 0)
+    await until(lambda: server.app.metrics.connections["asgi", "native-json"] == 0)
     assert server.app.node.admission.total == 0
 
 
@@ -232,7 +232,7 @@ async def test_a_client_that_does_not_read_is_ended(by: str) -> None:
     }
     async with app.lifespan():
         connection = asyncio.create_task(app.asgi(scope, receive, send))
-        await eventually(lambda: "a" in app.hub.channels)
+        await until(lambda: "a" in app.hub.channels)
         await app.publish("a", "tick", "x" * 5_000)
         await full.wait()
         for _ in range(5):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.transports.answering import LIMIT, Answering, chunked, http
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.testing.raw import RawClient
 from hubbub.testing.server import RunningServer, running_server

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from tests.transports.answering import LIMIT, Answering, chunked, http
 from tests.transports.asgihost import hosted
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.app import Hubbub
 from hubbub.config import Config, development

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.client import Client, Reconnected, Reconnecting
 from hubbub.config import LoadConfig

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 from tests.hub.world import World, settle
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.hub.session import Session
 from hubbub.testing.server import running_server

@@ -9,7 +9,8 @@ from typing import Any
 import httpx2
 import pytest
 from tests.cluster.serving import Node, Three, three
-from tests.transports.httpclient import TIMEOUT, HttpSession, eventually, lines, publish, subscribe
+from tests.transports.httpclient import TIMEOUT, HttpSession, lines, publish, subscribe
+from tests.waiting import until
 
 from hubbub.cluster.passes import HEADER, Origin
 from hubbub.errors import ErrorCode
@@ -105,8 +106,8 @@ async def test_a_client_that_leaves_its_stream_is_missed_where_its_session_is(
     mailbox: Any = owner.app.hub.sessions[session.id].connection
     other = await through(cluster.others(session.id)[0], session)
     async with other.events():
-        await eventually(lambda: mailbox._reader is not None)
-    await eventually(lambda: mailbox._reader is None)
+        await until(lambda: mailbox._reader is not None)
+    await until(lambda: mailbox._reader is None)
 
 
 async def test_a_wrong_secret_is_refused_wherever_it_comes(cluster: Three, http: httpx2.AsyncClient) -> None:
@@ -161,7 +162,7 @@ async def test_a_session_that_has_moved_is_found_by_all(
     await b.claims._records.flush()
     (reply,) = await (await through(c, session)).post(publish(3, "moved", "y"))
     assert reply["type"] == "published"
-    await eventually(lambda: c.claims.node(first.id) == b.nodes.id)
+    await until(lambda: c.claims.node(first.id) == b.nodes.id)
 
 
 # --- by what nodes know each other ------------------------------------------------------------------------------
@@ -230,7 +231,7 @@ async def test_the_client_is_told_when_the_node_of_its_session_cannot_be_reached
         assert (answer.status_code, answer.json()["code"]) == (503, ErrorCode.NODE_UNAVAILABLE)
         assert answer.headers["retry-after"] == "1"
         await a.nodes.stop()
-        await eventually(lambda: a.nodes.id not in b.nodes.others)
+        await until(lambda: a.nodes.id not in b.nodes.others)
         answer = await stream.poll()
         assert (answer.status_code, answer.json()["code"]) == (410, ErrorCode.SESSION_GONE)
 
@@ -250,7 +251,7 @@ async def test_a_request_that_waits_at_a_node_that_dies_is_answered(through: Thr
         stream = await through(b, session)
         waiting = asyncio.create_task(stream.poll())
         mailbox: Any = a.app.hub.sessions[session.id].connection
-        await eventually(lambda: mailbox._reader is not None)
+        await until(lambda: mailbox._reader is not None)
         a.vanish()
         answer = await waiting
         assert answer.status_code == 503

@@ -6,7 +6,7 @@ import math
 
 import pytest
 from tests.transports.answering import Answering, http
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.config import ServerConfig
 from hubbub.testing.raw import RawClient

@@ -11,7 +11,7 @@ import termios
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.transports.kernel import UNSENT, plain_descriptor, reset, sent, tune, use_all_descriptors
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.testing.raw import CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, RawClient, masked
 from hubbub.testing.server import RunningServer, running_server

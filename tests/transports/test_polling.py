@@ -4,7 +4,8 @@ import asyncio
 import json
 
 import pytest
-from tests.transports.httpclient import client, eventually, lines, open_session, subscribe
+from tests.transports.httpclient import client, lines, open_session, subscribe
+from tests.waiting import until
 
 from hubbub.testing.server import running_server
 
@@ -20,7 +21,7 @@ async def test_a_client_that_leaves_its_poll_loses_nothing() -> None:
         writer.write(
             f"GET {url} HTTP/1.1\r\nHost: x\r\nHubbub-Session-Secret: {session.secret}\r\n\r\n".encode()
         )
-        await eventually(lambda: server.app.metrics.http_requests["2xx"] >= 2)
+        await until(lambda: server.app.metrics.http_requests["2xx"] >= 2)
         writer.transport.abort()
         await server.app.publish("left", "tick", 1)
         assert [item["data"] for item in lines(await session.poll())] == [1]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.transports.held import HeldClock
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.testing.raw import RawClient, Response, client_hello, masked, request
 from hubbub.testing.server import RunningServer, running_server

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.auth.base import ConnectionInfo
 from hubbub.config import Config, development
@@ -272,12 +272,12 @@ async def test_nothing_is_left_of_those_who_have_gone() -> None:
             return not app.node.admission.total and not sum(map(len, app.node.wheel._slots.values()))
 
         await churn(1)
-        await until(at_rest, within=10)
+        await until(at_rest)
         tasks, before = len(asyncio.all_tasks()), alive()
         await churn(8)
         # While they come and go, the wheel holds a connection once or twice, and for its deadline only.
         assert sum(map(len, app.node.wheel._slots.values())) <= 3 * 8 * 5 * len(WAYS)
-        await until(at_rest, within=10)
+        await until(at_rest)
         assert alive() == before
         assert len(asyncio.all_tasks()) == tasks
         assert sum(app.metrics.connections.values()) == 0

@@ -6,7 +6,7 @@ import socket
 from typing import Any
 
 import pytest
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.app import Hubbub
 from hubbub.config import Config, development

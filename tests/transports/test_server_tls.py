@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import trustme
 import websockets
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.testing.raw import RawClient, client_hello, masked, request
 from hubbub.testing.server import RunningServer, running_server

@@ -12,12 +12,12 @@ from tests.transports.httpclient import (
     EVENT_STREAM,
     HttpSession,
     client,
-    eventually,
     lines,
     open_session,
     publish,
     subscribe,
 )
+from tests.waiting import until
 
 from hubbub.app import Hubbub
 from hubbub.errors import FORCED, ErrorCode, HubbubError
@@ -356,10 +356,10 @@ async def test_a_session_without_a_reader_is_detached_and_later_ended() -> None:
         session = await open_session(http, server)
         hub, connections = server.app.hub, server.app.metrics.connections
         assert connections["poll", "native-json"] == 1
-        await eventually(lambda: session.id in hub.detached)
+        await until(lambda: session.id in hub.detached)
         assert connections["poll", "native-json"] == 0
         assert (await session.poll()).status_code == 410
-        await eventually(lambda: session.id not in hub.sessions)
+        await until(lambda: session.id not in hub.sessions)
 
 
 async def test_a_forced_disconnect_is_told_at_the_next_poll(

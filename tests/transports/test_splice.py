@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.cluster.serving import Node, Three, three
-from tests.transports.httpclient import eventually
+from tests.waiting import until
 
 from hubbub.protocols.base import Payload
 from hubbub.testing.raw import RawClient, request
@@ -49,11 +49,11 @@ async def test_an_upgrade_is_answered_by_the_node_of_the_session(cluster: Three)
     await client.send_text("2probe")
     assert (await client.read_frame()).payload == b"3probe"
     await client.send_text("5")
-    await eventually(lambda: engine(owner).sessions[sid].transport == "websocket")
+    await until(lambda: engine(owner).sessions[sid].transport == "websocket")
     assert sockets(between) == 1
     client.close()
-    await eventually(lambda: sid not in engine(owner).sessions)
-    await eventually(lambda: sockets(between) == sockets(owner) == 0)
+    await until(lambda: sid not in engine(owner).sessions)
+    await until(lambda: sockets(between) == sockets(owner) == 0)
 
 
 def engine(node: Node) -> Any:
@@ -65,7 +65,7 @@ async def test_what_is_large_comes_whole_and_in_order(cluster: Three) -> None:
     await client.send_text("2probe")
     await client.read_frame()
     await client.send_text("5")
-    await eventually(lambda: engine(owner).sessions[sid].transport == "websocket")
+    await until(lambda: engine(owner).sessions[sid].transport == "websocket")
     session = engine(owner).sessions[sid]
     for number in range(200):
         session.write(session.framing([_payload(b"4" + b"%d:" % number + b"x" * 20_000)]))
@@ -80,11 +80,11 @@ def _payload(data: bytes) -> Any:
 
 async def test_the_place_among_the_connections_is_given_back(cluster: Three) -> None:
     places = [node.app.node.admission for node in cluster.nodes[:2]]
-    await eventually(lambda: all(each.total == 0 for each in places))
+    await until(lambda: all(each.total == 0 for each in places))
     client, *_ = await upgraded(cluster)
     assert all(each.total == 1 for each in places)
     client.close()
-    await eventually(lambda: all(each.total == 0 for each in places))
+    await until(lambda: all(each.total == 0 for each in places))
 
 
 async def test_an_upgrade_to_a_node_that_cannot_be_reached_is_told_that_its_session_is_unknown() -> None:
@@ -105,4 +105,4 @@ async def test_the_client_is_let_go_when_the_node_dies_or_this_one_ends() -> Non
         owner.vanish()
         await client.read_end()
         client.close()
-        await eventually(lambda: sockets(between) == 0)
+        await until(lambda: sockets(between) == 0)

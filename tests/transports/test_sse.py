@@ -9,7 +9,8 @@ from typing import Any
 import httpx2
 import pytest
 import sseclient
-from tests.transports.httpclient import Events, client, eventually
+from tests.transports.httpclient import Events, client
+from tests.waiting import until
 
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub.session import Session
@@ -122,11 +123,11 @@ async def test_one_channel_by_a_real_sse_client(server: RunningServer) -> None:
         done.set()
 
     thread = asyncio.create_task(asyncio.to_thread(read))
-    await eventually(lambda: ready.is_set() or thread.done())
-    await eventually(lambda: len(events) == 2)  # subscribed, and its own join
+    await until(lambda: ready.is_set() or thread.done())
+    await until(lambda: len(events) == 2)  # subscribed, and its own join
     await server.app.publish("real", "tick", {"text": "line\nbreak \u2028 and\rmore"})
     await server.app.publish("real", "tick", 2)
-    await eventually(done.is_set)
+    await until(done.is_set)
     await thread
     assert {event.event for event in events} == {"message"}
     objects = [json.loads(event.data) for event in events]
@@ -243,7 +244,7 @@ async def test_a_stream_is_counted_while_it_is_open(server: RunningServer, http:
         await Stream(response).next()
         assert connections["sse", "native-json"] == before + 1
         assert hub.channels["counted"].size == 1
-    await eventually(lambda: "counted" not in hub.channels)
+    await until(lambda: "counted" not in hub.channels)
     assert connections["sse", "native-json"] == before
     assert not hub.sessions
     assert not hub.detached
@@ -305,7 +306,7 @@ async def test_a_pass_ends_with_the_resume_window() -> None:
         ticket = await server.app.tickets.issue(Principal("ida"), ["passed"])
         async with listen(http, server, "passed", ticket=ticket) as response:
             seen, _ = await Stream(response).next()
-        await eventually(lambda: not server.app.hub.sessions)
+        await until(lambda: not server.app.hub.sessions)
         async with listen(http, server, "passed", ticket=ticket, last=seen) as response:
             assert response.status_code == 401
 
@@ -357,7 +358,7 @@ async def test_a_refusal_before_the_stream_has_its_status(
     answer = await http.get(f"/v1/sse?{query.replace('TOKEN', server.token())}")
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/json"
-    await eventually(lambda: server.app.metrics.connections["sse", "native-json"] == 0)
+    await until(lambda: server.app.metrics.connections["sse", "native-json"] == 0)
     assert set(server.app.hub.sessions) == before
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from tests.hub.world import OpenPolicy
-from tests.transports.httpclient import client, eventually, open_session, subscribe
+from tests.transports.httpclient import client, open_session, subscribe
+from tests.waiting import until
 
 from hubbub.errors import ErrorCode
 from hubbub.testing.raw import RawClient
@@ -60,18 +61,18 @@ async def test_a_stalled_reader_is_dropped_and_its_memory_returned(limit: str, k
             headers = {"Accept": "text/event-stream", **session.headers}
             target = session.connected["stream"]["events"]
         async with stalled(server, target, **headers):
-            await eventually(lambda: "big" in app.hub.channels and app.hub.channels["big"].size == 1)
-            await eventually(lambda: app.metrics.connections["sse", "native-json"] == 1)
+            await until(lambda: "big" in app.hub.channels and app.hub.channels["big"].size == 1)
+            await until(lambda: app.metrics.connections["sse", "native-json"] == 1)
             for _ in range(200):
                 await app.publish("big", "tick", BIG)
                 await asyncio.sleep(0)
                 if app.metrics.rejected[limit]:
                     break
-            await eventually(lambda: app.metrics.rejected[limit] == 1)
+            await until(lambda: app.metrics.rejected[limit] == 1)
             assert app.metrics.disconnects[3002] == 1
-            await eventually(lambda: app.metrics.connections["sse", "native-json"] == 0)
-            await eventually(lambda: "big" not in app.hub.channels)
-            await eventually(lambda: app.node.queued_bytes < 1_000)  # but for the farewell of a mailbox
+            await until(lambda: app.metrics.connections["sse", "native-json"] == 0)
+            await until(lambda: "big" not in app.hub.channels)
+            await until(lambda: app.node.queued_bytes < 1_000)  # but for the farewell of a mailbox
         assert len(app.hub.detached) == (1 if kind == "session" else 0)
 
 
@@ -140,7 +141,7 @@ async def test_whose_token_is_still_being_judged_is_a_newcomer() -> None:
         client(server) as http,
     ):
         first = asyncio.create_task(http.post("/v1/sessions", json={"token": "ada"}))
-        await eventually(lambda: len(server.app.node.newcomers) == 1)
+        await until(lambda: len(server.app.node.newcomers) == 1)
         assert (await http.post("/v1/sessions", json={"token": "ada"})).status_code == 503
         policy.gate.set()
         assert (await first).is_success

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.errors import NORMAL, Disconnect
 from hubbub.protocols.base import Framing, Payload

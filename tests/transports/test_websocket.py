@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import websockets
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub import Hubbub, Session
 from hubbub.config import Config, development

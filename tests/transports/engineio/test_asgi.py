@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.transports.asgihost import hosted
 from tests.transports.engineio.echo import PATH, Echo, http, opened, say
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.app import Hubbub
 from hubbub.config import Config, development

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.transports.engineio.echo import CLOSED, PATH, EchoServer, Poller, echo_server, http, say
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.errors import FORCED
 from hubbub.testing.raw import BINARY, PING, PONG, TEXT, Frame, RawClient, masked

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.transports.engineio.echo import PATH, EchoServer, echo_server, http, refused, say
-from tests.transports.waiting import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.transports.engineio.echo import PATH, EchoServer, Poller, echo_server, http, opened
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.errors import DRAIN, FORCED, SLOW
 from hubbub.testing.raw import Response

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.transports.engineio.echo import CLOSED, PATH, EchoServer, echo_server, http, say
 from tests.transports.held import HeldClock
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.testing.proxy import FaultProxy
 from hubbub.testing.raw import TEXT, Frame, RawClient, masked

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.transports.engineio.echo import CLOSED, PATH, EchoServer, echo_server, opened, refused, say
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.errors import DRAIN, FORCED, SLOW
 from hubbub.testing.raw import BINARY, CLOSE, PING, PONG, TEXT, Frame, masked

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.transports.engineio.echo import PATH, EchoServer, echo_server, say
 from tests.transports.held import HeldClock
-from tests.transports.waiting import until
+from tests.waiting import until
 
 from hubbub.testing.raw import TEXT, Frame, RawClient
 
