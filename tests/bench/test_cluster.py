@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 from bench.cluster.__main__ import ROWS, judged, markdown
 from bench.cluster.rows import Effort, latency, workers
@@ -35,11 +33,9 @@ def test_medians_are_held_against_what_is_to_be_reached() -> None:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 def test_what_a_cluster_delivers_is_counted_by_loads_of_its_nodes() -> None:
     server = SERVERS["socketio"]
-    if missing := server.missing():
-        pytest.skip(missing)
+    assert server.missing() is None, "run `scripts/setup dev` first"
     effort = Effort(seconds=0.5, warmup=0.2, rate=500.0, connections=30)
     figures = latency(server, effort)
     assert figures["lost"] == 0

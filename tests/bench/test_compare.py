@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 import pytest
 from bench.compare import ROWS, Goal, Row, judged, markdown
@@ -61,10 +60,9 @@ def test_rows_name_servers_that_exist(row: Row) -> None:
     assert row.ours in ("hubbub", "hubbub-socketio")
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 def test_the_loop_in_c_does_what_is_measured() -> None:
     loop = SERVERS["loop"]
-    assert loop.prepare() is None
+    assert loop.prepare() is None, "run `scripts/setup dev` first"
     with started(loop, CORE) as target:
         for scenario in ("connect", "fanout", "echo", "latency"):
             assert not lost_by(loop, target, scenario), scenario

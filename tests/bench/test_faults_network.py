@@ -38,7 +38,7 @@ print(found)
 """
 
 
-@pytest.mark.skipif(not possible(), reason="no namespaces or nftables on this machine")
+@pytest.mark.skipif(not possible(), reason="no right to make namespaces and filters")
 def test_a_partition_is_between_two_and_ends() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],

@@ -10,7 +10,6 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-import pytest
 from tests.waiting import until
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -27,8 +26,7 @@ def free_port() -> int:
 def program(name: str) -> str:
     """Where it is installed."""
     found = shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-    if found is None:
-        pytest.skip(f"{name} is not installed")
+    assert found is not None, f"{name} is missing: run `scripts/setup dev` first"
     return found
 
 
