@@ -50,6 +50,15 @@ class ErrorCode(IntEnum):
     BROKER_UNAVAILABLE = 131
     NODE_UNAVAILABLE = 132
     OVERLOADED = 133
+    RESTRICTED = 134
+    REJECTED = 135
+    SLOW_MODE = 136
+    UPLOAD_CONFLICT = 137
+    FILE_REFUSED = 138
+    QUOTA_EXCEEDED = 139
+    MODERATION_UNAVAILABLE = 140
+    LEGAL_HOLD = 141
+    EGRESS_REFUSED = 142
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +258,65 @@ ERRORS: dict[ErrorCode, ErrorInfo] = {
     ),
     ErrorCode.OVERLOADED: ErrorInfo(
         "overloaded", "too much load", 503, True, "Try again after `retry_after` seconds."
+    ),
+    ErrorCode.RESTRICTED: ErrorInfo(
+        "restricted",
+        "you are muted or banned here",
+        403,
+        False,
+        "The message says until when; `me.restrictions` has all, and decisions can be appealed.",
+    ),
+    ErrorCode.REJECTED: ErrorInfo(
+        "rejected",
+        "refused by a rule of moderation",
+        422,
+        False,
+        "Write it otherwise. Operators: `moderation.try` says which rule it was.",
+    ),
+    ErrorCode.SLOW_MODE: ErrorInfo(
+        "slow_mode", "too soon: the conversation is in slow mode", 429, True, "Wait `retry_after` seconds."
+    ),
+    ErrorCode.UPLOAD_CONFLICT: ErrorInfo(
+        "upload_conflict",
+        "the upload is not where you think",
+        409,
+        False,
+        "Ask with HEAD for its offset, and go on from there.",
+    ),
+    ErrorCode.FILE_REFUSED: ErrorInfo(
+        "file_refused",
+        "files like this are not taken",
+        415,
+        False,
+        "The message says why: its type by content, its dimensions, or what a scan has found.",
+    ),
+    ErrorCode.QUOTA_EXCEEDED: ErrorInfo(
+        "quota_exceeded",
+        "no room left in your quota",
+        413,
+        False,
+        "Delete files, or raise `attachments.quota_bytes` and `attachments.quota_files`.",
+    ),
+    ErrorCode.MODERATION_UNAVAILABLE: ErrorInfo(
+        "moderation_unavailable",
+        "the message could not be checked",
+        503,
+        True,
+        "Send it again with the same key. Operators: `moderation.hook_failure` says what happens then.",
+    ),
+    ErrorCode.LEGAL_HOLD: ErrorInfo(
+        "legal_hold",
+        "kept by a legal hold",
+        409,
+        False,
+        "Release the hold first, if you may.",
+    ),
+    ErrorCode.EGRESS_REFUSED: ErrorInfo(
+        "egress_refused",
+        "the server does not fetch from there",
+        422,
+        False,
+        "Give a public http or https URL on a usual port.",
     ),
 }
 

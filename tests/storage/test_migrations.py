@@ -22,8 +22,8 @@ from hubbub.storage.epoch import read_meta, renew_epoch
 
 R = TypeVar("R")
 ROWS = 3
-BESIDE = ("message_search", "_trigrams")
-"""What is not in tables.py: tables and indexes that one dialect has, if it can."""
+BESIDE = ("message_search", "_trigrams", "audit_no_")
+"""What is not in tables/: what one dialect has if it can, and triggers."""
 
 
 class Database:

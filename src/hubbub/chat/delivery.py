@@ -40,6 +40,8 @@ MESSAGE = (
     "created",
     "version",
     "replies",
+    "options",
+    "annotations",
 )
 EVENT = ("conversation", "seq", "type", "message", "actor", "time", "data")
 FOLLOWER = ("conversation", "thread", "user", "following", "read", "read_number", "changed")
@@ -132,6 +134,8 @@ class Delivery:
             self._permit(permission, conversation, member)
             if item.mentions is not None and item.mentions.everyone is not None:
                 self._permit("mention_all", conversation, member, "mentions.everyone")
+            for needed in item.content.needs:
+                self._permit(needed, conversation, member, "parts")
         if conversation.closed:
             raise HubbubError(ErrorCode.CONVERSATION_CLOSED, field="conversation")
         if self.known.blocked and (item.sender, conversation.peer_of(item.sender)) in self.known.blocked:
@@ -199,6 +203,8 @@ class Delivery:
             thread_number,
             item.reply_to,
             item.mentions,
+            options=item.options,
+            annotations=item.content.annotations,
         )
         event = MessageCreated(
             conversation=id, seq=seq, time=now, actor=sender, message=message, replies=thread_number or 0
@@ -225,6 +231,8 @@ class Delivery:
                 now,
                 1,
                 0,
+                None if item.options is None else _encode(item.options).decode(),
+                None if item.content.annotations is None else _encode(item.content.annotations).decode(),
             )
         )
         self.texts.append(item.content.text)

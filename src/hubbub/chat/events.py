@@ -9,13 +9,14 @@ struct's tag.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from hubbub.chat.model import (
+    Annotations,
     Availability,
     Conversation,
     Member,
@@ -24,6 +25,8 @@ from hubbub.chat.model import (
     MyMembership,
     ReactionCount,
 )
+
+Annotated: TypeAlias = Literal["pin", "poll", "checklist", "previews"]
 
 
 class Head(Struct, frozen=True, omit_defaults=True):
@@ -89,6 +92,21 @@ class ReactionsChanged(Head, frozen=True, tag="reactions.changed", kw_only=True)
     reactions: tuple[ReactionCount, ...] = ()
 
 
+class MessageAnnotated(Head, frozen=True, tag="message.annotated", kw_only=True):
+    """What stands on a message has changed: its `pin`, `poll`, `checklist` or `previews`. `annotations` are all that it
+    has now."""
+
+    message: int
+    what: Annotated
+    annotations: Annotations | None = None
+
+
+class MessageWithheld(Head, frozen=True, tag="message.withheld", kw_only=True):
+    """There is a message that is not for everybody: who may read it gets it by `messages.get`. It is not counted."""
+
+    message: int
+
+
 LogEvent: TypeAlias = (
     ConversationCreated
     | ConversationUpdated
@@ -97,6 +115,8 @@ LogEvent: TypeAlias = (
     | MessageUpdated
     | MessageDeleted
     | ReactionsChanged
+    | MessageAnnotated
+    | MessageWithheld
 )
 
 
@@ -274,4 +294,7 @@ def apply(state: State | None, event: LogEvent | Receipts) -> State:
         case ReactionsChanged():
             if (old := messages.get(event.message)) is not None:
                 messages = messages | {old.seq: replace(old, reactions=event.reactions)}
+        case MessageAnnotated():
+            if (old := messages.get(event.message)) is not None:
+                messages = messages | {old.seq: replace(old, annotations=event.annotations)}
     return State(replace(conversation, **changes), members, messages)

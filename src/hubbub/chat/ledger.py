@@ -10,13 +10,23 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from hubbub.chat import rules
-from hubbub.chat.events import InboxHead, LogEvent
-from hubbub.chat.model import Permission, Role
+from hubbub.chat.events import Annotated, InboxHead, LogEvent, MessageAnnotated
+from hubbub.chat.model import Annotations, Office, Permission, Role
 from hubbub.chat.rows import CONVERSATION, MEMBER, ConversationRow, MemberRow
 from hubbub.config import Config
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage.base import Logged, Snapshot, Transaction
-from hubbub.storage.tables import blocks, conversations, events, inbox, members, users
+from hubbub.storage.tables import (
+    agenda,
+    audit,
+    blocks,
+    conversations,
+    events,
+    inbox,
+    members,
+    messages,
+    users,
+)
 
 E = TypeVar("E", bound=LogEvent)
 N = TypeVar("N", bound=InboxHead)
@@ -41,6 +51,8 @@ class Actor(Struct, frozen=True):
 
 
 SERVER = Actor()
+AGENDA = "agenda"
+"""In the place of a channel: something is due at the `time` of what was logged."""
 
 
 class View:
@@ -117,6 +129,23 @@ class View:
         )
         return self.execute(query.limit(1)).first() is not None
 
+    def office(self, user: str) -> Office:
+        """What a user may do everywhere."""
+        found: Office | None = self.execute(sa.select(users.c.office).where(users.c.id == user)).scalar()
+        return found or "none"
+
+    def moderates(self, actor: Actor, row: ConversationRow | None = None) -> bool:
+        """Whether the actor reviews and restricts: everywhere, or at least in `row`."""
+        if actor.server or self.office(actor.user) != "none":
+            return True
+        member = self.member(row.id, actor.user) if row is not None else None
+        return (
+            row is not None
+            and member is not None
+            and member.joined
+            and rules.allowed(row.kind, "moderate", member.role, row.overrides)
+        )
+
     def missing_users(self, ids: Iterable[str]) -> list[str]:
         """Those of `ids` that are no users."""
         wanted = list(dict.fromkeys(ids))
@@ -170,6 +199,68 @@ class Ledger(View):
         )
         self.tx.outbox.append(Logged(channel_of(row.id), seq, tag, data, actor.user or None, self.now))
         return made
+
+    def annotate(
+        self, row: ConversationRow, seq: int, what: Annotated, actor: Actor, annotations: Annotations | None
+    ) -> MessageAnnotated:
+        """Keep all that stands on a message now, and say so in the log. `row` must have been read with `lock`."""
+        kept = None if annotations in (None, Annotations()) else annotations
+        self.execute(
+            messages.update()
+            .where(messages.c.conversation == row.id, messages.c.seq == seq)
+            .values(annotations=None if kept is None else msgspec.json.encode(kept).decode())
+        )
+        return self.append(row, MessageAnnotated, actor, about=seq, message=seq, what=what, annotations=kept)
+
+    def audit(
+        self,
+        actor: Actor,
+        act: str,
+        *,
+        conversation: str | None = None,
+        user: str | None = None,
+        message: int | None = None,
+        **data: Any,
+    ) -> None:
+        """Write down a privileged act: `moderation.ban`, `users.erase`. It cannot be changed or taken out."""
+        self.execute(
+            audit.insert(),
+            {
+                "time": self.now,
+                "actor": actor.user or None,
+                "act": act,
+                "conversation": conversation,
+                "user": user,
+                "message": message,
+                "data": msgspec.json.encode(data).decode(),
+            },
+        )
+
+    def schedule(
+        self,
+        kind: str,
+        due: float,
+        *,
+        user: str | None = None,
+        conversation: str | None = None,
+        message: int | None = None,
+        data: Any = None,
+    ) -> int:
+        """Have the function for `kind` (`chat/agenda.py`) done once, at `due` or soon after it; the row's id."""
+        id = self.execute(
+            agenda.insert().returning(agenda.c.id),
+            {
+                "kind": kind,
+                "due": due,
+                "user": user,
+                "conversation": conversation,
+                "message": message,
+                "data": msgspec.json.encode(data).decode(),
+                "created": self.now,
+            },
+        ).scalar_one()
+        self.tx.outbox.append(Logged(AGENDA, id, kind, b"", None, due))
+        return int(id)
 
     def tell(self, user: str, event: type[N], /, **fields: Any) -> N:
         """Write an event into a user's inbox, and have it published after the commit."""

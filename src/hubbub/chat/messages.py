@@ -56,10 +56,10 @@ def floor_of(actor: Actor, row: ConversationRow, member: MemberRow | None) -> in
 
 
 def not_hidden(actor: Actor) -> Condition:
-    """Whether a message is none that the actor has deleted for itself."""
+    """Whether a message is none that the actor has deleted for itself, nor one that only its sender is to see."""
     if actor.server:
         return sa.true()
-    return ~sa.exists().where(
+    return sa.or_(messages.c.shadow.is_(None), messages.c.sender == actor.user) & ~sa.exists().where(
         hidden.c.conversation == messages.c.conversation,
         hidden.c.user == actor.user,
         hidden.c.seq == messages.c.seq,

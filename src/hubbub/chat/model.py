@@ -30,12 +30,20 @@ Permission = Literal[
     "update",
     "manage",
     "join",
+    "attach",
+    "pin",
+    "poll",
+    "command",
+    "moderate",
 ]
 Visibility = Literal["all", "joined"]
 MemberState = Literal["invited", "joined", "left"]
 LastSeenFor = Literal["everyone", "contacts", "nobody"]
 Everyone = Literal["all", "here"]
 Availability = Literal["online", "away", "offline"]
+Office = Literal["none", "moderator", "admin"]
+"""What a user may do everywhere: moderators review what was reported and restrict users; admins do all that the server
+API does about moderation and rights."""
 
 # Without control characters: PostgreSQL cannot be asked for a text with NUL in it.
 UserId = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -60,7 +68,9 @@ class User(Struct, frozen=True, omit_defaults=True):
 
 class Conversation(Struct, frozen=True, omit_defaults=True):
     """A conversation as all of its members see it. `seq` is the head of its log, `messages` the number of messages in
-    its main timeline so far, `members` of those who have joined. `permissions` holds what differs from its kind's."""
+    its main timeline so far, `members` of those who have joined. `permissions` holds what differs from its kind's.
+    `slow_mode` is the seconds between two messages of one member; `retention` those for which messages are kept (0: for
+    ever; absent: as the server's settings say)."""
 
     id: str
     kind: ConversationKind
@@ -78,6 +88,8 @@ class Conversation(Struct, frozen=True, omit_defaults=True):
     last_activity: float = 0.0
     created: float = 0.0
     created_by: str | None = None
+    slow_mode: float | None = None
+    retention: float | None = None
 
 
 class Member(Struct, frozen=True, omit_defaults=True):
@@ -101,10 +113,85 @@ class ReactionCount(Struct, frozen=True):
 
 
 class Mentions(Struct, frozen=True, omit_defaults=True):
-    """Whom a message mentions: users, and everybody (`all`) or who was online (`here`)."""
+    """Whom a message mentions: users, everybody (`all`) or who was online (`here`), and groups of users."""
 
     users: tuple[str, ...] = ()
     everyone: Everyone | None = None
+    groups: tuple[str, ...] = ()
+
+
+class Forwarded(Struct, frozen=True, omit_defaults=True):
+    """Where a forwarded message comes from. `conversation` and `message` are absent where the original is in a
+    conversation that is not open to all readers of this one."""
+
+    sender: str | None
+    created: float
+    conversation: str | None = None
+    message: int | None = None
+
+
+class Options(Struct, frozen=True, omit_defaults=True):
+    """How a message was sent; it never changes. `silent`: nobody is to be notified. `expires`: when it will be deleted.
+    `masked`: a rule has taken words out. `imported`: it was written elsewhere, before it came here."""
+
+    silent: bool = False
+    expires: float | None = None
+    forwarded: Forwarded | None = None
+    masked: bool = False
+    imported: bool = False
+
+
+class Pin(Struct, frozen=True, omit_defaults=True):
+    """That a message is pinned: by whom (absent: the server) and when."""
+
+    time: float
+    by: str | None = None
+
+
+class PollOption(Struct, frozen=True, omit_defaults=True):
+    """How an option of a poll stands: its votes, and the first who gave them (nobody, where the poll is anonymous)."""
+
+    id: str
+    votes: int = 0
+    users: tuple[str, ...] = ()
+
+
+class PollState(Struct, frozen=True, omit_defaults=True):
+    """How a poll stands. `voters` is how many have voted; `closed` is when it was closed. Results that are to be seen
+    when it is closed have no counts before."""
+
+    options: tuple[PollOption, ...] = ()
+    voters: int = 0
+    closed: float | None = None
+    closed_by: str | None = None
+
+
+class ChecklistItem(Struct, frozen=True, omit_defaults=True):
+    """An item of a checklist that was done: when, and by whom."""
+
+    id: str
+    done: float
+    by: str | None = None
+
+
+class Preview(Struct, frozen=True, omit_defaults=True):
+    """What is behind a link, as its page says of itself. All of it is text of strangers. `image` is a URL below this
+    server, or absent."""
+
+    url: str
+    title: str = ""
+    description: str = ""
+    site: str = ""
+    image: str | None = None
+
+
+class Annotations(Struct, frozen=True, omit_defaults=True):
+    """What stands on a message beside what it says, and changes without an edit."""
+
+    pin: Pin | None = None
+    poll: PollState | None = None
+    done: tuple[ChecklistItem, ...] = ()
+    previews: tuple[Preview, ...] = ()
 
 
 class Message(Struct, frozen=True, omit_defaults=True):
@@ -132,6 +219,8 @@ class Message(Struct, frozen=True, omit_defaults=True):
     reactions: tuple[ReactionCount, ...] = ()
     replies: int = 0
     last_reply: float | None = None
+    options: Options | None = None
+    annotations: Annotations | None = None
 
 
 class MyMembership(Struct, frozen=True, omit_defaults=True):

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from hubbub.chat import rules
 from hubbub.chat.lookup import lookup
-from hubbub.chat.model import ConversationKind, Mentions, Message, Permission, Rank, Role
+from hubbub.chat.model import ConversationKind, Mentions, Message, Options, Permission, Rank, Role
 from hubbub.chat.parts import Checked
 from hubbub.storage.base import Transaction
 from hubbub.storage.tables import blocks, conversations, followers, hidden, members, messages
@@ -41,6 +41,7 @@ class Outgoing(Struct, frozen=True):
     reply_to: int | None
     key: str | None
     digest: str | None
+    options: Options | None = None
 
 
 class Conversation(Struct):

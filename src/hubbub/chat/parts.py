@@ -3,20 +3,21 @@
 A part is a JSON object with a `type`. The kinds in `KINDS` are known: they are checked, refuse fields that they do not
 have, and are kept in one canonical form. A part of any other kind is the application's own: it is kept as it came,
 byte for byte (but for line breaks between its tokens), as long as it is strict JSON of at most `limits.part_bytes`. A
-new kind is a struct, a function that checks it, and a row in `KINDS`.
+new kind is a struct and a function that checks it, in `kinds/`, and a row in `KINDS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import asdict
 
-from hubbub import jsondata
 from hubbub.chat import limits, text
+from hubbub.chat.kinds.base import Kind, decoded, foreign, wrong
+from hubbub.chat.kinds.plain import DATA, TEXT, decode_text, keep_text
+from hubbub.chat.model import Annotations, Permission
 from hubbub.config.sections import LimitsConfig
 from hubbub.errors import ErrorCode, HubbubError
 
@@ -24,37 +25,17 @@ TYPE_LENGTH = 64
 """Characters of a part's `type`."""
 
 
-class TextPart(
-    Struct, frozen=True, tag="text", tag_field="type", forbid_unknown_fields=True, omit_defaults=True
-):
-    """Text, in NFC. Markdown is kept raw: it is for clients to show, and to show safely."""
-
-    text: str
-    format: Literal["plain", "markdown"] = "plain"
-
-
-class DataPart(Struct, frozen=True, tag="data", tag_field="type", forbid_unknown_fields=True):
-    """The application's own JSON object."""
-
-    data: Raw
-
-
 class Checked(Struct, frozen=True):
-    """Parts that may be kept: each as JSON, all of them as a JSON array, and the text that search finds them by."""
+    """Parts that may be kept: each as JSON, all of them as a JSON array, and the text that search finds them by. What
+    comes with them: what stands on the message from the beginning, the files that it shows, and the permissions that it
+    takes to send them."""
 
     parts: tuple[Raw, ...]
     json: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A known kind of part. `check` gets the part as JSON, the name of its field and the limits; it gives the JSON to
-    keep and the text that counts for `limits.text_length`, or raises a HubbubError that names the field. `text` is what
-    search finds a part by that was kept."""
-
-    check: Callable[[bytes, str, LimitsConfig], tuple[bytes, str]]
-    text: Callable[[bytes], str]
+    annotations: Annotations | None = None
+    files: tuple[str, ...] = ()
+    needs: tuple[Permission, ...] = ()
 
 
 class _Typed(Struct):
@@ -62,9 +43,6 @@ class _Typed(Struct):
 
 
 _typed = msgspec.json.Decoder(_Typed).decode
-_text_part = msgspec.json.Decoder(TextPart).decode
-_data_part = msgspec.json.Decoder(DataPart).decode
-_encode = msgspec.json.Encoder().encode
 
 
 def check(parts: Sequence[Raw], allowed: LimitsConfig, field: str = "parts") -> Checked:
@@ -81,18 +59,22 @@ def check(parts: Sequence[Raw], allowed: LimitsConfig, field: str = "parts") -> 
     kept: list[bytes] = []
     texts: list[str] = []
     length = size = 0
+    special: list[tuple[Kind, bytes]] = []
     for place, part in enumerate(parts):
         raw = bytes(part)
         try:
-            plain = _text_part(raw)  # as most are
+            plain = decode_text(raw)  # as most are
         except (ValueError, RecursionError, MemoryError, msgspec.MsgspecError):
             plain = None
         if plain is not None:
-            raw, said = _kept_text(plain, f"{field}[{place}].text")
+            raw, said = keep_text(plain, f"{field}[{place}].text")
         elif (kind := KINDS.get(_type_of(raw, f"{field}[{place}]"))) is not None:
+            if kind.alone and any(kind is other for other, _ in special):
+                raise wrong(f"{field}[{place}]", "a message has one part of this type")
             raw, said = kind.check(raw, f"{field}[{place}]", allowed)
+            special.append((kind, raw))
         else:
-            raw, said = _foreign(raw, f"{field}[{place}]", allowed), ""
+            raw, said = foreign(raw, f"{field}[{place}]", allowed), ""
         kept.append(raw)
         if said:
             texts.append(said)
@@ -103,7 +85,22 @@ def check(parts: Sequence[Raw], allowed: LimitsConfig, field: str = "parts") -> 
             if size > allowed.text_bytes:
                 raise limits.exceeded("text_bytes", allowed.text_bytes, f"{field}[{place}].text")
     whole = (b"[" + b",".join(kept) + b"]").decode()
-    return Checked(tuple(map(Raw, kept)), whole, "\n".join(texts))
+    checked = Checked(tuple(map(Raw, kept)), whole, "\n".join(texts))
+    return _with_more(checked, special) if special else checked
+
+
+def _with_more(checked: Checked, special: Sequence[tuple[Kind, bytes]]) -> Checked:
+    found = [kind.more(raw) for kind, raw in special if kind.more is not None]
+    standing: dict[str, object] = {}
+    for each in found:
+        if each.annotations is not None:
+            standing |= {name: value for name, value in asdict(each.annotations).items() if value}
+    return msgspec.structs.replace(
+        checked,
+        annotations=msgspec.convert(standing, Annotations) if standing else None,
+        files=tuple(dict.fromkeys(file for each in found for file in each.files)),
+        needs=tuple(dict.fromkeys(each.needs for each in found if each.needs is not None)),
+    )
 
 
 def searchable(parts: Sequence[Raw]) -> str:
@@ -116,72 +113,28 @@ def searchable(parts: Sequence[Raw]) -> str:
     return "\n".join(texts)
 
 
+def files_of(parts: Sequence[Raw]) -> tuple[str, ...]:
+    """The files that a message's parts show. `parts` were checked when they came."""
+    found: dict[str, None] = {}
+    for part in parts:
+        raw = bytes(part)
+        kind = KINDS.get(_typed(raw).type)
+        if kind is not None and kind.more is not None:
+            found |= dict.fromkeys(kind.more(raw).files)
+    return tuple(found)
+
+
 def _type_of(raw: bytes, field: str) -> str:
-    type: str = _decoded(_typed, raw, field).type
+    type: str = decoded(_typed, raw, field).type
     if type == "system":
-        raise HubbubError(
-            ErrorCode.VALIDATION_FAILED,
-            f"{field}.type: only the server sends `system`",
-            field=f"{field}.type",
-        )
+        raise wrong(f"{field}.type", "only the server sends `system`")
     if not 0 < len(type) <= TYPE_LENGTH or not type.isprintable():
-        raise HubbubError(
-            ErrorCode.VALIDATION_FAILED,
-            f"{field}.type: must be 1 to {TYPE_LENGTH} printable characters",
-            field=f"{field}.type",
-        )
+        raise wrong(f"{field}.type", f"must be 1 to {TYPE_LENGTH} printable characters")
     return type
 
 
-def _decoded(decode: Callable[[bytes], Any], raw: bytes, field: str) -> Any:
-    try:
-        return decode(raw)
-    except msgspec.ValidationError as error:
-        message, path = jsondata.wrong_field(error)
-        at = f"{field}.{path}" if path else field
-        raise HubbubError(ErrorCode.VALIDATION_FAILED, f"{at}: {message}", field=at) from None
-    except (ValueError, RecursionError, MemoryError, msgspec.MsgspecError) as error:
-        message = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise HubbubError(ErrorCode.INVALID_DATA, f"{field}: {message}", field=field) from None
-
-
-def _text(raw: bytes, field: str, allowed: LimitsConfig) -> tuple[bytes, str]:
-    return _kept_text(_decoded(_text_part, raw, field), f"{field}.text")
-
-
-def _kept_text(part: TextPart, field: str) -> tuple[bytes, str]:
-    said = text.text(part.text, field)
-    return _encode(part if said is part.text else TextPart(said, part.format)), said
-
-
-def _data(raw: bytes, field: str, allowed: LimitsConfig) -> tuple[bytes, str]:
-    part = _decoded(_data_part, raw, field)
-    kept = _foreign(bytes(part.data), f"{field}.data", allowed)
-    if not kept.startswith(b"{"):
-        at = f"{field}.data"
-        raise HubbubError(ErrorCode.VALIDATION_FAILED, f"{at}: Expected `object`", field=at)
-    return _encode(DataPart(Raw(kept))), ""
-
-
-def _foreign(raw: bytes, field: str, allowed: LimitsConfig) -> bytes:
-    """JSON that is not ours to change. A line break is only between its tokens, and would end a line of a protocol."""
-    if len(raw) > allowed.part_bytes:
-        raise limits.exceeded("part_bytes", allowed.part_bytes, field)
-    jsondata.check(raw, depth=allowed.json_depth, keys=allowed.json_keys, field=field)
-    return raw.replace(b"\n", b" ").replace(b"\r", b" ")
-
-
-def _text_of(raw: bytes) -> str:
-    part: TextPart = _text_part(raw)
-    return part.text
-
-
-def _nothing(raw: bytes) -> str:
-    return ""
-
-
 KINDS: dict[str, Kind] = {
-    "text": Kind(_text, _text_of),
-    "data": Kind(_data, _nothing),
+    "text": TEXT,
+    "data": DATA,
 }
 """The known kinds of parts, by their `type`."""

@@ -13,12 +13,14 @@ import sqlalchemy as sa
 from msgspec import UNSET, Raw, Struct
 
 from hubbub.chat.model import (
+    Annotations,
     Conversation,
     ConversationKind,
     Member,
     MemberState,
     Mentions,
     Message,
+    Options,
     Permission,
     Rank,
     ReactionCount,
@@ -31,6 +33,8 @@ from hubbub.storage.tables import conversations, members, messages, users
 _permissions = msgspec.json.Decoder(dict[Permission, Rank]).decode
 _parts = msgspec.json.Decoder(tuple[Raw, ...]).decode
 _mentions = msgspec.json.Decoder(Mentions).decode
+_options = msgspec.json.Decoder(Options).decode
+_annotations = msgspec.json.Decoder(Annotations).decode
 _reactions = msgspec.json.Decoder(tuple[ReactionCount, ...]).decode
 
 
@@ -54,6 +58,8 @@ class ConversationRow(Struct):
     last_activity: float
     created: float
     created_by: str | None
+    slow_mode: float | None = None
+    retention: float | None = None
 
     @property
     def overrides(self) -> dict[Permission, Rank]:
@@ -84,6 +90,8 @@ class ConversationRow(Struct):
             self.last_activity,
             self.created,
             self.created_by,
+            self.slow_mode,
+            self.retention,
         )
 
 
@@ -144,6 +152,8 @@ MESSAGE: tuple[sa.Column[Any], ...] = tuple(
         "reactions",
         "replies",
         "last_reply",
+        "options",
+        "annotations",
     )
 )
 """In the order of `Message`'s fields."""
@@ -168,7 +178,7 @@ def message_of(row: Any) -> Message:
         mentioned,
         *rest,
     ) = row
-    version, edited, deleted, reactions, replies, last_reply = rest
+    version, edited, deleted, reactions, replies, last_reply, options, annotations = rest
     return Message(
         conversation,
         seq,
@@ -187,6 +197,8 @@ def message_of(row: Any) -> Message:
         () if reactions is None else _reactions(reactions),
         replies,
         last_reply,
+        None if options is None else _options(options),
+        None if annotations is None else _annotations(annotations),
     )
 
 

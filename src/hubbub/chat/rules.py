@@ -31,6 +31,11 @@ _GROUP: dict[Permission, Rank] = {
     "update": "admin",
     "manage": "admin",
     "join": "nobody",
+    "attach": "member",
+    "pin": "moderator",
+    "poll": "member",
+    "command": "member",
+    "moderate": "moderator",
 }
 DEFAULTS: dict[ConversationKind, dict[Permission, Rank]] = {
     "group": _GROUP,
@@ -41,6 +46,8 @@ DEFAULTS: dict[ConversationKind, dict[Permission, Rank]] = {
         "remove": "nobody",
         "update": "nobody",
         "manage": "nobody",
+        "pin": "member",
+        "moderate": "nobody",
     },
     "broadcast": _GROUP
     | {
@@ -49,6 +56,8 @@ DEFAULTS: dict[ConversationKind, dict[Permission, Rank]] = {
         "react": "reader",
         "mention_all": "admin",
         "invite": "admin",
+        "attach": "moderator",
+        "poll": "moderator",
     },
     "topic": _GROUP | {"read": "guest", "mention_all": "moderator", "join": "guest"},
 }

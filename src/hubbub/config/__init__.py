@@ -18,11 +18,17 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from hubbub.config.chat import (
+    AttachmentsConfig,
+    ChatConfig,
+    ModerationConfig,
+    PreviewsConfig,
+    RetentionConfig,
+)
 from hubbub.config.cluster import ClusterConfig, LoadConfig, NatsConfig, RedisConfig
 from hubbub.config.sections import (
     AuthConfig,
     BrokerConfig,
-    ChatConfig,
     CompressionConfig,
     HeartbeatConfig,
     LimitsConfig,
@@ -37,6 +43,7 @@ from hubbub.config.sections import (
 from hubbub.errors import ConfigError
 
 __all__ = [
+    "AttachmentsConfig",
     "AuthConfig",
     "BrokerConfig",
     "ChatConfig",
@@ -46,9 +53,12 @@ __all__ = [
     "HeartbeatConfig",
     "LimitsConfig",
     "LoadConfig",
+    "ModerationConfig",
     "NamespaceConfig",
     "NatsConfig",
+    "PreviewsConfig",
     "RedisConfig",
+    "RetentionConfig",
     "ServerConfig",
     "SessionsConfig",
     "SocketIoConfig",
@@ -86,6 +96,12 @@ class Config(BaseSettings):
     broker: BrokerConfig = Field(default_factory=BrokerConfig, description="Broker.")
     storage: StorageConfig = Field(default_factory=StorageConfig, description="Storage.")
     chat: ChatConfig = Field(default_factory=ChatConfig, description="Chat.")
+    attachments: AttachmentsConfig = Field(default_factory=AttachmentsConfig, description="Files.")
+    previews: PreviewsConfig = Field(default_factory=PreviewsConfig, description="What is fetched.")
+    moderation: ModerationConfig = Field(default_factory=ModerationConfig, description="Moderation.")
+    retention: RetentionConfig = Field(
+        default_factory=RetentionConfig, description="How long things are kept."
+    )
     redis: RedisConfig = Field(default_factory=RedisConfig, description="Redis.")
     nats: NatsConfig = Field(default_factory=NatsConfig, description="NATS.")
     cluster: ClusterConfig = Field(default_factory=ClusterConfig, description="Many nodes.")

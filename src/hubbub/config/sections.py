@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
 Who = Literal["anyone", "authenticated", "permitted", "nobody"]
 Seconds = Annotated[float, Field(ge=0)]
@@ -101,7 +101,7 @@ class LimitsConfig(Section):
     """What one client, and all together, may use."""
 
     connections: Count = Field(18_000, description="Connections of this node; further ones get HTTP 503.")
-    connections_per_user: Count = Field(100, description="Sessions of one user.")
+    connections_per_user: Count = Field(100, description="Sessions of one user, on all nodes together.")
     connections_per_ip: Count = Field(
         2_000, description="Connections from one address (loopback is exempt in `--dev`)."
     )
@@ -129,6 +129,12 @@ class LimitsConfig(Section):
         description="Commands a second of one session, sustained; 0 means no limit. Socket.IO events above it wait.",
     )
     command_burst: Count = Field(1_000, description="Commands that a session may send at once.")
+    user_command_rate: Seconds = Field(
+        0.0,
+        description="Commands a second of all sessions of one user together; 0 means no limit. See "
+        "`cluster.shared_rates`.",
+    )
+    user_command_burst: Count = Field(5_000, description="Commands that all sessions of a user may send at once.")
     publish_rate: Seconds = Field(
         100.0, description="Publishes a second of one session, sustained; 0 means no limit."
     )
@@ -198,11 +204,54 @@ class LimitsConfig(Section):
     query_length: Count = Field(256, description="Code points of a search query.")
     presence_follows: Count = Field(500, description="Users whose presence one session may follow.")
     marks: Count = Field(100, description="Conversations that one call may mark as read or delivered.")
+    poll_options: Count = Field(20, description="Options of a poll.")
+    option_length: Count = Field(
+        200, description="Code points of an option, an item, a button's label or a field of a card."
+    )
+    checklist_items: Count = Field(100, description="Items of a checklist.")
+    card_actions: Count = Field(20, description="Buttons and inputs of a card.")
+    card_bytes: Count = Field(16_384, description="Bytes of a card, as JSON.")
+    pins: Count = Field(100, description="Pinned messages of one conversation.")
+    bookmarks: Count = Field(10_000, description="Bookmarks of one user.")
+    note_length: Count = Field(1_000, description="Code points of a note: on a bookmark, a report, a case.")
+    drafts: Count = Field(1_000, description="Drafts of one user.")
+    scheduled: Count = Field(100, description="Messages that one user may have scheduled at once.")
+    reminders: Count = Field(200, description="Reminders that one user may have at once.")
+    schedule_ahead: Seconds = Field(
+        366 * 86400.0, description="Seconds ahead for which something may be scheduled, or set to expire."
+    )
+    forwards: Count = Field(20, description="Conversations to which one call may forward a message.")
+    commands: Count = Field(500, description="Slash commands of all programs together.")
+    emoji: Count = Field(5_000, description="Custom emoji.")
+    groups: Count = Field(1_000, description="Groups of users that can be mentioned.")
+    group_members: Count = Field(1_000, description="Users in one such group.")
+    links: Count = Field(5, description="Links of a message of which previews are made.")
+    reports_rate: Seconds = Field(
+        0.02, description="Reports a second of one user, sustained; 0 means no limit."
+    )
+    reports_burst: Count = Field(20, description="Reports that one user may make at once.")
+    rules: Count = Field(200, description="Rules of moderation.")
+    patterns: Count = Field(200, description="Patterns in all rules together.")
+    pattern_length: Count = Field(1_000, description="Characters of a pattern.")
+    blocklist_words: Count = Field(100_000, description="Words of all block lists together.")
+    samples: Count = Field(10_000, description="Samples in a policy test set.")
     call_timeout: Seconds = Field(30.0, description="Seconds that a handler may take.")
     reserved_descriptors: Count = Field(
         64,
         description="File descriptors kept free of clients, so that health and metrics answer at the limit.",
     )
+    _page_now: int | None = PrivateAttr(None)
+
+    @property
+    def page_now(self) -> int:
+        """Items that one page of a list is given just now: `page`, or less while there is too much load."""
+        return self.page if self._page_now is None else self._page_now
+
+    def with_pages_of(self, items: int) -> LimitsConfig:
+        """The same limits, but for `page_now`: to ask for more is no error."""
+        limits = self.model_copy()
+        limits._page_now = items
+        return limits
 
 
 class HeartbeatConfig(Section):
@@ -345,41 +394,6 @@ class StorageConfig(Section):
     )
     notify: bool = Field(
         True, description="Tell other nodes of writes by NOTIFY (PostgreSQL), until a broker does it."
-    )
-
-
-class ChatConfig(Section):
-    """Conversations, messages and what is with them."""
-
-    enabled: bool = Field(True, description="Serve conversations; without them no database is opened.")
-    live_conversations: Count = Field(
-        1_000, description="Conversations that one session follows live by itself, the most active first."
-    )
-    sync_conversations: Count = Field(100, description="Conversations in one answer of a sync.")
-    sync_messages: Count = Field(
-        20, description="Messages of each conversation in a sync; with more, the client pages."
-    )
-    sync_events: Count = Field(
-        200, description="Missed events of each conversation in a sync; with more, it is `too_far`."
-    )
-    inbox_size: Count = Field(1_000, ge=1, description="Events kept of each user's own log.")
-    receipts_interval: Seconds = Field(
-        0.2, description="Seconds between pushes of receipts of a conversation."
-    )
-    receipts_members: Count = Field(
-        100, description="Members above which receipts are pushed as counts and not by name."
-    )
-    typing_interval: Seconds = Field(1.0, description="Seconds between pushes that one user is typing.")
-    typing_ttl: Seconds = Field(
-        6.0, description="Seconds after which somebody who types no more is not shown."
-    )
-    typing_members: Count = Field(200, description="Members above which typing is not shown.")
-    edit_window: Seconds = Field(
-        0.0, description="Seconds in which one's own message can be edited; 0: always."
-    )
-    search_candidates: Count = Field(200, ge=1, description="Newest matches of a search that are ranked.")
-    presence_grace: Seconds = Field(
-        5.0, description="Seconds for which somebody whose last session ended is still shown as online."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision; a test compares it with what Alembic finds."""
 TABLE = "alembic_version"
 

@@ -1,28 +1,15 @@
-"""The one schema of both dialects, as SQLAlchemy Core tables. `migrations/` brings a database to it.
+"""Users, conversations and messages, and the logs of what became of them.
 
-Times are Unix seconds. JSON is text. A conversation's `head` is the last `seq` of its log; a message is named by the
-`seq` of the event that made it. Messages of the main timeline are numbered densely (`number`), and replies in a thread
-within it (`thread_number`): an unread count is the difference of two numbers. `changed` is `Transaction.stamp`.
+A conversation's `head` is the last `seq` of its log; a message is named by the `seq` of the event that made it.
+Messages of the main timeline are numbered densely (`number`), and replies in a thread within it (`thread_number`): an
+unread count is the difference of two numbers.
 """
 
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-Key = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
-"""Ids: compared by bytes on both."""
-Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-Time: sa.Double[float] = sa.Double()
-Json = sa.Text()
+from hubbub.storage.tables.base import Json, Key, Number, Time, metadata
 
 meta = sa.Table(
     "meta",
@@ -41,6 +28,10 @@ users = sa.Table(
     sa.Column("avatar", sa.Text),
     sa.Column("custom", Json),
     sa.Column("show_last_seen", sa.Text, nullable=False),  # everyone | contacts | nobody
+    sa.Column(
+        "office", sa.Text, nullable=False, server_default="none"
+    ),  # none | moderator | admin: everywhere
+    sa.Column("erased", Time),  # when the person behind it was taken out
     sa.Column("last_seen", Time),
     sa.Column("head", Number, nullable=False),  # of the inbox's log
     sa.Column("created", Time, nullable=False),
@@ -77,6 +68,10 @@ conversations = sa.Table(
     sa.Column("last_activity", Time, nullable=False),
     sa.Column("created", Time, nullable=False),
     sa.Column("created_by", Key),
+    sa.Column("slow_mode", Time),  # seconds between two messages of one member
+    sa.Column(
+        "retention", Time
+    ),  # seconds for which messages are kept; 0: for ever; null: as the settings say
     sa.Column("changed", Number, nullable=False),
     sa.Index(
         "ix_conversations_topics",
@@ -103,6 +98,7 @@ members = sa.Table(
     sa.Column("delivered_number", Number, nullable=False),
     sa.Column("muted_until", Time),  # infinity is 9e15
     sa.Column("archived", sa.Boolean, nullable=False),
+    sa.Column("spoke", Time),  # when it last sent something, where there is a slow mode
     sa.Column("changed", Number, nullable=False),
     sa.Index(None, "user", "state"),
     sa.Index(None, "conversation", "state", "read"),
@@ -131,6 +127,9 @@ messages = sa.Table(
     sa.Column("reactions", Json),  # counts and the first users, ready to be sent; null: none
     sa.Column("replies", Number, nullable=False),  # of a root: the last `thread_number`
     sa.Column("last_reply", Time),
+    sa.Column("options", Json),  # how it was sent: silent, expires, forwarded, ...; null: as most are
+    sa.Column("annotations", Json),  # what stands on it beside what it says: pin, poll, checklist, previews
+    sa.Column("shadow", sa.Boolean),  # true: nobody but its sender sees it
     sa.Index("uq_messages_conversation_seq", "conversation", "seq", unique=True),
     sa.Index(
         "ix_messages_timeline",  # lest a page of it walks through the threads

@@ -1,0 +1,71 @@
+"""What a known kind of part is, and what its checks are made of. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from hubbub import jsondata
+from hubbub.chat import limits
+from hubbub.chat.model import Annotations, Permission
+from hubbub.config.sections import LimitsConfig
+from hubbub.errors import ErrorCode, HubbubError
+
+encode = msgspec.json.Encoder().encode
+
+
+class More(Struct, frozen=True):
+    """What comes with a part beside what it says. `annotations`: what stands on the message from the beginning;
+    `files`: ids of files that it shows; `needs`: the permission to send it, beside `send`."""
+
+    annotations: Annotations | None = None
+    files: tuple[str, ...] = ()
+    needs: Permission | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A known kind of part. `check` gets the part as JSON, the name of its field and the limits; it gives the JSON to
+    keep and the text that counts for `limits.text_length`, or raises a HubbubError that names the field. `text` is what
+    search finds a part by that was kept. `more` is what comes with a part that `check` has let pass. `alone`: a message
+    has at most one of them."""
+
+    check: Callable[[bytes, str, LimitsConfig], tuple[bytes, str]]
+    text: Callable[[bytes], str]
+    more: Callable[[bytes], More] | None = None
+    alone: bool = False
+
+
+def nothing(raw: bytes) -> str:
+    """The text of a part that is not searched."""
+    return ""
+
+
+def decoded(decode: Callable[[bytes], Any], raw: bytes, field: str) -> Any:
+    """Raises VALIDATION_FAILED and INVALID_DATA, for what is in `field`."""
+    try:
+        return decode(raw)
+    except msgspec.ValidationError as error:
+        message, path = jsondata.wrong_field(error)
+        at = f"{field}.{path}" if path else field
+        raise wrong(at, message) from None
+    except (ValueError, RecursionError, MemoryError, msgspec.MsgspecError) as error:
+        message = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise HubbubError(ErrorCode.INVALID_DATA, f"{field}: {message}", field=field) from None
+
+
+def wrong(field: str, message: str) -> HubbubError:
+    """VALIDATION_FAILED."""
+    return HubbubError(ErrorCode.VALIDATION_FAILED, f"{field}: {message}", field=field)
+
+
+def foreign(raw: bytes, field: str, allowed: LimitsConfig) -> bytes:
+    """JSON that is not ours to change. A line break is only between its tokens, and would end a line of a protocol."""
+    if len(raw) > allowed.part_bytes:
+        raise limits.exceeded("part_bytes", allowed.part_bytes, field)
+    jsondata.check(raw, depth=allowed.json_depth, keys=allowed.json_keys, field=field)
+    return raw.replace(b"\n", b" ").replace(b"\r", b" ")
