@@ -95,7 +95,7 @@ cases = sa.Table(
     sa.Column("message", Number),
     sa.Column("hold", Key),
     sa.Column("user", Key),  # whom it is about
-    sa.Column("state", sa.Text, nullable=False),  # open | claimed | decided | appealed | closed
+    sa.Column("state", sa.Text, nullable=False),  # open | decided | appealed | closed
     sa.Column("priority", Number, nullable=False),
     sa.Column("reports", Number, nullable=False),
     sa.Column("claimed_by", Key),
