@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Literal
 
 from pydantic import SecretStr
+from tests.broker import nodes
+from tests.broker.nodes import started
 
 from hubbub.broker.nats import NatsBroker
 from hubbub.clock import SystemClock
@@ -15,12 +17,9 @@ from hubbub.config import BrokerConfig, Config
 from hubbub.config.cluster import NatsConfig
 from hubbub.engines.nats import Nats
 from hubbub.telemetry.metrics import Metrics
-from hubbub.testing.contracts import Inbox
 
 
-class Node:
-    """A broker, what it has heard, and how often it said that it may have missed something."""
-
+class Node(nodes.Node[NatsBroker, Nats]):
     def __init__(
         self,
         url: str,
@@ -33,33 +32,17 @@ class Node:
             broker=BrokerConfig(idempotency_ttl=idempotency_ttl),
             nats=NatsConfig(url=SecretStr(url), prefix=prefix, timeout=within, storage=storage),
         )
-        self.metrics = Metrics()
-        self.engine = Nats(self.config.nats, SystemClock(), self.metrics)
-        self.broker = NatsBroker(self.engine, self.config, SystemClock(), self.metrics)
-        self.inbox = Inbox()
-        self.missed = 0
-
-    def on_missed(self) -> None:
-        self.missed += 1
-
-    def heard(self) -> list[bytes]:
-        return [bytes(each.data) for each in self.inbox.publications]
+        metrics = Metrics()
+        engine = Nats(self.config.nats, SystemClock(), metrics)
+        super().__init__(NatsBroker(engine, self.config, SystemClock(), metrics), engine, metrics)
 
 
 def prefix() -> str:
     return f"test-{secrets.token_hex(6)}"
 
 
-@asynccontextmanager
-async def running(
+def running(
     url: str, count: int = 1, idempotency_ttl: float = 300.0, within: float = 2.0
-) -> AsyncIterator[list[Node]]:
+) -> AbstractAsyncContextManager[Sequence[Node]]:
     name = prefix()
-    nodes = [Node(url, name, idempotency_ttl, within) for _ in range(count)]
-    for node in nodes:
-        await node.broker.start(node.inbox, node.on_missed)
-    try:
-        yield nodes
-    finally:
-        for node in nodes:
-            await node.broker.stop()
+    return started([Node(url, name, idempotency_ttl, within) for _ in range(count)])

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from pydantic import SecretStr
-from tests.waiting import until
+from tests.broker import nodes
+from tests.broker.nodes import started
 
 from hubbub.broker.postgres import PostgresBroker
 from hubbub.clock import SystemClock
 from hubbub.config import BrokerConfig, StorageConfig
 from hubbub.engines.postgres import Postgres
-from hubbub.model import Envelope
 from hubbub.telemetry.metrics import Metrics
-from hubbub.testing.contracts import Inbox
 
 
 def engine(url: str, metrics: Metrics | None = None, **settings: Any) -> Postgres:
@@ -23,36 +22,13 @@ def engine(url: str, metrics: Metrics | None = None, **settings: Any) -> Postgre
     return Postgres(config, SystemClock(), metrics or Metrics())
 
 
-class Node:
-    """A broker, what it has heard, and how often it said that it may have missed something."""
-
+class Node(nodes.Node[PostgresBroker, Postgres]):
     def __init__(self, url: str, **settings: Any) -> None:
-        self.metrics = Metrics()
-        self.engine = engine(url, self.metrics)
-        self.broker = PostgresBroker(self.engine, BrokerConfig(**settings), SystemClock(), self.metrics)
-        self.inbox = Inbox()
-        self.missed = 0
-
-    def on_missed(self) -> None:
-        self.missed += 1
-
-    def heard(self) -> list[bytes]:
-        return [bytes(each.data) for each in self.inbox.publications]
-
-    @property
-    def envelopes(self) -> list[Envelope]:
-        return self.inbox.envelopes
+        metrics = Metrics()
+        postgres = engine(url, metrics)
+        broker = PostgresBroker(postgres, BrokerConfig(**settings), SystemClock(), metrics)
+        super().__init__(broker, postgres, metrics)
 
 
-@asynccontextmanager
-async def running(url: str, count: int = 1, **settings: Any) -> AsyncIterator[list[Node]]:
-    nodes = [Node(url, **settings) for _ in range(count)]
-    for node in nodes:
-        await node.broker.start(node.inbox, node.on_missed)
-    try:
-        for node in nodes:
-            await until(lambda node=node: node.broker.condition.up)  # type: ignore[misc]
-        yield nodes
-    finally:
-        for node in nodes:
-            await node.broker.stop()
+def running(url: str, count: int = 1, **settings: Any) -> AbstractAsyncContextManager[Sequence[Node]]:
+    return started([Node(url, **settings) for _ in range(count)])

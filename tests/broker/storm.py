@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Any
+
+from tests.broker.nodes import Node
 
 from hubbub.broker.base import Broker
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import Envelope, History, Position, Publication, Retention
-from hubbub.testing.contracts import Inbox, publication
+from hubbub.testing.contracts import publication
 
 KEPT = Retention(100_000, 3600.0)
 CHANNELS = "abc"
@@ -18,15 +20,7 @@ PUBLISHERS = 8
 EACH = 60
 
 
-class Node(Protocol):
-    @property
-    def broker(self) -> Broker: ...
-
-    @property
-    def inbox(self) -> Inbox: ...
-
-
-async def storm(nodes: Sequence[Node], cut: Callable[[], Awaitable[object]], seed: int) -> None:
+async def storm(nodes: Sequence[Node[Any, Any]], cut: Callable[[], Awaitable[object]], seed: int) -> None:
     """Offsets have no gaps; what was acknowledged is there, once, and at the place that was told; what has a key and
     was repeated is there once; whoever hears, hears what is in the log, in its order."""
     dice = random.Random(seed)
@@ -67,7 +61,10 @@ async def _history(broker: Broker, channel: str) -> History:
 
 
 async def _publish(
-    nodes: Sequence[Node], number: int, told: dict[str, tuple[str, Position | None]], dice: random.Random
+    nodes: Sequence[Node[Any, Any]],
+    number: int,
+    told: dict[str, tuple[str, Position | None]],
+    dice: random.Random,
 ) -> None:
     for count in range(EACH):
         channel, id = dice.choice(CHANNELS), f"{number}-{count}"

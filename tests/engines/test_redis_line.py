@@ -14,8 +14,9 @@ from hubbub.clock import SystemClock
 from hubbub.engines.redis import Redis
 from hubbub.errors import ConfigError, HubbubError
 from hubbub.telemetry.metrics import Metrics
+from hubbub.testing.processes import free_port
 from hubbub.testing.proxy import FaultProxy
-from hubbub.testing.redis import RedisServer, free_port
+from hubbub.testing.redis import RedisServer
 
 
 @pytest.fixture(scope="module")

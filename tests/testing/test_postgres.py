@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from hubbub.testing.postgres import Cluster, create_database, execute, wait_for
+from hubbub.testing.postgres import Cluster, create_database, execute
+from hubbub.testing.processes import wait_for
 
 TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 

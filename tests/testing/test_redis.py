@@ -12,7 +12,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from hubbub.testing.redis import RedisCluster, RedisServer, Sentinels, wait_for
+from hubbub.testing.processes import wait_for
+from hubbub.testing.redis import RedisCluster, RedisServer, Sentinels
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ import secrets
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,13 +26,13 @@ import time
 import traceback
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from types import TracebackType
 from typing import Any
+
+from hubbub.testing.processes import DEADLINE, ServerProcess, wait_for
 
 USER = "hubbub"
 TEMPLATE = "hubbub_template"
 """A database of a shared cluster that is migrated: copies of it are ready to be used."""
-DEADLINE = 60.0
 LIBRARY = Path("/usr/lib/postgresql")
 SETTINGS = {
     "max_connections": "200",
@@ -44,141 +43,94 @@ SETTINGS = {
 }
 UNSAFE = {"fsync": "off", "full_page_writes": "off"}
 """For tests that pull no plug. `synchronous_commit` stays on: Hubbub insists."""
-WATCHDOG = """
-read _
-pid=$(head -n 1 data/postmaster.pid)
-if [ -n "$pid" ]; then
-  pkill -CONT -P "$pid"
-  kill -CONT "$pid"
-  kill -QUIT "$pid"
-  for _ in $(seq 200); do kill -0 "$pid" || break; sleep 0.05; done
-fi
-cd / && rm -rf "$1"
-"""
-"""Its input ends when whoever made the cluster closes it, or dies in whichever way."""
 
 
-class Cluster:
+class Cluster(ServerProcess):
     """A server on a free port of loopback. `settings` are of postgresql.conf; with `durable` a crash loses nothing.
 
     PostgreSQL refuses to run as root: then it runs as `postgres`, or as `nobody`.
     """
 
+    name = "PostgreSQL"
+    ending = 'pkill -CONT -P "$pid"; kill -CONT "$pid"; kill -QUIT "$pid"'
+
     def __init__(self, *, durable: bool = False, **settings: str) -> None:
+        super().__init__()
         self.settings = {**SETTINGS, **({} if durable else UNSAFE), **settings}
-        self.port = 0
-        self.folder = Path()
         self._password = secrets.token_hex(16)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._watchdog: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Cluster:
-        try:
-            self._initialise()
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def url(self, database: str = "postgres") -> str:
         """For `storage.url`, and for asyncpg."""
         return f"postgresql://{USER}:{self._password}@127.0.0.1:{self.port}/{database}"
 
-    @property
-    def pid(self) -> int:
-        """Of the postmaster."""
-        assert self._process is not None, "not running"
-        return self._process.pid
+    def open(self) -> None:
+        self._settle_in()
+        self._initialise()
+        self.start()
 
-    def start(self) -> None:
-        """Start it, on the same port if it ran before; it answers when this returns. Raises RuntimeError."""
-        for _ in range(1 if self.port else 5):
-            port = self.port or _free_port()
-            settings = {**self.settings, "port": str(port), "unix_socket_directories": str(self.folder)}
-            options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-            with (self.folder / "log").open("ab") as log:
-                self._process = subprocess.Popen(
-                    [program("postgres"), "-D", str(self.folder / "data"), *options],
-                    cwd=self.folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    **_identity(),
-                )
-            if self._answers(self._process):
-                self.port = port
-                return
-        raise RuntimeError(f"PostgreSQL does not start:\n{self.log()[-2000:]}")
+    def _command(self) -> list[str]:
+        settings = {**self.settings, "port": str(self.port), "unix_socket_directories": str(self.folder)}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [program("postgres"), "-D", str(self.folder / "data"), *options]
+
+    def _answers(self) -> bool:
+        """It says that it is ready in line 8 of its lock file."""
+        try:
+            lines = (self.folder / "data" / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return False
+        return len(lines) >= 8 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
+
+    def _identity(self) -> dict[str, Any]:
+        return _somebody()
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """As an operator does (SIGINT: clients are thrown out, all is written), or at once (SIGQUIT)."""
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait(DEADLINE)
-            self._process = None
+            self._ended()
 
     def restart(self) -> None:
+        """Stop it in order, and start it anew on the same port."""
         self.stop()
         self.start()
 
     def kill(self) -> None:
         """SIGKILL for all of it; `start` then recovers from its log."""
         family = [self.pid, *self._children()]
-        for pid in family:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL, family)
         assert self._process is not None
         self._process.wait(DEADLINE)
-        self._process = None
+        self._ended()
         wait_for(lambda: not any(map(_alive, family)), "the killed processes to be gone")
         (self.folder / "data" / "postmaster.pid").unlink()
 
     def pause(self) -> None:
         """Nothing answers any more, and all connections stay."""
-        for pid in (self.pid, *self._children()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
+        self.paused = True
+        self._signal(signal.SIGSTOP, [self.pid, *self._children()])
 
     def resume(self) -> None:
-        for pid in (*self._children(), self.pid):
-            with contextlib.suppress(ProcessLookupError):  # a child may end by itself
-                os.kill(pid, signal.SIGCONT)
+        self._signal(signal.SIGCONT, [*self._children(), self.pid])  # a child may end by itself
+        self.paused = False
 
     def close(self) -> None:
         """Stop at once, and remove everything."""
-        if self._process is not None and self._process.poll() is None:
-            self.resume()
+        if self._process is not None:
+            if self._process.poll() is None:
+                self.resume()
             self.stop(signal.SIGQUIT)
-        if self._watchdog is not None:
-            self._watchdog.communicate()
-            self._watchdog = None
-
-    def log(self) -> str:
-        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+        super().close()
 
     def create(self, name: str, *, template: str = "template0") -> str:
         """Make a database; gives its URL."""
         return create_database(self.url(), name, template)
 
     def _initialise(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="hubbub-postgres-"))
-        self._watchdog = subprocess.Popen(
-            ["/bin/sh", "-c", WATCHDOG, "watchdog", str(self.folder)],
-            cwd=self.folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # not reached by Ctrl-C
-        )
         password = self.folder / "password"
         password.write_text(self._password, encoding="ascii")
-        if identity := _identity():
+        if identity := _somebody():
             for path in (self.folder, password):
                 os.chown(path, identity["user"], identity["group"])
         made = subprocess.run(
@@ -189,27 +141,10 @@ class Cluster:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            **_identity(),
+            **_somebody(),
         )
         if made.returncode:
             raise RuntimeError(f"initdb failed: {made.stderr.strip()}")
-
-    def _answers(self, process: subprocess.Popen[bytes]) -> bool:
-        """Wait until it says that it is ready (line 8 of its lock file) or ends."""
-        status = self.folder / "data" / "postmaster.pid"
-
-        def settled() -> bool:
-            return process.poll() is not None or ready()
-
-        def ready() -> bool:
-            try:
-                lines = status.read_text(encoding="utf-8").splitlines()
-            except OSError:
-                return False
-            return len(lines) >= 8 and lines[0] == str(process.pid) and lines[7].strip() == "ready"
-
-        wait_for(settled, "PostgreSQL to start")
-        return process.poll() is None
 
     def _children(self) -> list[int]:
         """Backends and workers (Linux)."""
@@ -320,21 +255,6 @@ def keep(owner: int, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    """Look every few milliseconds. Raises RuntimeError after a minute."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"waited for {what} for {DEADLINE:.0f} s")
-        time.sleep(0.01)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
-
-
 def _publish(path: Path, text: str) -> None:
     """So that nobody reads half of it."""
     half = path.with_suffix(".half")
@@ -365,7 +285,7 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _identity() -> dict[str, Any]:
+def _somebody() -> dict[str, Any]:
     """Arguments of Popen that make root somebody else."""
     if os.geteuid() != 0:
         return {}

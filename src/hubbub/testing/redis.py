@@ -12,22 +12,11 @@ They need the program `redis-server` (or `valkey-server`) of version 6.2 or late
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
-from collections.abc import Callable
-from pathlib import Path
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
-S = TypeVar("S", bound="Stage")
+from hubbub.testing.processes import DEADLINE, ServerProcess, Stage, free_port, wait_for
 
-DEADLINE = 30.0
 SLOTS = 16_384
 SETTINGS = {
     "bind": "127.0.0.1",
@@ -37,54 +26,22 @@ SETTINGS = {
     "loglevel": "notice",
 }
 DURABLE = {"appendonly": "yes", "appendfsync": "always"}
-WATCHDOG = """
-read _
-pid=$(cat pid) && kill -KILL "$pid"
-for _ in $(seq 200); do kill -0 "$pid" || break; sleep 0.02; done
-cd / && rm -rf "$1"
-"""
-"""Its input ends when whoever made the server closes it, or dies in whichever way."""
 
 
-class Stage:
-    """Something that stands between `open` and `close`, or within a `with`."""
-
-    def open(self) -> None:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        raise NotImplementedError
-
-    def __enter__(self: S) -> S:
-        try:
-            self.open()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class RedisServer(Stage):
+class RedisServer(ServerProcess):
     """A server on a free port of loopback, and on a socket in its folder.
 
     `settings` are those of redis.conf, with `_` for `-`. What it holds is lost when it ends, unless `durable` (then
     each write is on disk before it is answered).
     """
 
+    name = "Redis"
+
     def __init__(self, *, durable: bool = False, sentinel: bool = False, **settings: str) -> None:
+        super().__init__()
         self.settings = {**SETTINGS, **(DURABLE if durable else {})}
         self.settings |= {name.replace("_", "-"): value for name, value in settings.items()}
-        self.port = 0
-        self.folder = Path()
-        self.paused = False
         self._sentinel = sentinel
-        self._process: subprocess.Popen[bytes] | None = None
-        self._watchdog: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -101,68 +58,14 @@ class RedisServer(Stage):
         """For `redis.url`, by its socket."""
         return f"unix://{self.folder / 'redis.sock'}"
 
-    @property
-    def pid(self) -> int:
-        """Of its process."""
-        assert self._process is not None, "not running"
-        return self._process.pid
-
-    @property
-    def running(self) -> bool:
-        return self._process is not None
-
-    def open(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="hubbub-redis-"))
-        self._watchdog = subprocess.Popen(
-            ["sh", "-c", WATCHDOG, "watchdog", str(self.folder)],
-            cwd=self.folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        self.start()
-
-    def close(self) -> None:
-        """End it and remove its folder."""
-        if self._process is not None:
-            self.kill()
-        if self._watchdog is not None:
-            watchdog, self._watchdog = self._watchdog, None
-            watchdog.communicate()
-
-    def start(self) -> None:
-        """Start it, on the same port if it ran before; it answers when this returns. Raises RuntimeError."""
-        for _ in range(1 if self.port else 5):
-            self._launch(self.port or free_port())
-            with contextlib.suppress(_Ended):
-                wait_for(self._answers, "a Redis server")
-                return
-        raise RuntimeError(f"redis-server ended:\n{self.log()[-2_000:]}")
-
-    def _launch(self, port: int) -> None:
-        self.port = port
-        lines = [f"port {port}", *(f"{name} {value}" for name, value in self.settings.items())]
+    def _command(self) -> list[str]:
+        lines = [f"port {self.port}", *(f"{name} {value}" for name, value in self.settings.items())]
         path = self.folder / "redis.conf"
         if not (self._sentinel and path.exists()):  # Sentinels write down there what they know
             path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [program(), str(path), *(["--sentinel"] if self._sentinel else [])],
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        (self.folder / "pid").write_text(str(self._process.pid), encoding="utf-8")
+        return [program(), str(path), *(["--sentinel"] if self._sentinel else [])]
 
     def _answers(self) -> bool:
-        assert self._process is not None
-        if self._process.poll() is not None:
-            (self.folder / "pid").unlink()
-            self._process = None
-            raise _Ended
         import redis
 
         try:
@@ -171,30 +74,6 @@ class RedisServer(Stage):
             return True
         except (redis.exceptions.ConnectionError, redis.exceptions.BusyLoadingError):
             return False
-
-    def kill(self) -> None:
-        """SIGKILL, also to one that is paused."""
-        assert self._process is not None, "not running"
-        process, self._process = self._process, None
-        process.kill()
-        process.wait()
-        self.paused = False
-        (self.folder / "pid").unlink()
-
-    def restart(self) -> None:
-        """Kill it, and start it anew on the same port."""
-        self.kill()
-        self.start()
-
-    def pause(self) -> None:
-        """Stop it in the middle of what it does; connections stay open, and the kernel takes more."""
-        self.paused = True
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let a paused one go on."""
-        os.kill(self.pid, signal.SIGCONT)
-        self.paused = False
 
     def flush(self) -> None:
         """Forget everything that is kept, scripts too."""
@@ -229,10 +108,6 @@ class RedisServer(Stage):
             return expected in self.ask(*command)
         except redis.exceptions.ConnectionError:
             return False
-
-    def log(self) -> str:
-        """What it wrote."""
-        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
 
 class RedisCluster(Stage):
@@ -377,10 +252,6 @@ class Sentinels(Stage):
             server.close()
 
 
-class _Ended(Exception):
-    """The program ended instead of answering: somebody else has the port, or a setting is wrong."""
-
-
 def program() -> str:
     """Path of the server's program. Raises RuntimeError."""
     path = shutil.which("redis-server") or shutil.which("valkey-server")
@@ -389,19 +260,3 @@ def program() -> str:
             "redis-server is not installed: `scripts/setup dev` does it, or install `redis-server`."
         )
     return path
-
-
-def free_port() -> int:
-    """A port of loopback that nobody has just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    """Look every few milliseconds. Raises RuntimeError after half a minute."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"waited for {what} for {DEADLINE:.0f} s")
-        time.sleep(0.01)
