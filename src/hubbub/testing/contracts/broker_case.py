@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from typing import ClassVar
 
@@ -71,7 +72,7 @@ def offsets(history: History) -> list[int]:
     return [publication.offset or 0 for publication in history.publications]
 
 
-class BrokerCase:
+class BrokerCase(ABC):
     """The hooks of BrokerContract: implement `open`, `elapse` and `lose`.
 
     Every test has a broker of its own from `open`, but the brokers may share one server: channel names and keys
@@ -84,25 +85,21 @@ class BrokerCase:
     ttl: ClassVar[float] = 60.0
     idempotency_ttl: ClassVar[float] = 60.0
 
+    @abstractmethod
     async def open(self) -> Broker:
         """A new broker, not started, that remembers keys for `idempotency_ttl` seconds. For NodesContract, those of one
         test are nodes of one cluster."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def elapse(self, seconds: float) -> None:
         """Let the broker's time pass."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def lose(self, broker: Broker, channel: str) -> None:
         """Make the broker lose the channel's log: by eviction, a crash, a restored backup."""
-        raise NotImplementedError
 
-    async def settle(self, broker: Broker) -> None:
+    async def settle(self, broker: Broker) -> None:  # noqa: B027 (few need it)
         """Wait until all that was published would have been delivered. Nothing, where `publish` delivers."""
-
-    async def interrupt(self, broker: Broker) -> None:
-        """For NodesContract: cut what the broker listens by, as a network does. It is to come back by itself."""
-        raise NotImplementedError
 
     @pytest.fixture
     def inbox(self) -> Inbox:

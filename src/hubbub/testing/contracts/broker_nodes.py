@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import AsyncIterator
 
 import anyio
@@ -18,6 +19,10 @@ from hubbub.testing.contracts.broker_case import BrokerCase, Inbox, publication
 
 class NodesContract(BrokerCase):
     """Two nodes: one order, one log, one memory of keys, and neither hears what it does not want."""
+
+    @abstractmethod
+    async def interrupt(self, broker: Broker) -> None:
+        """Cut what the broker listens by, as a network does. It is to come back by itself."""
 
     @pytest.fixture
     def there(self) -> Inbox:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import pytest
@@ -12,7 +13,7 @@ from hubbub.model import Leave, Member, Presence
 from hubbub.presence.base import PresenceStore
 
 
-class PresenceContract:
+class PresenceContract(ABC):
     """Subclass it, implement `open` and `elapse`, and run it with pytest and anyio's plugin.
 
     Every test has a store of its own, but the stores may share one server: names are unique to each test.
@@ -23,13 +24,13 @@ class PresenceContract:
 
     ttl: ClassVar[float] = 30.0
 
+    @abstractmethod
     async def open(self) -> PresenceStore:
         """A new store."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def elapse(self, seconds: float) -> None:
         """Let the store's time pass."""
-        raise NotImplementedError
 
     @pytest.fixture
     async def store(self) -> PresenceStore:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -82,14 +83,14 @@ def logged(conversation: str) -> Callable[[Snapshot], list[tuple[int, str]]]:
     return query
 
 
-class StoreCase:
+class StoreCase(ABC):
     """The hook of StoreContract: implement `open`. Every test has a database of its own."""
 
     pytestmark = pytest.mark.anyio
 
+    @abstractmethod
     async def open(self, metrics: Metrics, *, pending_writes: int = 10_000, batch: int = 256) -> Store:
         """A new store on the test's database, not started. With the same one each time in a test."""
-        raise NotImplementedError
 
     @pytest.fixture
     def metrics(self) -> Metrics:
