@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from typing import Any, Self, TypeVar
 
-from tests.hub.world import Client, World, settle
+from tests.hub.world import Client, World, settle, within
 
 from hubbub.auth.revocation import Revocations
 from hubbub.cluster.cluster import Cluster
@@ -100,11 +99,4 @@ class Several:
 
     async def within(self, seconds: float, coroutine: Coroutine[Any, Any, T]) -> T:
         """What comes of `coroutine`, which may take so much time."""
-        task = asyncio.ensure_future(coroutine)
-        await settle()
-        while not task.done():
-            assert seconds > 0, "it takes longer"
-            seconds -= 0.25
-            self.clock.advance(0.25)
-            await settle()
-        return await task
+        return await within(self.clock, seconds, coroutine)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from tests.engines import postgres_wire
 from tests.waiting import until
 
 from hubbub.engines import postgres_lane
@@ -21,29 +22,13 @@ class Refusal(Exception):
         self.sqlstate = sqlstate
 
 
-class Wire:
+class Wire(postgres_wire.Wire):
     """A connection that answers, unless it hangs or is closed."""
 
-    def __init__(self) -> None:
-        self.closed = False
-        self.ended: Callable[[Any], None] = len  # type: ignore[assignment]
-        self.asked = 0
-
-    def add_termination_listener(self, callback: Callable[[Any], None]) -> None:
-        self.ended = callback
+    asked = 0
 
     async def execute(self, query: str) -> None:
         self.asked += 1
-
-    def is_closed(self) -> bool:
-        return self.closed
-
-    def terminate(self) -> None:
-        self.closed = True
-
-    def lose(self) -> None:
-        self.closed = True
-        self.ended(self)
 
 
 class World:

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 import pytest
+from tests.engines import postgres_wire
 from tests.waiting import until
 
 from hubbub.engines import postgres_lane, postgres_listener
@@ -15,19 +14,15 @@ from hubbub.telemetry.metrics import Metrics
 pytestmark = pytest.mark.anyio
 
 
-class Wire:
+class Wire(postgres_wire.Wire):
     """A connection to a server that keeps what is listened to."""
 
     def __init__(self, heard: Heard) -> None:
+        super().__init__()
         self.heard = heard
         self.names: set[str] = set()
         self.statements: list[str] = []
-        self.closed = False
         self.hold: asyncio.Event | None = None
-        self.ended: Callable[[Any], None] = len  # type: ignore[assignment]
-
-    def add_termination_listener(self, callback: Callable[[Any], None]) -> None:
-        self.ended = callback
 
     async def execute(self, query: str) -> None:
         self.statements.append(query)
@@ -36,16 +31,6 @@ class Wire:
         for statement in query.split(";"):
             verb, name = statement.split(" ")
             (self.names.add if verb == "LISTEN" else self.names.discard)(name.strip('"'))
-
-    def is_closed(self) -> bool:
-        return self.closed
-
-    def terminate(self) -> None:
-        self.closed = True
-
-    def lose(self) -> None:
-        self.closed = True
-        self.ended(self)
 
 
 class World:

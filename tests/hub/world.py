@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,6 +22,8 @@ from hubbub.protocols.native import JsonCodec, MessagePackCodec
 from hubbub.telemetry.metrics import Metrics
 from hubbub.testing.clock import FakeClock
 from hubbub.testing.connection import MemoryConnection
+
+T = TypeVar("T")
 
 CODEC = JsonCodec()
 OPEN = NamespaceConfig(
@@ -175,3 +178,15 @@ async def settle() -> None:
     """Let every task that can run, run."""
     for _ in range(20):
         await asyncio.sleep(0)
+
+
+async def within(clock: FakeClock, seconds: float, coroutine: Coroutine[Any, Any, T]) -> T:
+    """What comes of `coroutine`, which may take so much of the clock's time."""
+    task = asyncio.ensure_future(coroutine)
+    await settle()
+    while not task.done():
+        assert seconds > 0, "it takes longer"
+        seconds -= 0.25
+        clock.advance(0.25)
+        await settle()
+    return await task
