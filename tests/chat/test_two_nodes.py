@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.chat.talk_of_two import see_one_order
 from tests.chat.wire import Wire, chat_server, do, group, text
 
 import hubbub.broker.redis
@@ -17,26 +18,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_both_nodes_see_one_order_and_everything(postgres_url: str) -> None:
     async with chat_server(postgres_url) as one, chat_server(postgres_url) as two:
-        id = await group(one, "ada", "bob")
-        channel = f"conversation:{id}"
-        async with Wire.open(one, "ada") as ada, Wire.open(two, "bob") as bob:
-            since = (await ada.subscribe(channel))["position"]["offset"]
-            await bob.subscribe(channel)
-            replies = [
-                wire.begin(
-                    type="call",
-                    method="chat.messages.send",
-                    params={"conversation": id, "parts": text(str(number))},
-                )
-                for number in range(30)
-                for wire in (ada, bob)
-            ]
-            seqs = sorted([(await each)["result"]["message"]["seq"] for each in replies])
-            assert seqs == list(range(since + 1, since + 61)), "no gap, whoever wrote"
-            for wire in (ada, bob):
-                await wire.until(lambda each: len(each.offsets(channel)) == 60)
-                assert wire.offsets(channel) == seqs
-            assert ada.events("message.created") == bob.events("message.created")
+        await see_one_order(one, two)
 
 
 async def test_memberships_are_followed_across_nodes(postgres_url: str) -> None:

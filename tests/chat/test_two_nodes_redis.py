@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from tests.chat.talk_of_two import see_one_order
 from tests.chat.wire import Wire, chat_server, do, group, text
 from tests.waiting import until
 
@@ -48,26 +49,7 @@ async def two_nodes(database: str, redis: RedisConfig, **sections: Any) -> Async
 
 async def test_both_nodes_see_one_order_and_everything(postgres_url: str, redis_config: RedisConfig) -> None:
     async with two_nodes(postgres_url, redis_config) as (one, two):
-        id = await group(one, "ada", "bob")
-        channel = f"conversation:{id}"
-        async with Wire.open(one, "ada") as ada, Wire.open(two, "bob") as bob:
-            since = (await ada.subscribe(channel))["position"]["offset"]
-            await bob.subscribe(channel)
-            replies = [
-                wire.begin(
-                    type="call",
-                    method="chat.messages.send",
-                    params={"conversation": id, "parts": text(str(number))},
-                )
-                for number in range(30)
-                for wire in (ada, bob)
-            ]
-            seqs = sorted([(await each)["result"]["message"]["seq"] for each in replies])
-            assert seqs == list(range(since + 1, since + 61))
-            for wire in (ada, bob):
-                await wire.until(lambda each: len(each.offsets(channel)) >= 60)
-                assert wire.offsets(channel) == seqs
-            assert ada.events("message.created") == bob.events("message.created")
+        await see_one_order(one, two)
 
 
 async def test_who_is_there_who_types_and_who_has_read(postgres_url: str, redis_config: RedisConfig) -> None:
