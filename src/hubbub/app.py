@@ -38,6 +38,8 @@ from hubbub.socketio.handlers import NamespaceName
 from hubbub.socketio.server import SocketIo
 from hubbub.telemetry.health import PATHS as HEALTH_PATHS
 from hubbub.telemetry.health import Health
+from hubbub.telemetry.levels import lowered
+from hubbub.telemetry.load import LoadChange
 from hubbub.telemetry.logging import get_logger
 from hubbub.telemetry.metrics import Metrics
 from hubbub.transports.asgi import AsgiWebSockets
@@ -112,6 +114,7 @@ class Hubbub:
         """The Socket.IO server: its handlers, events and rooms."""
         protocols = {name: make(self.config) for name, make in registry.PROTOCOLS.items()}
         self.node = Node(self.config, self.clock, self.hub, protocols)
+        self.node.load.changed.append(self._shorten_pages)
         self._cluster = None if registry.alone(self.config) else self._clustered(parts.node)
         self._engine = EngineIo(self.node, self.socketio.sockets.accept)
         if self.config.socketio.enabled:
@@ -126,6 +129,8 @@ class Hubbub:
         """This server as one node of several."""
         revocations = self.tokens.revocations if self._reads_tokens else None
         self.hub.results.state = self._state
+        if self.hub.user_rate is not None and self.config.cluster.shared_rates:
+            self.hub.user_rate.state = self._state
         cluster = Cluster(self.hub, self._state, self.config, self.clock, revocations, id=id)
         self.socketio.join(cluster.bus)
         if self._chat is not None:
@@ -136,6 +141,13 @@ class Hubbub:
         peers = Peers(self.clock, self.config.cluster.request_timeout)
         self._forwarder = Forwarder(self.node, cluster.nodes, self._claims, passes, peers)
         return cluster
+
+    def _shorten_pages(self, change: LoadChange) -> None:
+        """The lists of conversations have shorter pages while there is too much load."""
+        if self._chat is not None:
+            limits, share = self.config.limits, self.hub.shedding.history
+            shorter = limits.with_pages_of(lowered(limits.page, share))
+            self._chat.config = self.config.model_copy(update={"limits": shorter})
 
     @property
     def chat(self) -> Chat:

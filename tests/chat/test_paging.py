@@ -48,3 +48,18 @@ def test_a_page_is_not_above_the_limit(asked: int | None, size: int) -> None:
 
 def test_the_usual_page_is_not_above_the_limit_either() -> None:
     assert page_size(Config(limits={"page": 10}), None) == 10
+
+
+@pytest.mark.parametrize(
+    ("asked", "now", "size"),
+    [(None, 60, 50), (None, 49, 49), (60, 15, 15), (15, 15, 15), (14, 15, 14), (1, 1, 1)],
+)
+def test_a_page_is_shorter_under_load(asked: int | None, now: int, size: int) -> None:
+    config = Config(limits={"page": 60})
+    limits = config.limits.with_pages_of(now)
+    shorter = config.model_copy(update={"limits": limits})
+    assert page_size(shorter, asked) == size
+    assert page_size(config, asked) == (asked or PAGE), "whoever has the other one sees nothing of it"
+    with pytest.raises(HubbubError) as failure:
+        page_size(shorter, 61)
+    assert failure.value.code is ErrorCode.LIMIT_EXCEEDED

@@ -62,3 +62,6 @@ class Leases:
 
     async def spend(self, key: str, rate: float, burst: int) -> float:
         raise NotImplementedError
+
+    async def charge(self, key: str, rate: float, burst: int, count: int) -> float:
+        raise NotImplementedError

@@ -289,3 +289,20 @@ async def test_a_state_that_is_away_stops_nobody_who_runs() -> None:
     a.state.cut = True
     await nodes.passes(20.0)
     assert (await client.ask(type="publish", channel="news", data=1))["type"] == "published"
+
+
+async def test_who_has_said_to_be_away_is_so_on_another_node_too() -> None:
+    nodes = await cluster()
+    a, b, c = nodes
+    moved, left = await a.world.connected("ada"), await a.world.connected("bob")
+    for client in (moved, left):
+        session = a.hub.sessions[client.session]
+        session.idle = True
+        a.claims.changed(session)
+    await nodes.written()
+    await b.resume(moved)
+    assert b.hub.sessions[moved.session].idle
+    a.kill()
+    await nodes.passes(LEASE + 1.5)
+    await c.resume(left)
+    assert c.hub.sessions[left.session].idle

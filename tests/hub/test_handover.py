@@ -31,6 +31,7 @@ WHOLE = Handover(
     Journaled(
         "ab.12", ((Publication("a:b", "e", Raw(b"[1]")), 7), (Join("a:b", Member("s", "u")), -1)), ("id-1",)
     ),
+    True,
 )
 
 

@@ -27,11 +27,13 @@ After = Annotated[str, Meta(max_length=LONGEST, description="`next` of the page 
 
 
 def page_size(config: Config, asked: int | None, field: str = "limit") -> int:
-    """How many items a page has. Raises LIMIT_EXCEEDED above `limits.page`."""
+    """How many items a page has: fewer than asked for while there is too much load, and a cursor to the rest. Raises
+    LIMIT_EXCEEDED above `limits.page`."""
+    most = config.limits.page_now
     if asked is None:
-        return min(PAGE, config.limits.page)
+        return min(PAGE, most)
     limits.check(config.limits, "page", asked, field)
-    return asked
+    return min(asked, most)
 
 
 def cursor(*values: Any) -> str:

@@ -57,13 +57,12 @@ class Presences:
         self._here: dict[str, Availability] = {}  # on this node; offline ones are left out
         self._known: dict[str, Availability] = {}  # on all of them, as it was last told
         self._elsewhere: Elsewhere | None = None
-        self._away: set[Session] = set()
         self._leaving: dict[str, Timer] = {}
         self._told: Gathering[str, PresenceChanged] = Gathering(
             chat.clock, lambda: self._hub.shedding.presence, self._tell, self._hub.metrics.shed_presence
         )
         self._hub.appearances.append(self._changed)
-        self._hub.ended.append(self._ended)
+        self._hub.ended.append(self._changed)
 
     def join(self, bus: Bus, nodes: Nodes) -> None:
         """There are other nodes; to be called before the start. Each tells its own followers what it sees."""
@@ -89,10 +88,10 @@ class Presences:
 
     def set_away(self, sessions: Iterable[Session], away: bool) -> None:
         for session in sessions:
-            if away:
-                self._away.add(session)
-            else:
-                self._away.discard(session)
+            if session.idle is not away:
+                session.idle = away
+                if self._hub.claims is not None:
+                    self._hub.claims.changed(session)
             self._changed(session)
 
     async def set_user_away(self, user: str, away: bool) -> None:
@@ -116,10 +115,6 @@ class Presences:
 
     # --- what changes it ----------------------------------------------------------------------------------
 
-    def _ended(self, session: Session) -> None:
-        self._away.discard(session)
-        self._changed(session)
-
     def _changed(self, session: Session) -> None:
         user = session.user
         if not user:
@@ -139,7 +134,7 @@ class Presences:
         there = [each for each in self._hub.users.get(user, ()) if not each.absent and not each.closed]
         if not there:
             return "offline"
-        return "away" if all(each in self._away for each in there) else "online"
+        return "away" if all(each.idle for each in there) else "online"
 
     def _stay(self, user: str) -> None:
         if (timer := self._leaving.pop(user, None)) is not None:

@@ -399,4 +399,5 @@ def _revived(id: str, record: Record, hub: Hub) -> Handover:
         record.channels,
         record.entered,
         record.hidden,
+        idle=record.idle,
     )

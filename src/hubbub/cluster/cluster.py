@@ -9,6 +9,7 @@ from hubbub.auth.revocation import Revocations
 from hubbub.auth.revocation_log import RevocationLog
 from hubbub.clock import Clock
 from hubbub.cluster.bus import Bus, Request
+from hubbub.cluster.headcounts import Headcounts
 from hubbub.cluster.nodes import Nodes
 from hubbub.cluster.remote import Nothing, RemoteNodes
 from hubbub.config import Config
@@ -44,6 +45,7 @@ class Cluster:
         self.bus = Bus(hub, self.nodes, clock, config.cluster.request_timeout)
         log = RevocationLog(state, revocations) if revocations is not None else None
         self.remote = RemoteNodes(hub, self.nodes, self.bus, revocations, log)
+        self.headcounts = Headcounts(hub, self.nodes, self.bus)
         self.bus.on(HELLO, self._hello)
         self.bus.on(GOODBYE, self._goodbye)
         hub.node_id = self.nodes.id

@@ -42,6 +42,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
     channels: tuple[str, ...] = ()
     entered: dict[str, Position] = {}
     hidden: tuple[str, ...] = ()
+    idle: bool = False
 
     def __repr__(self) -> str:
         return f"Record(of {self.node!r})"
@@ -158,6 +159,7 @@ class Records:
             tuple(sorted((*session.subscriptions, *session.away))),
             session.entered or {},
             tuple(sorted(session.hidden or ())),
+            session.idle,
         )
         data = _encode(record)
         return data if len(data) <= RECORD_BYTES else None

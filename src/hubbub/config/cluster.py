@@ -97,6 +97,11 @@ class ClusterConfig(Section):
     lease: Seconds = Field(
         4.0, gt=0, description="Seconds without a sign of life after which the others hold a node dead."
     )
+    shared_rates: bool = Field(
+        True,
+        description="Let a user's rate (`limits.user_command_rate`) be one for all nodes. If not, or while what "
+        "they share does not answer, each node has its own.",
+    )
     request_timeout: Seconds = Field(2.0, gt=0, description="Seconds in which another node must answer.")
     reorder_window: Seconds = Field(
         0.05, description="Seconds for which an event that comes too early waits for the one before it."
@@ -133,8 +138,12 @@ class LoadConfig(Section):
         256 * 1024 * 1024, ge=1, description="Bytes in the queues of all slow readers that count as full."
     )
     handshake_rate: float = Field(
-        1_000.0,
+        2_500.0,
         ge=0,
         description="New sessions a second that are let in; others are told when to come. 0: all.",
     )
-    handshake_burst: Count = Field(2_000, ge=1, description="New sessions that may come at once.")
+    handshake_burst: Count = Field(
+        8_000,
+        ge=1,
+        description="New sessions that may come at once; a quarter of them are left to sessions that are resumed.",
+    )

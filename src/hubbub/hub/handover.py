@@ -64,6 +64,7 @@ class Handover(Struct, frozen=True, omit_defaults=True):
     absent: bool = False
     state: dict[str, bytes] = {}
     journaled: Journaled | None = None
+    idle: bool = False
 
     def __repr__(self) -> str:
         return f"Handover({self.id!r})"  # the rest is its user's
@@ -132,6 +133,7 @@ def export(session: Session, journaled: Journaled | None = None) -> Handover:
         session.absent,
         _state(session),
         journaled,
+        session.idle,
     )
 
 
@@ -181,6 +183,7 @@ def adopt(hub: Hub, handover: Handover, secret: str) -> Session:
     session.secret = secret
     hub.identify(session, handover.principal)
     session.absent = handover.absent
+    session.idle = handover.idle
     session.away = handover.channels
     session.entered = dict(handover.entered) or None
     session.hidden = set(handover.hidden) or None

@@ -22,7 +22,7 @@ from hubbub.hub.gathering import Joins
 from hubbub.hub.handlers import Handlers, Hook
 from hubbub.hub.idempotency import Results
 from hubbub.hub.journal import Journal
-from hubbub.hub.limits import Rate
+from hubbub.hub.limits import Buckets, Elsewhere, Rate, make_room
 from hubbub.hub.live import Live
 from hubbub.hub.presence import Attendance
 from hubbub.hub.recovery import fit
@@ -61,7 +61,7 @@ class Hub:
         self.clock = clock
         self.broker = broker
         self.presence = presence
-        self.attendance = Attendance(presence, presence_lease, self.announce)
+        self.attendance = Attendance(presence, presence_lease, self.announce, clock)
         self.policy = policy
         self.handlers = handlers
         self.metrics = metrics
@@ -82,6 +82,8 @@ class Hub:
         """The other nodes."""
         self.claims: Claims | None = None
         """The sessions of the other nodes."""
+        self.elsewhere: Elsewhere | None = None
+        """How many of them users have."""
         self.listeners: dict[str, Callable[[Envelope], object]] = {}
         """Channels that this process itself listens to from the start, and what hears them."""
         self.owners: dict[str, ChannelOwner] = {}
@@ -102,6 +104,11 @@ class Hub:
         self.command_rate = Rate(limits.command_rate, limits.command_burst)
         self.publish_rate = Rate(limits.publish_rate, limits.publish_burst)
         self.subscribe_rate = Rate(limits.subscribe_rate, limits.subscribe_burst)
+        self.user_rate: Buckets | None = None
+        """What all sessions of a user spend together, if there is a limit."""
+        if limits.user_command_rate:
+            rate = Rate(limits.user_command_rate, limits.user_command_burst)
+            self.user_rate = Buckets("user_command_rate", rate, clock, metrics, self.spawn)
         self.results = Results(
             clock,
             config.broker.idempotency_ttl,
@@ -170,17 +177,8 @@ class Hub:
         if self.shedding.anonymous and not principal.user:
             self.metrics.rejected["overloaded"] += 1
             raise HubbubError(ErrorCode.OVERLOADED, retry_after=5.0 + 10.0 * random.random())
-        others = self.users.get(principal.user, ()) if principal.user else ()
-        if len(others) >= self.config.limits.connections_per_user:
-            # Sessions whose client is away make room first, the longest away at the head.
-            away = [other for other in others if other.id in self.detached]
-            if not away:
-                self.metrics.rejected["connections_per_user"] += 1
-                raise HubbubError(
-                    ErrorCode.LIMIT_EXCEEDED,
-                    f"limits.connections_per_user = {self.config.limits.connections_per_user} sessions of this user",
-                )
-            self.end(away[0], None)
+        if principal.user:
+            make_room(self, principal.user)
         session.id = new_id(self.node_id)
         session.secret = secrets.token_urlsafe(18)
         self.identify(session, principal)
@@ -410,7 +408,9 @@ class Hub:
     async def announce(self, channel: Channel, push: model.Join | model.Leave) -> None:
         """Send a join or leave, where the namespace wants them and the channel is not too large for them."""
         options = channel.options
-        if options.join_leave and options.presence == "full" and channel.size <= options.presence_limit:
+        if not options.join_leave or options.presence != "full" or channel.size > options.presence_limit:
+            return
+        if self.remote is None or not await self.attendance.crowded(channel):
             if self._joins:
                 self._joins.put(push)
             else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
+from hubbub.clock import Clock
 from hubbub.model import Join, Leave, Member, Raw
 from hubbub.presence.base import PresenceStore
 from hubbub.telemetry.logging import get_logger
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from hubbub.hub.session import Session
 
 log = get_logger("hubbub.hub")
+
+CROWDED = 1.0
+"""Seconds for which a channel that is too large for joins and leaves is not counted again."""
 
 
 class Attendance:
@@ -27,10 +31,13 @@ class Attendance:
         store: PresenceStore,
         lease: float,
         announce: Callable[[Channel, Join | Leave], Awaitable[None]],
+        clock: Clock,
     ) -> None:
         self._store = store
         self._lease = lease
         self._announce = announce
+        self._clock = clock
+        self._crowded: dict[str, float] = {}  # until when they are held so
         self._moving: set[tuple[str, str]] = set()
 
     async def settle(self, session: Session, channel: Channel) -> None:
@@ -50,6 +57,19 @@ class Attendance:
             log.error("presence failed", session=session.id, channel=channel.name, exc_info=error)
         finally:
             self._moving.discard(key)
+
+    async def crowded(self, channel: Channel) -> bool:
+        """Whether more sessions than the namespace's `presence_limit` are in the channel on all nodes together, as far
+        as the store knows; it is asked once a second where they are."""
+        now = self._clock.monotonic()
+        if self._crowded.get(channel.name, now) > now:
+            return True
+        there = await self._store.members(channel.name, 0)
+        if there.sessions <= channel.options.presence_limit:
+            return False
+        self._crowded = {name: until for name, until in self._crowded.items() if until > now}
+        self._crowded[channel.name] = now + CROWDED
+        return True
 
     async def _enter(self, session: Session, channel: Channel) -> None:
         info = session.principal.info

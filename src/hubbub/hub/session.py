@@ -88,6 +88,7 @@ class Session:
         "hidden",
         "hub",
         "id",
+        "idle",
         "info",
         "joining",
         "moved",
@@ -123,6 +124,7 @@ class Session:
         self.away: tuple[str, ...] = ()  # the channels of a detached session
         self.entered: dict[str, Position] | None = None  # where it was put into those while it was away
         self.absent = False  # detached, and out of presence too
+        self.idle = False  # its user has said not to be at the device
         self.command_tat = self.publish_tat = self.subscribe_tat = 0.0
         self._errors_since = 0.0
         self._errors_seen = 0
@@ -299,7 +301,10 @@ class Session:
                     return
                 self.asker = asker  # others may have been handled meanwhile
             else:
-                self.command_tat = hub.take(self.command_tat, hub.command_rate, "command_rate")
+                after = hub.take(self.command_tat, hub.command_rate, "command_rate")
+                if hub.user_rate is not None and self.principal.user:
+                    hub.user_rate.spend(self.principal.user)
+                self.command_tat = after
             hub.metrics.commands[NAMES[kind]] += 1
             reply = await hub.commands[kind](self, item)
         except Exception as error:
@@ -325,14 +330,20 @@ class Session:
         """Spend from the token bucket of commands. Events above the rate are not refused, for most ask for no answer
         and would be lost without a word, but wait; and when too many do, reading is paused."""
         hub = self.hub
-        if not hub.command_rate.interval:
-            return
-        while (after := hub.command_rate.take(self.command_tat, hub.clock.monotonic())) < 0:
-            hub.metrics.rejected["command_rate"] += 1
-            slept = asyncio.Event()
-            hub.clock.call_later(-after, slept.set)
-            await slept.wait()
-        self.command_tat = after
+        if hub.command_rate.interval:
+            while (after := hub.command_rate.take(self.command_tat, hub.clock.monotonic())) < 0:
+                hub.metrics.rejected["command_rate"] += 1
+                await self._sleep(-after)
+            self.command_tat = after
+        if hub.user_rate is not None and self.principal.user:
+            while wait := hub.user_rate.take(self.principal.user):
+                hub.metrics.rejected[hub.user_rate.name] += 1
+                await self._sleep(wait)
+
+    async def _sleep(self, seconds: float) -> None:
+        slept = asyncio.Event()
+        self.hub.clock.call_later(seconds, slept.set)
+        await slept.wait()
 
     @property
     def asked(self) -> bool:

@@ -10,6 +10,8 @@ from hubbub.engines.base import Condition
 
 KEY_CHARACTERS = 512
 VALUE_BYTES = 64 * 1024
+OWED = 8
+"""How often a token bucket may have been spent beyond what was in it."""
 
 
 def check(key: str, value: bytes = b"") -> None:
@@ -19,6 +21,12 @@ def check(key: str, value: bytes = b"") -> None:
         raise ValueError(f"keys have 1 to {KEY_CHARACTERS} characters, not {len(key)}")
     if len(value) > VALUE_BYTES:
         raise ValueError(f"values have at most {VALUE_BYTES} bytes, not {len(value)}")
+
+
+def debit(rate: float, burst: int, count: int) -> tuple[float, float]:
+    """By how many seconds `count` put off the moment at which a token bucket is full again, and how far off it can be
+    at the most."""
+    return count / rate, (1 + OWED) * max(burst, 1) / rate
 
 
 class NodeInfo(Struct, frozen=True, omit_defaults=True):
@@ -76,6 +84,10 @@ class State(Protocol):
     async def spend(self, key: str, rate: float, burst: int) -> float:
         """Take one from the token bucket `key`, shared by all nodes (`hub.limits.Rate`, by the store's clock). 0.0 if
         it was there, else the seconds to wait, and nothing is taken."""
+
+    async def charge(self, key: str, rate: float, burst: int, count: int) -> float:
+        """Take `count`, which have been spent already, from the token bucket `key`, whether they are there or not: it
+        may owe as many as `OWED` bursts. The seconds until it is full again; 0.0 without a rate."""
 
     @property
     def condition(self) -> Condition: ...

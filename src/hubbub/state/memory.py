@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hubbub.clock import Clock
 from hubbub.engines.base import UP, Condition
-from hubbub.state.base import NodeInfo, check
+from hubbub.state.base import NodeInfo, check, debit
 
 ROOM = 1024
 """Values that may lie there before those that have ended are looked for."""
@@ -106,6 +106,17 @@ class MemoryState:
         self._arrivals[key] = arrival + 1 / rate
         self._make_room()
         return 0.0
+
+    async def charge(self, key: str, rate: float, burst: int, count: int) -> float:
+        check(key)
+        if rate <= 0:
+            return 0.0
+        now = self._clock.monotonic()
+        spent, most = debit(rate, burst, count)
+        full_in = min(max(self._arrivals.get(key, now) - now, 0.0) + spent, most)
+        self._arrivals[key] = now + full_in
+        self._make_room()
+        return full_in
 
     def _find(self, key: str) -> bytes | None:
         value = self._values.get(key)

@@ -10,7 +10,7 @@ import msgspec
 
 from hubbub.engines.base import Condition
 from hubbub.engines.postgres import SCHEMA, Part, Postgres
-from hubbub.state.base import NodeInfo, check
+from hubbub.state.base import NodeInfo, check, debit
 
 BEAT_LOCK = 0x48_75_62_05
 SWEPT = 500
@@ -99,6 +99,11 @@ UPDATE {SCHEMA}.kept SET value = $2, until = {ENDS}
 WHERE key = $1 AND value = $4 AND until > clock_timestamp() RETURNING true
 """
 SPEND = f"SELECT {SCHEMA}.spend_1($1, $2, $3)"
+NOW = "extract(epoch FROM clock_timestamp())::float8"
+CHARGE = f"""
+INSERT INTO {SCHEMA}.buckets AS b VALUES ($1, {NOW} + least($2::float8, $3::float8)) ON CONFLICT (key) DO UPDATE
+SET arrival = least(greatest(b.arrival, {NOW}) + $2::float8, {NOW} + $3::float8) RETURNING b.arrival - {NOW}
+"""
 
 
 class PostgresState:
@@ -169,3 +174,10 @@ class PostgresState:
             return 0.0
         ((wait,),) = await self._engine.fetch(SPEND, key.encode(), 1 / rate, max(burst - 1, 0) / rate)
         return float(wait)
+
+    async def charge(self, key: str, rate: float, burst: int, count: int) -> float:
+        check(key)
+        if rate <= 0:
+            return 0.0
+        ((left,),) = await self._engine.fetch(CHARGE, key.encode(), *debit(rate, burst, count))
+        return max(0.0, float(left))

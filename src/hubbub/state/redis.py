@@ -10,12 +10,13 @@ import msgspec
 from hubbub.engines.base import Condition
 from hubbub.engines.redis import Redis, Script
 from hubbub.engines.resp import Part
-from hubbub.state.base import NodeInfo, check
+from hubbub.state.base import NodeInfo, check, debit
 
 FORGOTTEN = 86_400_000
 """Milliseconds after which the list of nodes is forgotten, if none lives."""
 
 BEAT = Script.load("state", "beat")
+CHARGE = Script.load("state", "charge")
 NODES = Script.load("state", "nodes")
 SPEND = Script.load("state", "spend")
 SWAP = Script.load("state", "swap")
@@ -92,6 +93,12 @@ class RedisState:
         if rate <= 0:
             return 0.0
         return float(await self._redis.run(SPEND, [self._key(key) + ":rate"], [rate, burst]))
+
+    async def charge(self, key: str, rate: float, burst: int, count: int) -> float:
+        check(key)
+        if rate <= 0:
+            return 0.0
+        return float(await self._redis.run(CHARGE, [self._key(key) + ":rate"], debit(rate, burst, count)))
 
     def _key(self, key: str) -> str:
         return f"{self._value}{key}}}"

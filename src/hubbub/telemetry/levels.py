@@ -83,8 +83,8 @@ class Shedding:
 
     `typing` and `receipts` are factors on `chat.typing_interval` and `chat.receipts_interval` (`inf`: not told);
     `presence` seconds for which joins, leaves and presence are gathered, to be told as what has changed in the end;
-    `history` the share of `limits.history` that one answer has, the rest being asked for as ever; `anonymous` and `new`
-    whether such sessions are refused.
+    `history` the share of `limits.history` that one answer has, and of `limits.page` that one page of a list has, the
+    rest being asked for as ever; `anonymous` and `new` whether such sessions are refused.
     """
 
     typing: float = 1.0

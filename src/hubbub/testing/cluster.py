@@ -225,6 +225,9 @@ class NodeState:
     async def spend(self, key: str, rate: float, burst: int) -> float:
         return await self._reach().spend(key, rate, burst)
 
+    async def charge(self, key: str, rate: float, burst: int, count: int) -> float:
+        return await self._reach().charge(key, rate, burst, count)
+
     @property
     def condition(self) -> Condition:
         return CUT_OFF if self.cut else self._shared.condition

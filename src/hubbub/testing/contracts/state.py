@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import ClassVar
 
 import anyio
 import pytest
 
-from hubbub.state.base import KEY_CHARACTERS, VALUE_BYTES, NodeInfo, State
+from hubbub.state.base import KEY_CHARACTERS, OWED, VALUE_BYTES, NodeInfo, State
 
 
-class StateContract:
+class StateContract(ABC):
     """Subclass it, implement `open` and `elapse`, and run it with pytest and anyio's plugin.
 
     Each `open` is another node's view of the same state. Views may share one server with other tests: keys are unique
@@ -25,13 +26,13 @@ class StateContract:
 
     ttl: ClassVar[float] = 30.0
 
+    @abstractmethod
     async def open(self) -> State:
         """Another node's view of the state, not started."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def elapse(self, seconds: float) -> None:
         """Let the state's time pass."""
-        raise NotImplementedError
 
     @pytest.fixture
     async def state(self) -> AsyncIterator[State]:
@@ -172,8 +173,33 @@ class StateContract:
         await self.elapse(self.ttl * 2.5)
         assert [await state.spend(key, rate, 2) > 0 for _ in range(3)] == [False, False, True]
 
+    async def test_what_is_charged_is_owed(self, state: State, other: State, key: str) -> None:
+        rate = 1 / self.ttl
+        first = await state.charge(key, rate, 4, 1)
+        assert 0.9 * self.ttl < first <= self.ttl + 1e-6
+        both = await asyncio.gather(*(view.charge(key, rate, 4, 3) for view in (state, other)))
+        assert 6 * self.ttl < max(both) <= 7 * self.ttl + 1e-6
+        assert 3 * self.ttl < min(both) <= 4 * self.ttl + 1e-6
+        assert await other.spend(key, rate, 4) > 0
+        await self.elapse(self.ttl)
+        assert await other.charge(key, rate, 4, 0) < max(both)
+
+    async def test_what_was_charged_is_there_again_after_its_time(self, state: State, key: str) -> None:
+        rate = 1 / self.ttl
+        await state.charge(key, rate, 1, 1)
+        assert await state.spend(key, rate, 1) > 0
+        await self.elapse(self.ttl * 1.1)
+        assert await state.charge(key, rate, 1, 0) == 0.0
+        assert await state.spend(key, rate, 1) == 0.0
+
+    async def test_a_bucket_owes_no_more_than_so_many_bursts(self, state: State, key: str) -> None:
+        most = 2 * (1 + OWED) * self.ttl
+        assert 0.9 * most < await state.charge(key, 1 / self.ttl, 2, 1_000_000) <= most + 1e-6
+        assert 0.9 * most < await state.charge(key, 1 / self.ttl, 2, 1_000_000) <= most + 1e-6
+
     async def test_a_rate_of_none_allows_everything(self, state: State, key: str) -> None:
         assert [await state.spend(key, 0.0, 1) for _ in range(5)] == [0.0] * 5
+        assert await state.charge(key, 0.0, 1, 1000) == 0.0
 
     # --- nodes --------------------------------------------------------------------------------------------
 
