@@ -84,6 +84,7 @@ TABLE: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "Times that this node's lease had run out: the others may have held it dead.",
         (),
     ),
+    "rates_local": ("counter", "Users whose shared rates could not be charged: this node has its own.", ()),
     "node_questions": ("counter", "Questions to other nodes, counted once for each.", ("outcome",)),
     "engine_up": ("gauge", "1 while an engine beside Hubbub answers and is heard.", ("engine",)),
     "engine_breaker_open": (
@@ -128,6 +129,7 @@ class Metrics(Collector):
         self.broker_unheard = 0
         self.dead_letters: Counter[str] = Counter()
         self.node_lapses = 0
+        self.rates_local = 0
         self.node_questions: Counter[str] = Counter()
         self.engine_up: Counter[str] = Counter()
         self.engine_breaker_open: Counter[str] = Counter()
