@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from msgspec import Raw
 
 from hubbub import jsondata, model
+from hubbub.chat.agenda import Agenda
 from hubbub.chat.arrivals import Arrivals
 from hubbub.chat.channels import Channels, publication_of
-from hubbub.chat.directory import OPERATIONS
-from hubbub.chat.ledger import Actor, Ledger, View
+from hubbub.chat.directory import HANDLERS, OPERATIONS
+from hubbub.chat.ledger import AGENDA, Actor, Ledger, View
 from hubbub.chat.limits import LimitError
 from hubbub.chat.listing import without_words
 from hubbub.chat.operations import PREFIX, Caller, Operation
@@ -66,6 +67,7 @@ class Chat:
         self.channels = Channels(self)
         self.presence = Presences(self)
         self.arrivals = Arrivals(self)
+        self.agenda = Agenda(self, HANDLERS)
         self.typists = Typists(config.chat.typing_interval)
         self._moved = Moved(self)
         for operation in OPERATIONS.values():
@@ -78,9 +80,11 @@ class Chat:
 
     async def start(self) -> None:
         await self.store.start(self._committed, self._hinted)
+        self.agenda.start()
 
     async def stop(self) -> None:
         self.presence.stop()
+        await self.agenda.stop()
         await self.store.stop()
 
     async def probe(self) -> None:
@@ -256,7 +260,10 @@ class Chat:
 
     def _committed(self, logged: Sequence[Logged]) -> None:
         for event in logged:
-            self.publish(event)
+            if event.channel == AGENDA:
+                self.agenda.wake(event.time)
+            else:
+                self.publish(event)
 
     def publish(self, logged: Logged) -> None:
         publication = publication_of(
@@ -290,5 +297,7 @@ class Chat:
         missed, and the logs' heads are looked at."""
         if not channel:
             self.hub.spawn(self.hub.live.check_heads(at_once=True))
+        elif channel == AGENDA:
+            pass  # the node that has written it does it when it is due; if it dies, regular looks find that
         elif (live := self.hub.channels.get(channel)) is not None and live.position is not None:
             self.hub.spawn(self.hub.live.catch_up(live, Position(self.store.epoch, offset)))

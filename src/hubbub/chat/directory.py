@@ -1,4 +1,4 @@
-"""All operations of the chat, by name."""
+"""All operations of the chat, by name, and all that the agenda has done later."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from hubbub.chat import (
     threads,
     users,
 )
+from hubbub.chat.agenda import Handler
 from hubbub.chat.operations import Operation
 
 MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = (
@@ -49,3 +50,6 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
     operation.name: operation for operations in MODULES for operation in operations
 }
 assert len(OPERATIONS) == sum(map(len, MODULES)), "two operations have one name"
+
+HANDLERS: tuple[Handler, ...] = ()
+"""What is done when it is due: each module's `HANDLERS` (`chat/agenda.py`)."""

@@ -257,6 +257,8 @@ class Ledger(View):
                 "message": message,
                 "data": msgspec.json.encode(data).decode(),
                 "created": self.now,
+                "next": due,
+                "attempts": 0,
             },
         ).scalar_one()
         self.tx.outbox.append(Logged(AGENDA, id, kind, b"", None, due))

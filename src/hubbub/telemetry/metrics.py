@@ -75,6 +75,9 @@ TABLE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "commits": ("counter", "Transactions that wrote; `writes` by these is the size of a group.", ()),
     "commit_seconds": ("histogram", "From the begin of a transaction to its being on disk.", ()),
     "store_errors": ("counter", "Writes and reads that the database failed, by reason.", ("reason",)),
+    "agenda": ("counter", "What was due and done, refused or put off, by its kind.", ("kind", "outcome")),
+    "agenda_lag_seconds": ("histogram", "From when something was due to its being done.", ()),
+    "agenda_late_seconds": ("gauge", "How late the oldest is that is due and not done.", ()),
     "broker_local_only": ("counter", "Publications that reached this node's sessions alone.", ()),
     "broker_unheard": ("counter", "Publications that nobody heard, though this node listened.", ()),
     "dead_letters": ("counter", "What a broker brought and could not be handled, by reason.", ("reason",)),
@@ -125,6 +128,8 @@ class Metrics(Collector):
         self.commits = 0
         self.commit_seconds = Histogram()
         self.store_errors: Counter[str] = Counter()
+        self.agenda: Counter[tuple[str, str]] = Counter()
+        self.agenda_lag_seconds = Histogram()
         self.broker_local_only = 0
         self.broker_unheard = 0
         self.dead_letters: Counter[str] = Counter()

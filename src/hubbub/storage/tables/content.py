@@ -65,7 +65,9 @@ agenda = sa.Table(
     sa.Column("message", Number),
     sa.Column("data", Json, nullable=False),
     sa.Column("created", Time, nullable=False),
-    sa.Index(None, "due"),
+    sa.Column("next", Time, nullable=False),  # due, or later if it failed or is being prepared
+    sa.Column("attempts", Number, nullable=False),
+    sa.Index(None, "next"),
     sa.Index(None, "user", "kind", "due"),
     sa.Index(None, "conversation", "message"),
     sqlite_autoincrement=True,  # clients know ids of it: none is given twice

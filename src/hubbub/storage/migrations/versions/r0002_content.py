@@ -138,11 +138,13 @@ def content(op: Operations) -> None:
         sa.Column("message", Number),
         text("data"),
         time("created"),
+        time("next"),
+        number("attempts"),
         primary("agenda", "id"),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_agenda_conversation_message", "agenda", ["conversation", "message"])
-    op.create_index("ix_agenda_due", "agenda", ["due"])
+    op.create_index("ix_agenda_next", "agenda", ["next"])
     op.create_index("ix_agenda_user_kind_due", "agenda", ["user", "kind", "due"])
     op.create_table(
         "commands",
