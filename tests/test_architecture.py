@@ -28,6 +28,7 @@ FLOORS = {
     "auth": 2,
     "storage": 2,
     "state": 2,
+    "attachments": 2,
     "cluster": 3,
     "chat": 3,
     "socketio": 3,
@@ -59,6 +60,8 @@ OWN_PROTOCOLS = {
 
 PURE_ROOMS = (
     "protocols",
+    "attachments.serving",
+    "attachments.signing",
     "broker.stream",
     "broker.envelopes",
     "auth.tokens",
