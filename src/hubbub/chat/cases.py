@@ -128,7 +128,7 @@ def open_case(
     """
     if subject == "user":  # lest two open one each
         ledger.execute(sa.select(users.c.id).where(users.c.id == user).with_for_update())
-    about = {"conversation": conversation, "message": message, "hold": hold}
+    about: dict[str, Any] = {"conversation": conversation, "message": message, "hold": hold}
     same = [
         cases.c[name] == value if value is not None else cases.c[name].is_(None)
         for name, value in about.items()

@@ -7,20 +7,26 @@ from collections.abc import Sequence
 
 import msgspec
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from hubbub.chat import mentions, search_index
+from hubbub.chat.agenda import EXPIRE, About, schedule_many
 from hubbub.chat.events import MessageCreated, ThreadUpdated
 from hubbub.chat.inbox import tell_all
 from hubbub.chat.ledger import Ledger, channel_of
 from hubbub.chat.mentions import not_a_member
-from hubbub.chat.model import Message, Permission
+from hubbub.chat.model import Message, Options, Permission
 from hubbub.chat.outgoing import Conversation, Follower, Known, Member, Outgoing, Place, Sent, Target
+from hubbub.chat.restraint import refuse
 from hubbub.errors import ErrorCode, HubbubError
+from hubbub.moderation.base import PASS, Facts, Verdict, decide
 from hubbub.storage import bulk
 from hubbub.storage.base import Logged, Transaction
-from hubbub.storage.tables import conversations, events, followers, members, messages
+from hubbub.storage.tables import conversations, events, followers, holds, members, messages
 
+NO_OPTIONS = Options()
 TAG = str(MessageCreated.__struct_config__.tag)
+WITHHELD = str(MessageWithheld.__struct_config__.tag)
 _encode = msgspec.json.Encoder().encode
 _created = msgspec.json.Decoder(MessageCreated).decode
 
@@ -42,12 +48,16 @@ MESSAGE = (
     "replies",
     "options",
     "annotations",
+    "shadow",
 )
+HOLD = ("id", "conversation", "sender", "key", "digest", "content", "verdict", "state", "created", "changed")
 EVENT = ("conversation", "seq", "type", "message", "actor", "time", "data")
 FOLLOWER = ("conversation", "thread", "user", "following", "read", "read_number", "changed")
 
 Cursor = tuple[int, int]
 """A seq, and the number up to there."""
+SLACK = 0.001
+"""Seconds by which a slow mode may be too short: SQLite rounds times that are looked up."""
 
 
 class Delivery:
@@ -63,10 +73,15 @@ class Delivery:
         self.events: list[bulk.Row] = []
         self.mentions: list[mentions.Row] = []
         self.texts: list[str] = []
+        self.expiring: list[About] = []
         self.cursors: dict[tuple[str, str], Cursor] = {}
+        self.spoke: set[tuple[str, str]] = set()
+        """Who has sent something where there is a slow mode."""
         self.roots: dict[Place, Target] = {}
         self.arrived: dict[Follower, Cursor] = {}
         """Who is to follow a thread from before a reply."""
+        self.grown: set[str] = set()
+        """Conversations whose log has grown by what is not counted."""
         self.replied: dict[Follower, Cursor] = {}
 
     def run(self) -> list[Sent | HubbubError]:
@@ -77,7 +92,7 @@ class Delivery:
                 outcomes.append(self.send(item))
             except HubbubError as error:
                 outcomes.append(error)
-        if self.messages:
+        if self.messages or self.holds:
             self.write()
         return outcomes
 
@@ -89,8 +104,10 @@ class Delivery:
             return before
         self._check(item, conversation, member)
         root = None
+        shadow = False
         if item.thread is not None:
             root = self._target(item, member, item.thread, "thread")
+            shadow = bool(root.shadow)
             if root.kind != "user" or root.thread is not None:
                 raise HubbubError(
                     ErrorCode.VALIDATION_FAILED,
@@ -99,6 +116,8 @@ class Delivery:
                 )
         if item.reply_to is not None:
             self._target(item, member, item.reply_to, "reply_to")
+        if member is not None:
+            self._pace(conversation, member)
         return self._append(item, conversation, root)
 
     def _admitted(self, item: Outgoing) -> tuple[Conversation, Member | None]:
@@ -122,7 +141,9 @@ class Delivery:
         if digest is not None and digest != item.digest:  # it goes with what was deleted
             raise HubbubError(ErrorCode.IDEMPOTENCY_CONFLICT, field="key")
         if isinstance(sent, Sent):
-            return Sent(sent.message, True)
+            if sent.held is not None and sent.held == item.released:
+                return None
+            return replace(sent, duplicate=True)
         query = sa.select(events.c.data).where(
             events.c.conversation == item.conversation, events.c.seq == sent
         )
@@ -138,6 +159,8 @@ class Delivery:
                 self._permit(needed, conversation, member, "parts")
         if conversation.closed:
             raise HubbubError(ErrorCode.CONVERSATION_CLOSED, field="conversation")
+        if self.known.restraints:
+            refuse(self.known.restraints.get((item.sender, item.conversation), ()), item.conversation)
         if self.known.blocked and (item.sender, conversation.peer_of(item.sender)) in self.known.blocked:
             raise HubbubError(
                 ErrorCode.PERMISSION_DENIED,
@@ -166,6 +189,19 @@ class Delivery:
                 field=field,
             )
 
+    def _pace(self, conversation: Conversation, member: Member) -> None:
+        """Raises SLOW_MODE for who has just spoken, but for moderators."""
+        interval = conversation.slow_mode
+        if not interval or conversation.allows("moderate", member.role):
+            return
+        now, place = self.tx.now, (conversation.id, member.user)
+        left = interval if place in self.spoke else 0.0
+        if member.spoke is not None:
+            left = max(left, member.spoke + interval - now)
+        if left > SLACK:
+            raise HubbubError(ErrorCode.SLOW_MODE, field="conversation", retry_after=round(left, 3))
+        self.spoke.add(place)
+
     def _target(self, item: Outgoing, member: Member | None, seq: int, field: str) -> Target:
         target = self.known.targets.get((item.conversation, seq))
         if (
@@ -191,6 +227,11 @@ class Delivery:
             thread_number = root.replies = root.replies + 1
             self.roots[id, root.seq] = root
             self._follow(item, root, seq, thread_number)
+        options = item.options
+        if item.expires_in is not None:
+            expires = now + item.expires_in
+            options = replace(options or NO_OPTIONS, expires=expires)
+            self.expiring.append((expires, id, seq))
         message = Message(
             id,
             seq,
@@ -203,45 +244,20 @@ class Delivery:
             thread_number,
             item.reply_to,
             item.mentions,
-            options=item.options,
+            options=options,
             annotations=item.content.annotations,
         )
         event = MessageCreated(
             conversation=id, seq=seq, time=now, actor=sender, message=message, replies=thread_number or 0
         )
         data = _encode(event)
-        mentioned = None
         if item.mentions is not None:
-            mentioned = _encode(item.mentions).decode()
             self.mentions += mentions.rows(id, seq, number, item.mentions, self._here(item))
-        self.messages.append(
-            (
-                id,
-                seq,
-                number,
-                item.thread,
-                thread_number,
-                "user",
-                sender,
-                item.content.json,
-                mentioned,
-                item.reply_to,
-                item.key,
-                item.digest,
-                now,
-                1,
-                0,
-                None if item.options is None else _encode(item.options).decode(),
-                None if item.content.annotations is None else _encode(item.content.annotations).decode(),
-            )
-        )
+        self.messages.append(self._row(item, message))
         self.texts.append(item.content.text)
         self.events.append((id, seq, TAG, seq, sender, now, data.decode()))
         self.tx.outbox.append(Logged(channel_of(id), seq, TAG, data, sender, now))
-        sent = Sent(message)
-        if item.key is not None:
-            self.known.keys[id, item.sender, item.key] = (item.digest, sent)
-        return sent
+        return Sent(message)
 
     def _follow(self, item: Outgoing, root: Target, seq: int, number: int) -> None:
         """Who begins a thread follows it, and who replies in it or is mentioned there, but for who has left it, or the
@@ -271,6 +287,7 @@ class Delivery:
         ids = bulk.insert_identified(tx, messages, MESSAGE, self.messages)
         bulk.insert(tx, events, EVENT, self.events)
         mentions.insert(tx, self.mentions)
+        schedule_many(tx, EXPIRE, self.expiring)
         ledger = Ledger(tx, self.chat.config)
         search_index.index(
             tx,
@@ -288,7 +305,7 @@ class Delivery:
             ("head", "messages", "last_message", "last_activity", "changed"),
             [(each.id, each.head, each.messages, each.last_message, tx.now, stamp) for each in spoken],
         )
-        threaded = {conversation for conversation, _ in self.roots} - {each.id for each in spoken}
+        threaded = self.grown.union(id for id, _ in self.roots) - {each.id for each in spoken}
         bulk.update(
             tx,
             conversations,
@@ -305,12 +322,22 @@ class Delivery:
         )
         bulk.update(
             tx,
+            members,
+            ("conversation", "user"),
+            ("spoke",),
+            [(*each, tx.now) for each in sorted(self.spoke)],
+        )
+        bulk.update(
+            tx,
             messages,
             ("conversation", "seq"),
             ("replies", "last_reply"),
             [(*place, root.replies, tx.now) for place, root in self.roots.items()],
         )
         self._write_followers(ledger)
+        bulk.insert(tx, holds, HOLD, self.holds)
+        for case in self.cases:
+            open_case(ledger, **case)
 
     def _write_followers(self, ledger: Ledger) -> None:
         stamp = self.tx.stamp

@@ -9,9 +9,10 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
-from hubbub.chat import rules
+from hubbub.chat import restraint, rules
 from hubbub.chat.events import Annotated, InboxHead, LogEvent, MessageAnnotated
 from hubbub.chat.model import Annotations, Office, Permission, Role
+from hubbub.chat.restraint import EVERYWHERE, Restraint
 from hubbub.chat.rows import CONVERSATION, MEMBER, ConversationRow, MemberRow
 from hubbub.config import Config
 from hubbub.errors import ErrorCode, HubbubError
@@ -25,6 +26,7 @@ from hubbub.storage.tables import (
     inbox,
     members,
     messages,
+    restrictions,
     users,
 )
 
@@ -37,6 +39,10 @@ FIND = sa.select(*CONVERSATION).where(conversations.c.id == sa.bindparam("id"))
 FIND_LOCKED = FIND.with_for_update()
 FIND_MEMBER = sa.select(*MEMBER).where(
     members.c.conversation == sa.bindparam("conversation_id"), members.c.user == sa.bindparam("user_id")
+)
+FIND_RESTRAINTS = sa.select(restrictions.c.kind, restrictions.c.conversation, restrictions.c.until).where(
+    restrictions.c.user == sa.bindparam("user_id"),
+    sa.or_(restrictions.c.until.is_(None), restrictions.c.until > sa.bindparam("now")),
 )
 
 
@@ -62,6 +68,7 @@ class View:
         self.source = source
         self.config = config
         self.now = now
+        self._restraints: dict[str, tuple[Restraint, ...]] = {}
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[*tuple[Any, ...]]:
         return self.source.connection.execute(statement, parameters)
@@ -93,8 +100,8 @@ class View:
         """The conversation and the actor's membership, if the actor has `permission` there.
 
         Raises NOT_FOUND, in the same words for what is not there and for what the actor may not know of, and
-        PERMISSION_DENIED for a member (or a guest of a topic) without the permission. The member row is None for the
-        server and for guests. `invited`: whoever is invited may, too.
+        PERMISSION_DENIED for a member (or a guest of a topic) without the permission, and RESTRICTED for a guest who is
+        banned there. The member row is None for the server and for guests. `invited`: whoever is invited may, too.
         """
         found = self.find(id, lock=lock)
         member = None
@@ -103,6 +110,8 @@ class View:
             inside = member is not None and (member.joined or member.state == "invited")
             if not inside and not rules.visible_to_guests(found.kind, found.overrides):
                 found = None
+            elif not inside:
+                self._refuse_banned(actor.user, id, field)
         if found is None:
             raise HubbubError(ErrorCode.NOT_FOUND, "there is no such conversation", field=field)
         if actor.server:
@@ -119,6 +128,11 @@ class View:
             )
         return found, member if role is not None else None
 
+    def _refuse_banned(self, user: str, conversation: str, field: str) -> None:
+        """Who is banned everywhere may still read what guests may."""
+        found = [each for each in self.restraints(user) if each.conversation == conversation]
+        restraint.refuse(found, conversation, ("ban",), field)
+
     def blocked(self, one: str, other: str) -> bool:
         """Whether either has blocked the other."""
         query = sa.select(blocks.c.blocker).where(
@@ -128,6 +142,21 @@ class View:
             )
         )
         return self.execute(query.limit(1)).first() is not None
+
+    def restraints(self, user: str) -> tuple[Restraint, ...]:
+        """What keeps a user from writing, anywhere."""
+        found = self._restraints.get(user)
+        if found is None:
+            rows = self.execute(FIND_RESTRAINTS, {"user_id": user, "now": self.now})
+            found = self._restraints[user] = tuple(Restraint(*row) for row in rows)
+        return found
+
+    def refuse_restricted(
+        self, actor: Actor, conversation: str = EVERYWHERE, *, field: str | None = "conversation"
+    ) -> None:
+        """Raises RESTRICTED for who is muted or banned, in the conversation or everywhere."""
+        if not actor.server:
+            restraint.refuse(self.restraints(actor.user), conversation, field=field)
 
     def office(self, user: str) -> Office:
         """What a user may do everywhere."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, NoReturn
 
 import sqlalchemy as sa
 from msgspec import Meta, Struct
 
-from hubbub.chat import limits, membership, rules
+from hubbub.chat import limits, membership, restraint, rules
 from hubbub.chat.conversations import ByConversation, refuse_blocked
 from hubbub.chat.ledger import Actor, Ledger, View
 from hubbub.chat.listing import my_conversations
@@ -101,10 +102,12 @@ def add(ledger: Ledger, actor: Actor, params: AddMembers) -> MemberList:
     """Add users to a conversation, or invite them.
 
     Who is a member already stays as it is. With blocks between who adds and who is added it is PERMISSION_DENIED; roles
-    above the usual one can only be given by who stands above them. Raises NOT_FOUND, PERMISSION_DENIED, CONFLICT for a
-    direct conversation, and LIMIT_EXCEEDED (`limits.invitees`, `limits.members`).
+    above the usual one can only be given by who stands above them. Raises NOT_FOUND, PERMISSION_DENIED, RESTRICTED for
+    who is banned from the conversation, CONFLICT for a direct conversation, and LIMIT_EXCEEDED (`limits.invitees`,
+    `limits.members`).
     """
     row, me = ledger.access(actor, params.conversation, "invite", lock=True)
+    ledger.refuse_restricted(actor, row.id)
     _refuse_direct(row)
     limits.check(ledger.config.limits, "invitees", len(params.users), "users")
     fields: dict[str, str] = {}
@@ -125,7 +128,9 @@ def add(ledger: Ledger, actor: Actor, params: AddMembers) -> MemberList:
             continue
         by = (actor.user or None) if params.invite else None
         newcomers.append(Newcomer(user, role, "invited" if params.invite else "joined", by))
-    refuse_blocked(ledger, actor.user, {each.user: fields[each.user] for each in newcomers})
+    coming = {each.user: fields[each.user] for each in newcomers}
+    refuse_blocked(ledger, actor.user, coming)
+    _refuse_banned(ledger, row.id, coming)
     if newcomers:
         entered = membership.enter(ledger, row, actor, newcomers)
         there |= {member.user: member for member in entered}
@@ -239,6 +244,14 @@ def _leave(ledger: Ledger, actor: Actor, conversation: str) -> Nothing:
     membership.keep_an_owner(ledger, row, member)
     membership.go(ledger, row, actor, member, "member.left" if member.joined else None)
     return Nothing()
+
+
+def _refuse_banned(ledger: Ledger, conversation: str, fields: Mapping[str, str]) -> None:
+    """Raises RESTRICTED if one of `fields` is banned from the conversation, naming that one's field."""
+    banned = restraint.of_many(ledger.tx, [(user, conversation) for user in fields])
+    for user, field in fields.items():
+        if any(each.kind == "ban" and each.conversation for each in banned.get((user, conversation), ())):
+            raise HubbubError(ErrorCode.RESTRICTED, "the user is banned from this conversation", field=field)
 
 
 def _may_give(row: ConversationRow, me: MemberRow | None, target: Role, role: Role) -> bool:

@@ -100,10 +100,11 @@ def permit(
 
 
 def writable(view: View, actor: Actor, row: ConversationRow) -> None:
-    """Raises CONVERSATION_CLOSED, and PERMISSION_DENIED in a direct conversation of two of whom one has blocked the
-    other."""
+    """Raises CONVERSATION_CLOSED, RESTRICTED for who is muted or banned, and PERMISSION_DENIED in a direct conversation
+    of two of whom one has blocked the other."""
     if row.closed:
         raise HubbubError(ErrorCode.CONVERSATION_CLOSED, field="conversation")
+    view.refuse_restricted(actor, row.id)
     peer = row.peer_of(actor.user) if actor.user else None
     if peer is not None and view.blocked(actor.user, peer):
         raise HubbubError(

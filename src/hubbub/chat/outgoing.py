@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import sqlalchemy as sa
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from hubbub.chat import rules
+from hubbub.chat import restraint, rules
 from hubbub.chat.lookup import lookup
 from hubbub.chat.model import ConversationKind, Mentions, Message, Options, Permission, Rank, Role
 from hubbub.chat.parts import Checked
+from hubbub.moderation.base import Findings
+from hubbub.storage import bulk
 from hubbub.storage.base import Transaction
-from hubbub.storage.tables import blocks, conversations, followers, hidden, members, messages
+from hubbub.storage.tables import blocks, conversations, followers, hidden, holds, members, messages, users
 
 if TYPE_CHECKING:
     from hubbub.chat.chat import Chat
@@ -23,14 +25,44 @@ _overrides = msgspec.json.Decoder(dict[Permission, Rank]).decode
 
 
 class Sent(Struct, frozen=True, omit_defaults=True):
-    """The message as it stands in the conversation. `duplicate`: it had been sent with this key before."""
+    """The message as it stands in the conversation. `duplicate`: it had been sent with this key before. `held`: it waits
+    for a moderator under that id, and has no place in the conversation yet: its `seq` is 0."""
 
     message: Message
     duplicate: bool = False
+    held: str | None = None
+
+
+class Held(Struct, frozen=True, omit_defaults=True):
+    """What is to be sent once a moderator lets it pass: the column `content` of `holds`."""
+
+    parts: tuple[Raw, ...]
+    mentions: Mentions | None = None
+    thread: int | None = None
+    reply_to: int | None = None
+    options: Options | None = None
+
+    def message(self, conversation: str, sender: str, created: float) -> Message:
+        """As its sender sees it meanwhile."""
+        return Message(
+            conversation,
+            0,
+            sender,
+            created,
+            self.parts,
+            thread=self.thread,
+            reply_to=self.reply_to,
+            mentions=self.mentions,
+            options=self.options,
+        )
+
+
+read_held = msgspec.json.Decoder(Held).decode
 
 
 class Outgoing(Struct, frozen=True):
-    """A message that was checked, on its way to the database. `sender` is "" for the server."""
+    """A message that was checked, on its way to the database. `sender` is "" for the server. `findings`: what rules and
+    hooks have found (`chat.moderation.examine` asks them). `released`: the hold that it comes out of."""
 
     chat: Chat
     sender: str
@@ -42,6 +74,9 @@ class Outgoing(Struct, frozen=True):
     key: str | None
     digest: str | None
     options: Options | None = None
+    expires_in: float | None = None
+    findings: Findings | None = None
+    released: str | None = None
 
 
 class Conversation(Struct):
@@ -54,6 +89,7 @@ class Conversation(Struct):
     closed: bool
     head: int
     messages: int
+    slow_mode: float | None = None
     last_message: int = 0
     may: dict[tuple[Permission, Role | None], bool] = {}
 
@@ -74,7 +110,7 @@ class Conversation(Struct):
         return second if first == user else first
 
 
-CONVERSATION = ("id", "kind", "pair", "permissions", "closed", "head", "messages")
+CONVERSATION = ("id", "kind", "pair", "permissions", "closed", "head", "messages", "slow_mode")
 
 
 class Member(Struct):
@@ -83,9 +119,10 @@ class Member(Struct):
     role: Role
     state: str
     visible: int
+    spoke: float | None = None
 
 
-MEMBER = ("conversation", "user", "role", "state", "visible")
+MEMBER = ("conversation", "user", "role", "state", "visible", "spoke")
 
 
 class Target(Struct):
@@ -98,9 +135,10 @@ class Target(Struct):
     thread: int | None
     deleted: float | None
     replies: int
+    shadow: bool | None
 
 
-TARGET = ("conversation", "seq", "kind", "sender", "thread", "deleted", "replies")
+TARGET = ("conversation", "seq", "kind", "sender", "thread", "deleted", "replies", "shadow")
 Place = tuple[str, int]
 """A conversation and a seq."""
 Follower = tuple[str, int, str]
@@ -122,11 +160,17 @@ class Known:
         """Who follows a thread or has left it."""
         self.keys: dict[tuple[str, str, str], tuple[str | None, int | Sent]] = {}
         """By conversation, sender and key: the digest, and the message or (from before) its seq."""
+        self.accounts: dict[str, tuple[float, str]] = {}
+        """When the senders came to be known of whose messages something was found, and their offices."""
         self._read_conversations()
         self._read_members()
         self._read_keys()
         self._read_blocks()
         self._read_targets()
+        self.restraints = restraint.of_many(
+            tx, {(item.sender, item.conversation) for item in items if item.sender}
+        )
+        """By sender and conversation; those who are free are left out."""
 
     def _read_conversations(self) -> None:
         ids = sorted({item.conversation for item in self.items})
@@ -158,6 +202,7 @@ class Known:
             self.tx, messages, columns, named, [each for each in keyed if each[1]]
         ):
             self.keys[conversation, sender, key] = (digest, seq)
+        self._read_holds([each for each in keyed if each[1] and each not in self.keys])
         for conversation, sender, key in keyed:
             if not sender:
                 query = sa.select(messages.c.digest, messages.c.seq).where(
@@ -167,6 +212,22 @@ class Known:
                 )
                 if (row := self.tx.execute(query).first()) is not None:
                     self.keys[conversation, "", key] = (row.digest, row.seq)
+
+    def _read_holds(self, keyed: list[tuple[str, str, str]]) -> None:
+        named = ("conversation", "sender", "key")
+        columns = (*named, "id", "digest", "content", "created")
+        for conversation, sender, key, id, digest, content, created in bulk.select(
+            self.tx, holds, columns, named, keyed
+        ):
+            message = read_held(content).message(conversation, sender, created)
+            self.keys[conversation, sender, key] = (digest, Sent(message, held=id))
+
+    def _read_accounts(self) -> None:
+        senders = {(item.sender,) for item in self.items if item.findings is not None and item.sender}
+        for id, created, office in lookup(
+            self.tx, users, ("id", "created", "office"), ("id",), list(senders)
+        ):
+            self.accounts[id] = (created, office)
 
     def _read_blocks(self) -> None:
         pairs = set()

@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from hubbub.chat import mentions, parts
+from hubbub.chat import limits, mentions, parts
 from hubbub.chat.delivery import Delivery
 from hubbub.chat.mentions import MentionWhom
-from hubbub.chat.model import ConversationId, Seq
+from hubbub.chat.model import ConversationId, Options, Seq
 from hubbub.chat.operations import Caller, begin
 from hubbub.chat.outgoing import Outgoing, Sent
 from hubbub.errors import HubbubError
@@ -27,6 +27,7 @@ from hubbub.storage.base import Action, Transaction
 if TYPE_CHECKING:
     from hubbub.chat.chat import Chat
 
+SILENT = Options(silent=True)
 Part = Annotated[
     Raw,
     Meta(
@@ -54,6 +55,15 @@ Parts = Annotated[
 ]
 
 
+Silent = Annotated[
+    bool, Meta(description="Nobody is to be notified of it: clients show it, and make no sound.")
+]
+ExpiresIn = Annotated[
+    float,
+    Meta(ge=1, description="Seconds after which it is deleted for everybody; up to `limits.schedule_ahead`."),
+]
+
+
 class SendMessage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A new message. `thread` is the seq of the message whose thread it belongs to; `reply_to` is what it answers."""
 
@@ -62,6 +72,8 @@ class SendMessage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     mentions: MentionWhom | None = None
     thread: Seq | None = None
     reply_to: Seq | None = None
+    silent: Silent = False
+    expires_in: ExpiresIn | None = None
 
 
 @begin("messages.send", "POST", "/conversations/{conversation}/messages", status=201)
@@ -69,31 +81,46 @@ def send(chat: Chat, caller: Caller, params: SendMessage) -> asyncio.Future[Sent
     """Send a message.
 
     It is answered when the message is on disk. With an idempotency key a message can be sent again and again and is
-    there once: the answer then has `duplicate`, and the message as it was sent. The key is kept for ever.
+    there once: the answer then has `duplicate`, and the message as it was sent. The key is kept for ever. With
+    `expires_in` the message is deleted for everybody that long after it was sent.
 
-    Raises NOT_FOUND, PERMISSION_DENIED, CONVERSATION_CLOSED, MESSAGE_DELETED (of the root or what is answered),
-    VALIDATION_FAILED, INVALID_DATA, LIMIT_EXCEEDED, MESSAGE_TOO_LARGE and IDEMPOTENCY_CONFLICT.
+    Raises NOT_FOUND, PERMISSION_DENIED, CONVERSATION_CLOSED, RESTRICTED, SLOW_MODE, MESSAGE_DELETED (of the root or
+    what is answered), VALIDATION_FAILED, INVALID_DATA, LIMIT_EXCEEDED, MESSAGE_TOO_LARGE and IDEMPOTENCY_CONFLICT.
     """
-    limits = chat.config.limits
-    check_name(caller.key, limits.key_length, "key")
-    checked = parts.check(params.parts, limits)
-    whom = mentions.check(params.mentions, limits)
+    outgoing = outgoing_of(chat, caller.actor.user, params, caller.key)
+    return chat.store.write(SEND, outgoing, params.conversation)
+
+
+def outgoing_of(chat: Chat, user: str, params: SendMessage, key: str | None = None) -> Outgoing:
+    """What is asked for, checked as far as that needs no database. Raises what `messages.send` does of parts, mentions,
+    options and the key."""
+    allowed = chat.config.limits
+    check_name(key, allowed.key_length, "key")
+    checked = parts.check(params.parts, allowed)
+    whom = mentions.check(params.mentions, allowed)
+    if params.expires_in is not None:
+        limits.check(allowed, "schedule_ahead", params.expires_in, "expires_in")
     digest = None
-    if caller.key is not None:
-        about = msgspec.json.encode((params.thread, params.reply_to, whom))
-        digest = hashlib.blake2b(about + checked.json.encode(), digest_size=16).hexdigest()
-    outgoing = Outgoing(
+    if key is not None:
+        about: tuple[Any, ...] = (params.thread, params.reply_to, whom)
+        if params.silent or params.expires_in is not None:
+            about += (params.silent, params.expires_in)
+        digest = hashlib.blake2b(
+            msgspec.json.encode(about) + checked.json.encode(), digest_size=16
+        ).hexdigest()
+    return Outgoing(
         chat,
-        caller.actor.user,
+        user,
         params.conversation,
         checked,
         whom,
         params.thread,
         params.reply_to,
-        caller.key,
+        key,
         digest,
+        SILENT if params.silent else None,
+        params.expires_in,
     )
-    return chat.store.write(SEND, outgoing, params.conversation)
 
 
 def _send(tx: Transaction, items: Sequence[Outgoing]) -> list[Sent | HubbubError]:

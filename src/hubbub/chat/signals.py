@@ -16,6 +16,7 @@ from hubbub.chat.events import Receipt, Receipts, Typing
 from hubbub.chat.ledger import View, channel_of
 from hubbub.chat.model import ConversationId, Seq
 from hubbub.chat.operations import Caller, Operation, run
+from hubbub.chat.restraint import shadowed
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.model import Envelope, Publication
 from hubbub.storage.tables import members
@@ -146,7 +147,7 @@ async def typing(chat: Chat, caller: Caller, params: StartTyping) -> TypingShown
 
     To be called with the first key, and again while it goes on; sooner than `interval` is fine, and ignored. It is kept
     nowhere, never shown to those who have blocked the user or were blocked by it, and not shown at all where there are
-    more than `chat.typing_members` members.
+    more than `chat.typing_members` members. Raises NOT_FOUND, PERMISSION_DENIED and RESTRICTED.
     """
     options, user = chat.config.chat, caller.actor.user
     if not user:
@@ -159,13 +160,15 @@ async def typing(chat: Chat, caller: Caller, params: StartTyping) -> TypingShown
         if not due and factor > 1:
             chat.hub.metrics.shed["typing"] += 1
 
-    def look(view: View) -> tuple[int, set[str]]:
+    def look(view: View) -> tuple[int, set[str], bool]:
         row, _ = view.access(caller.actor, params.conversation, "send" if params.thread is None else "reply")
-        return row.members, blocked_with(view, user) if row.members <= options.typing_members else set()
+        view.refuse_restricted(caller.actor, row.id)
+        blocked = blocked_with(view, user) if row.members <= options.typing_members else set()
+        return row.members, blocked, shadowed(view.restraints(user), row.id)
 
-    count, hidden = await chat.read(look)
+    count, hidden, alone = await chat.read(look)
     shown = count <= options.typing_members
-    if shown and due:
+    if shown and due and not alone:
         event = Typing(params.conversation, user, 0.0 if params.stop else options.typing_ttl, params.thread)
         chat.signal(
             signal_of(
