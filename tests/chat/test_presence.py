@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 from tests.chat.wire import RefusedError, Wire, chat_server, do, group
+from tests.waiting import until
 
 from hubbub.errors import ErrorCode
+from hubbub.hub import handover
 
 pytestmark = pytest.mark.anyio
 QUICK = {"presence_grace": 0.05}
@@ -118,3 +120,25 @@ async def test_without_a_session_nothing_can_be_followed(database: str) -> None:
                 await do(server, operation, "ada", users=["ada"])
         with pytest.raises(Exception, match="neither here nor away"):
             await do(server, "presence.set", "", away=True)
+
+
+async def test_a_session_that_comes_from_another_node_is_as_it_was_there(database: str) -> None:
+    async with chat_server(database, chat=QUICK, sessions={"resume_window": 60.0}) as server:
+        await group(server, "ada", "bob")
+        hub = server.app.hub
+        async with Wire.open(server, "bob") as bob:
+            await bob.call("presence.follow", users=["ada"])
+            async with Wire.open(server, "ada") as ada:
+                await ada.call("presence.set", away=True)
+                await bob.heard("presence", user="ada", availability="away")
+                session, proof = hub.sessions[ada.connected["session"]], ada.proof
+            await until(lambda: not session.connected)
+            moved = handover.export(session)
+            handover.part(session)
+            await bob.heard("presence", user="ada", availability="offline")
+            hub.noticed(handover.adopt(hub, moved, proof["secret"]))
+            await bob.until(lambda wire: len(wire.events("presence", availability="away")) == 2)
+            async with Wire.open(server, "", **proof) as ada:
+                await ada.call("presence.set", away=False)
+                await bob.until(lambda wire: wire.events("presence")[-1]["availability"] == "online")
+            assert [each["availability"] for each in bob.events("presence")].count("online") == 2
