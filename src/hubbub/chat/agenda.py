@@ -27,7 +27,7 @@ the item is deleted and `refused` is called in the transaction that does it, to 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,10 +35,11 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
-from hubbub.chat.ledger import Ledger, View
+from hubbub.chat.ledger import AGENDA, Ledger, View
 from hubbub.config import Config
 from hubbub.errors import ErrorCode, HubbubError
-from hubbub.storage.base import Action, Transaction, each
+from hubbub.storage import bulk
+from hubbub.storage.base import Action, Logged, Transaction, each
 from hubbub.storage.tables import agenda
 from hubbub.telemetry.logging import get_logger
 
@@ -62,6 +63,12 @@ TROUBLE = (ErrorCode.STORE_UNAVAILABLE, ErrorCode.STORE_FULL, ErrorCode.DRAINING
 """What the store says of itself."""
 
 
+About = tuple[float, str, int]
+"""When something is due about which message: its conversation and seq."""
+EXPIRE = "message.expire"
+"""Here for `Delivery`; `chat/expiry.py` has the handler."""
+
+
 class Item(Struct, frozen=True):
     """A row of the agenda. `next` is when it is tried: `due`, or later if it failed or is being prepared."""
 
@@ -81,6 +88,7 @@ class Item(Struct, frozen=True):
         return msgspec.json.decode(self.data, type=type)
 
 
+COLUMNS = ("kind", "due", "conversation", "message", "data", "created", "next", "attempts")
 ITEM = tuple(agenda.c[name] for name in Item.__struct_fields__)
 
 
@@ -98,6 +106,14 @@ class Handler:
     refused: Callable[[Ledger, Item, HubbubError], object] = forget
     lease: float = 30.0
     patience: float = 86_400.0
+
+
+def schedule_many(tx: Transaction, kind: str, about: Sequence[About]) -> None:
+    """As `Ledger.schedule` for each, without data."""
+    if about:
+        rows = [(kind, due, *message, "null", tx.now, due, 0) for due, *message in about]
+        bulk.insert(tx, agenda, COLUMNS, rows)
+        tx.outbox.append(Logged(AGENDA, 0, kind, b"", None, min(due for due, _, _ in about)))
 
 
 def cancel(ledger: Ledger, kind: str, *, conversation: str, message: int) -> int:

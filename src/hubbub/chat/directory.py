@@ -9,6 +9,7 @@ from hubbub.chat import (
     conversations,
     editing,
     events_list,
+    expiry,
     following,
     lists,
     members,
@@ -51,5 +52,5 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
 }
 assert len(OPERATIONS) == sum(map(len, MODULES)), "two operations have one name"
 
-HANDLERS: tuple[Handler, ...] = ()
+HANDLERS: tuple[Handler, ...] = (*expiry.HANDLERS,)
 """What is done when it is due: each module's `HANDLERS` (`chat/agenda.py`)."""

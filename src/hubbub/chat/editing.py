@@ -287,8 +287,13 @@ def delete(ledger: Ledger, actor: Actor, params: DeleteMessage) -> Nothing:
     id, message = find(ledger, actor, row, member, params.message)
     own = message.sender == actor.user and message.kind == "user"
     permit(actor, row, member, "delete_own" if own else "delete_any", "message")
-    if message.deleted is not None:
-        return Nothing()
+    if message.deleted is None:
+        bury(ledger, actor, row, id, message)
+    return Nothing()
+
+
+def bury(ledger: Ledger, actor: Actor, row: ConversationRow, id: int, message: Message) -> None:
+    """Leave a tombstone of a message that is there. `row` must have been read with `lock`."""
     tombstone = replace(message, parts=(), mentions=None, reactions=(), deleted=ledger.now)
     # The digest goes with the text that it is of: a key alone then says that it was sent.
     _update(
@@ -303,7 +308,6 @@ def delete(ledger: Ledger, actor: Actor, params: DeleteMessage) -> Nothing:
     search_index.remove(ledger.tx, id)
     _forget(ledger, tombstone)
     ledger.append(row, MessageDeleted, actor, about=message.seq, message=tombstone)
-    return Nothing()
 
 
 def _hide(ledger: Ledger, actor: Actor, row: ConversationRow, member: MemberRow | None, seq: int) -> None:

@@ -13,19 +13,19 @@ class LimitError(HubbubError):
     """A refusal by `limits.<limit>`. A transaction cannot count, for it may be run again; who answers does, by the
     name."""
 
-    def __init__(self, limit: str, value: int, field: str) -> None:
+    def __init__(self, limit: str, value: float, field: str) -> None:
         code = ErrorCode.MESSAGE_TOO_LARGE if limit in TOO_LARGE else ErrorCode.LIMIT_EXCEEDED
         super().__init__(code, f"{field}: more than limits.{limit} = {value}", field=field)
         self.limit = limit
 
 
-def exceeded(name: str, value: int, field: str) -> LimitError:
+def exceeded(name: str, value: float, field: str) -> LimitError:
     """The refusal of what is over `limits.<name>`, which is `value`: LIMIT_EXCEEDED or MESSAGE_TOO_LARGE."""
     return LimitError(name, value, field)
 
 
-def check(limits: LimitsConfig, name: str, size: int, field: str) -> None:
+def check(limits: LimitsConfig, name: str, size: float, field: str) -> None:
     """Raises LIMIT_EXCEEDED or MESSAGE_TOO_LARGE if `size` is more than `limits.<name>`."""
-    allowed: int = getattr(limits, name)
+    allowed: float = getattr(limits, name)
     if size > allowed:
         raise exceeded(name, allowed, field)
