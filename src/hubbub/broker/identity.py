@@ -27,3 +27,8 @@ def digest_of(push: Publication) -> bytes:
     )
     digest.update(push.data)
     return digest.digest()
+
+
+def digest_of_key(channel: str, key: str) -> bytes:
+    """What stands for an idempotency key, which is one of the channel's."""
+    return hashlib.blake2b(f"{len(channel)}:{channel}{key}".encode(), digest_size=16).digest()

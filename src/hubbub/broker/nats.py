@@ -7,7 +7,6 @@ in NATS here: `cluster.state` names Redis or PostgreSQL.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from functools import partial
 
@@ -17,7 +16,7 @@ from hubbub.broker import unawaited
 from hubbub.broker.base import Accepted, nothing
 from hubbub.broker.envelopes import body_of
 from hubbub.broker.frames import Frames, origin
-from hubbub.broker.identity import digest_of, ids
+from hubbub.broker.identity import digest_of, digest_of_key, ids
 from hubbub.broker.nats_deadletters import NatsDeadLetters
 from hubbub.broker.nats_keys import NatsKeys, Used
 from hubbub.broker.nats_log import NatsLogs
@@ -121,7 +120,7 @@ class NatsBroker:
         if key is not None:
             used = Used(digest_of(push).hex(), id, None)
             try:
-                first = await self._keys.claim(_key_of(push.channel, key), used)
+                first = await self._keys.claim(digest_of_key(push.channel, key).hex(), used)
             except HubbubError:
                 first = None  # NATS is away: deliver it here at least
             if first is not None:
@@ -139,7 +138,7 @@ class NatsBroker:
         key: str | None,
     ) -> Accepted:
         channel = push.channel
-        used = _key_of(channel, key) if key is not None else ""
+        used = digest_of_key(channel, key).hex() if key is not None else ""
         digest = digest_of(push).hex() if key is not None else ""
         appended = await self._logs.append(
             channel, self._frames.logged(envelope), body, retention, used, digest
@@ -270,10 +269,6 @@ class NatsBroker:
         names = sorted(self._matching(prefix))
         for start in range(0, len(names), 1000):
             self._engine.publish(inbox, msgspec.json.encode(names[start : start + 1000]))
-
-
-def _key_of(channel: str, key: str) -> str:
-    return hashlib.blake2b(f"{len(channel)}:{channel}{key}".encode(), digest_size=16).hexdigest()
 
 
 def _repeated(first: Used, digest: str) -> Accepted:

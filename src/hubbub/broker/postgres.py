@@ -20,7 +20,7 @@ from msgspec import Struct
 from hubbub.broker.base import Accepted, nothing
 from hubbub.broker.envelopes import UnreadableError, body_of, read_publication
 from hubbub.broker.frames import Frames, origin
-from hubbub.broker.identity import digest_of, ids
+from hubbub.broker.identity import digest_of, digest_of_key, ids
 from hubbub.broker.postgres_deadletters import PostgresDeadLetters
 from hubbub.broker.postgres_schema import (
     CALL_BEGIN,
@@ -205,7 +205,7 @@ class PostgresBroker:
         body = body_of(envelope, id)
         used, digest = None, None
         if key is not None:
-            used, digest = _key_of(push.channel, key), digest_of(push)
+            used, digest = digest_of_key(push.channel, key), digest_of(push)
         if not retention.size:
             said = _Said(push.channel, body, id, key=used, digest=digest)
             return await self._say(envelope, said)
@@ -426,10 +426,6 @@ def _check(body: bytes) -> None:
         raise HubbubError(
             ErrorCode.MESSAGE_TOO_LARGE, f"PostgreSQL carries at most {MESSAGE_BYTES} bytes", field="data"
         )
-
-
-def _key_of(channel: str, key: str) -> bytes:
-    return hashlib.blake2b(f"{len(channel)}:{channel}{key}".encode(), digest_size=16).digest()
 
 
 def _beyond(prefix: bytes) -> bytes | None:

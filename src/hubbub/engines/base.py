@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from msgspec import Struct
+
+from hubbub.telemetry.logging import get_logger
+
+log = get_logger("hubbub.engines")
 
 
 class Condition(Struct, frozen=True, gc=False):
@@ -15,3 +21,12 @@ class Condition(Struct, frozen=True, gc=False):
 
 
 UP = Condition()
+
+
+def call_all(callbacks: Sequence[Callable[[], object]], engine: str) -> None:
+    """Tell everybody who has asked for it; whoever fails keeps it from nobody else."""
+    for callback in tuple(callbacks):
+        try:
+            callback()
+        except Exception:
+            log.exception("what follows an interruption failed", engine=engine)

@@ -19,7 +19,7 @@ import msgspec
 
 from hubbub.clock import Clock
 from hubbub.config.cluster import NatsConfig
-from hubbub.engines.base import Condition
+from hubbub.engines.base import Condition, call_all
 from hubbub.engines.breaker import Breaker
 from hubbub.engines.nats_wire import Info, NatsError, Wire, headers_of
 from hubbub.errors import ConfigError, ErrorCode, HubbubError
@@ -257,9 +257,9 @@ class Nats:
         self._breaker.succeeded(self._clock.monotonic())
         self._probes[1] = self._probes[0]
         self._judge()
-        self._call(self.renewed)
+        call_all(self.renewed, ENGINE)
         if self._before:
-            self._call(self.missed)
+            call_all(self.missed, ENGINE)
         self._before = True
 
     async def _greet(self, wire: Wire, server: SplitResult) -> None:
@@ -342,7 +342,7 @@ class Nats:
             if body.isdigit():
                 self._probes[1] = max(self._probes[1], min(int(body), self._probes[0]))
         elif number == 3:
-            self._call(self.missed)
+            call_all(self.missed, ENGINE)
         elif (found := self._handlers.get(number)) is not None:
             try:
                 found[1](subject, reply, headers, body)
@@ -366,14 +366,6 @@ class Nats:
         self._metrics.engine_breaker_open[ENGINE] = int(self._breaker.open)
         if detail != self.condition.detail:
             self.condition = Condition(not detail, self._clock.monotonic(), detail)
-
-    @staticmethod
-    def _call(callbacks: list[Callable[[], object]]) -> None:
-        for callback in callbacks:
-            try:
-                callback()
-            except Exception:
-                log.exception("a callback of NATS' failed")
 
 
 def expire(future: asyncio.Future[Any]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from hubbub.clock import Clock
 from hubbub.config import StorageConfig
-from hubbub.engines.base import Condition
+from hubbub.engines.base import Condition, call_all
 from hubbub.engines.postgres_lane import ENGINE, Lane, Run, reason
 from hubbub.engines.postgres_listener import Heard, Listener
 from hubbub.errors import ConfigError
@@ -226,7 +226,7 @@ class Postgres:
                 self._probes[1] = max(self._probes[1], min(int(payload), self._probes[0] + 1))
             return
         if name == EVERYBODY:
-            self._call(self.missed)
+            call_all(self.missed, ENGINE)
             return
         try:
             self.heard(name, payload)
@@ -235,7 +235,7 @@ class Postgres:
 
     def _restored(self) -> None:
         self._probes[1] = self._probes[0]
-        self._call(self.missed)
+        call_all(self.missed, ENGINE)
 
     def _changed(self) -> None:
         self._judge()
@@ -243,7 +243,7 @@ class Postgres:
             self._up.clear()
         elif not self._up.is_set():
             self._up.set()
-            self._call(self.renewed)
+            call_all(self.renewed, ENGINE)
 
     def _judge(self) -> None:
         detail = ""
@@ -257,14 +257,6 @@ class Postgres:
         self._metrics.engine_breaker_open[ENGINE] = int(any(lane.cut_off for lane in self._lanes))
         if detail != self.condition.detail:
             self.condition = Condition(not detail, self._clock.monotonic(), detail)
-
-    @staticmethod
-    def _call(callbacks: list[Callable[[], object]]) -> None:
-        for callback in callbacks:
-            try:
-                callback()
-            except Exception:
-                log.exception("a callback of PostgreSQL's failed")
 
     # --- connections --------------------------------------------------------------------------------------
 

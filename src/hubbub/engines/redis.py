@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from hubbub.clock import Clock, Timer
 from hubbub.config.cluster import RedisConfig
-from hubbub.engines.base import Condition
+from hubbub.engines.base import Condition, call_all
 from hubbub.engines.redis_cluster import Cluster
 from hubbub.engines.redis_line import NAME, Locate, log, pause
 from hubbub.engines.redis_link import Address, Link, Login, unavailable
@@ -255,20 +255,13 @@ class Redis:
             log.info("engine up", engine=NAME)
 
     def renew(self) -> None:
-        self._tell(self.renewed)
+        call_all(self.renewed, NAME)
 
     def miss(self) -> None:
-        self._tell(self.missed)
+        call_all(self.missed, NAME)
 
     def stale(self) -> None:
         self._topology.stale()
-
-    def _tell(self, callbacks: Sequence[Callable[[], object]]) -> None:
-        for callback in list(callbacks):
-            try:
-                callback()
-            except Exception:
-                log.exception("what follows an interruption failed", engine=NAME)
 
     def _tick(self) -> None:
         self._timer = self._clock.call_later(PROBE, self._tick)
