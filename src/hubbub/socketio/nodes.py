@@ -95,7 +95,7 @@ class Nodes:
 
     async def call(self, sid: str, namespace: str, event: str, packed: Packed, timeout: float) -> list[Any]:
         """What a client of another node answers. Raises as SocketIo.call does, and NODE_UNAVAILABLE."""
-        node = await self._locate(sid, namespace)
+        node, _ = await self._locate(sid, namespace)
         assert self._bus is not None
         message = Ask(Whom(namespace, (sid,)), event, _values(packed), timeout)
         within = timeout + self._hub.config.cluster.request_timeout
@@ -106,7 +106,8 @@ class Nodes:
             raise HubbubError(ErrorCode.SESSION_GONE, "the client left before it answered")
         raise TimeoutError(f"no answer to {event} within {timeout:g} s")
 
-    async def _locate(self, sid: str, namespace: str | None) -> str:
+    async def _locate(self, sid: str, namespace: str | None) -> tuple[str, SocketInfo]:
+        """The node that has the socket, and what it says of it. Raises NOT_FOUND, NODE_UNAVAILABLE."""
         if self._bus is None:
             raise _no_socket(sid)
         found = await self._bus.ask_whoever(
@@ -115,9 +116,10 @@ class Nodes:
             Fetch(Whom(namespace, (sid,))),
             lambda infos: bool(infos.sockets),
         )
-        if not found.node:
+        if found.answer is None:
             raise _no_socket(sid, found.missing)
-        return found.node
+        (info,) = found.answer.sockets
+        return found.node, info
 
     async def call_all(self, whom: Whom, event: str, packed: Packed, timeout: float) -> Answers:
         """What the clients of all other nodes answer."""
@@ -141,19 +143,10 @@ class Nodes:
     ) -> None:
         """One socket of another node, into the channel that its namespace has. Raises NOT_FOUND, NODE_UNAVAILABLE, and
         what entering raises."""
-        if self._bus is None:
-            raise _no_socket(sid)
-        found = await self._bus.ask_whoever(
-            node_of(sid),
-            elsewhere.FETCH,
-            Fetch(Whom(namespace, (sid,))),
-            lambda infos: bool(infos.sockets),
-        )
-        if found.answer is None:
-            raise _no_socket(sid, found.missing)
-        (info,) = found.answer.sockets
+        node, info = await self._locate(sid, namespace)
+        assert self._bus is not None
         message = Move(Whom(info.namespace, (sid,)), (channel(info.namespace),), leave)
-        await self._bus.ask(found.node, elsewhere.MOVE, message)
+        await self._bus.ask(node, elsewhere.MOVE, message)
 
     async def drop(self, whom: Whom, *, close: bool = False) -> int:
         """End sockets on all other nodes. How many."""

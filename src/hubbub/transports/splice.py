@@ -18,7 +18,25 @@ if TYPE_CHECKING:
 log = get_logger("hubbub.http")
 
 
-class Splice(asyncio.Protocol):
+class _End(asyncio.Protocol):
+    """One of the two sockets, as the other one uses it: what it is told after it has gone is nothing to it."""
+
+    _transport: asyncio.Transport | None = None
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def pause(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+
+class Splice(_End):
     """The client's side. It owns the client's socket and its address's place among the connections."""
 
     def __init__(
@@ -31,7 +49,6 @@ class Splice(asyncio.Protocol):
         self._head = head
         self._refused = refused
         self._client = client
-        self._transport: asyncio.Transport | None = None
         self._other: _Other | None = None
         self._early = b""
         self._opening: asyncio.Task[None] | None = None
@@ -93,18 +110,6 @@ class Splice(asyncio.Protocol):
 
     # --- what the other side tells --------------------------------------------------------------------------
 
-    def write(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)
-
-    def pause(self) -> None:
-        if self._transport is not None:
-            self._transport.pause_reading()
-
-    def resume(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
-
     def ended(self) -> None:
         """The other node has ended it, or has ended itself."""
         if self._transport is not None:
@@ -123,12 +128,11 @@ class Splice(asyncio.Protocol):
             self._transport.abort()
 
 
-class _Other(asyncio.Protocol):
+class _Other(_End):
     """The socket to the other node."""
 
     def __init__(self, splice: Splice) -> None:
         self._splice = splice
-        self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
@@ -145,18 +149,6 @@ class _Other(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
         self._splice.ended()
-
-    def write(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)
-
-    def pause(self) -> None:
-        if self._transport is not None:
-            self._transport.pause_reading()
-
-    def resume(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
 
     def end(self) -> None:
         if self._transport is not None:
