@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -14,7 +15,7 @@ from hubbub.loadgen.errors import BenchError
 Client = TypeVar("Client")
 
 
-class Crowd(Generic[Client]):
+class Crowd(ABC, Generic[Client]):
     """The clients of one server, on one epoll. A context manager; leaving it closes them all.
 
     `path` is appended to that of `url`; `tokens` gives a fresh token per client. A subclass says how a client is begun,
@@ -63,12 +64,14 @@ class Crowd(Generic[Client]):
             progress(done)
         return clients
 
+    @abstractmethod
     def _begin(self, index: int, token: str) -> Client:
-        raise NotImplementedError
+        """Begin to connect, and do not wait for it."""
 
+    @abstractmethod
     def _get_on(self, timeout: float) -> int | None:
         """How many have been connected by what came; None when nothing at all did within `timeout` seconds."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _close_all(self) -> None:
-        raise NotImplementedError
+        """Close what was begun, connected or not."""
