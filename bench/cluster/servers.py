@@ -75,14 +75,14 @@ SERVERS: dict[str, Server] = {
             "socketio",
             "Socket.IO on Node, Redis adapter",
             "socketio",
-            lambda port, url: ["node", str(NODE / "socketio_cluster.js"), str(port), url],
+            lambda port, url: ["node", str(NODE / "socketio.js"), str(port), url],
             _node,
         ),
         Server(
             "python-socketio",
             "python-socketio, Redis manager",
             "socketio",
-            lambda port, url: [sys.executable, str(PEERS / "python_socketio_cluster.py"), str(port), url],
+            lambda port, url: [sys.executable, str(PEERS / "python_socketio_app.py"), str(port), url],
             _python,
         ),
     )

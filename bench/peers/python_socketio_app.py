@@ -1,6 +1,8 @@
 """python-socketio under uvicorn, at its best: WebSocket only (unless told), no compression, uvloop and httptools.
 
-Usage: python python_socketio_app.py PORT [polling]
+Usage: python python_socketio_app.py PORT [polling | REDIS_URL]
+
+With a URL it is a node among others, by its Redis manager.
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ import uvicorn
 
 import socketio  # type: ignore[import-untyped]
 
+port, mode = sys.argv[1], "".join(sys.argv[2:])
 server = socketio.AsyncServer(
     async_mode="asgi",
-    transports=["polling", "websocket"] if sys.argv[2:] == ["polling"] else ["websocket"],
+    client_manager=socketio.AsyncRedisManager(mode) if mode.startswith("redis:") else None,
+    transports=["polling", "websocket"] if mode == "polling" else ["websocket"],
     http_compression=False,
     logger=False,
     engineio_logger=False,
@@ -40,7 +44,7 @@ if __name__ == "__main__":
     uvicorn.run(
         socketio.ASGIApp(server),
         host="127.0.0.1",
-        port=int(sys.argv[1]),
+        port=int(port),
         loop="uvloop",
         http="httptools",
         ws="websockets-sansio",
