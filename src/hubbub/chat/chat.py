@@ -22,6 +22,7 @@ from hubbub.chat.limits import LimitError
 from hubbub.chat.listing import without_words
 from hubbub.chat.operations import PREFIX, Caller, Operation
 from hubbub.chat.presence import Presences
+from hubbub.chat.restraint import OPEN
 from hubbub.chat.signals import Moved, Typists
 from hubbub.clock import Clock
 from hubbub.config import Config
@@ -158,7 +159,9 @@ class Chat:
 
     def _write(self, operation: Operation[Any, Any], tx: Transaction, item: _Item) -> Any:
         """A write operation in its transaction; with a key, what the same key gave before."""
-        ledger = Ledger(tx, self.config)
+        ledger = Ledger(tx, self.config, self)
+        if not item.actor.server and not operation.name.startswith(OPEN):
+            ledger.refuse_restricted(item.actor, kinds=("ban",), field=None)
         if item.key is None:
             return operation.function(ledger, item.actor, item.params)
         body = operation.name.encode() + b"\0" + msgspec.json.encode(item.params)

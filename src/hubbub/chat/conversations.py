@@ -17,6 +17,7 @@ from hubbub.chat.inbox import tell_all
 from hubbub.chat.ledger import Actor, Ledger, View
 from hubbub.chat.listing import for_users, my_conversations, my_membership, without_words
 from hubbub.chat.membership import Newcomer, newcomer_row, write_members
+from hubbub.chat.messages import permit
 from hubbub.chat.model import (
     FOREVER,
     Conversation,
@@ -37,6 +38,13 @@ from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage import bulk
 from hubbub.storage.tables import conversations
 
+DESCRIBED = ("name", "topic", "avatar", "custom")
+NEEDED: dict[Permission, tuple[str, ...]] = {
+    "manage": ("history", "permissions", "closed"),
+    "update": DESCRIBED,
+    "moderate": ("slow_mode",),
+}
+"""The permissions that changing a conversation takes, and the fields that they are for."""
 NAMED: frozenset[ConversationKind] = frozenset({"topic"})
 """Kinds that are found by their names, so that they must have one."""
 TABLE = (*ConversationRow.__struct_fields__, "changed")
@@ -106,6 +114,14 @@ class UpdateConversation(Struct, frozen=True, forbid_unknown_fields=True):
     history: Visibility | UnsetType = UNSET
     permissions: Permissions | UnsetType = UNSET
     closed: bool | UnsetType = UNSET
+    slow_mode: (
+        Annotated[
+            float,
+            Meta(ge=0, le=86_400, description="Seconds between two messages of one member; 0 or null: none."),
+        ]
+        | UnsetType
+        | None
+    ) = UNSET
 
 
 class ChangeSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,6 +142,7 @@ def create(ledger: Ledger, actor: Actor, params: CreateConversation) -> MyConver
     (`limits.invitees`, `limits.members`, `limits.name_length`, `limits.topic_length`) and MESSAGE_TOO_LARGE
     (`limits.custom_bytes`).
     """
+    ledger.refuse_restricted(actor, field=None)
     if params.owner is not None and not actor.server:
         raise HubbubError(ErrorCode.PERMISSION_DENIED, "the owner is who makes it", field="owner")
     owner = params.owner if actor.server else actor.user
@@ -186,23 +203,27 @@ def get(view: View, actor: Actor, params: ByConversation) -> MyConversation:
 def update(ledger: Ledger, actor: Actor, params: UpdateConversation) -> Conversation:
     """Change a conversation.
 
-    Name, topic, avatar and custom JSON need the permission `update`; history, permissions and closed need `manage`. A
-    closed conversation takes no messages. Raises NOT_FOUND, PERMISSION_DENIED and what `conversations.create` raises.
+    Name, topic, avatar and custom JSON need the permission `update`; history, permissions and closed need `manage`;
+    slow mode needs `moderate`. A closed conversation takes no messages. Raises NOT_FOUND, PERMISSION_DENIED, RESTRICTED
+    and what `conversations.create` raises.
     """
-    described = (params.name, params.topic, params.avatar, params.custom)
-    managed = (params.history, params.permissions, params.closed)
-    needed: Permission = "update"
-    if any(value is not UNSET for value in managed):
-        needed = "manage"
-    row, _ = ledger.access(actor, params.conversation, needed, lock=True)
-    if needed == "manage" and any(value is not UNSET for value in described):
-        ledger.access(actor, params.conversation, "update")
+    needed = [
+        permission
+        for permission, names in NEEDED.items()
+        if any(getattr(params, name) is not UNSET for name in names)
+    ]
+    row, member = ledger.access(actor, params.conversation, needed[0] if needed else "update", lock=True)
+    for permission in needed[1:]:
+        permit(actor, row, member, permission, "conversation")
+    ledger.refuse_restricted(actor, row.id)
     changes = _changes(ledger, row, params)
     if changes:
         for column, value in changes.items():
             setattr(row, column, value)
         ledger.execute(conversations.update().where(conversations.c.id == row.id).values(changes))
         ledger.append(row, ConversationUpdated, actor, updated=lambda seq: row.public())
+        if actor.server or changes.keys() - DESCRIBED:
+            ledger.audit(actor, "conversations.update", conversation=row.id, changed=sorted(changes))
     return row.public()
 
 
@@ -352,6 +373,8 @@ def _changes(ledger: Ledger, row: ConversationRow, params: UpdateConversation) -
         changes["permissions"] = _overrides(row.kind, params.permissions)
     if params.closed is not UNSET:
         changes["closed"] = params.closed
+    if params.slow_mode is not UNSET:
+        changes["slow_mode"] = params.slow_mode or None
     return {column: value for column, value in changes.items() if getattr(row, column) != value}
 
 

@@ -118,6 +118,8 @@ def edit(ledger: Ledger, actor: Actor, params: EditMessage) -> EditedMessage:
         _check_mentions(ledger, actor, row, member, message.mentions, whom)
     if whom == message.mentions and list(map(bytes, checked.parts)) == list(map(bytes, message.parts)):
         return EditedMessage(row.id, message.seq, message.version, message.edited)
+    if actor.server and message.sender is not None:
+        ledger.audit(actor, "messages.edit", conversation=row.id, user=message.sender, message=message.seq)
     _keep_version(ledger, message)
     changed = replace(
         message, parts=checked.parts, mentions=whom, version=message.version + 1, edited=ledger.now
@@ -289,6 +291,10 @@ def delete(ledger: Ledger, actor: Actor, params: DeleteMessage) -> Nothing:
     permit(actor, row, member, "delete_own" if own else "delete_any", "message")
     if message.deleted is None:
         bury(ledger, actor, row, id, message)
+        if not own:
+            ledger.audit(
+                actor, "messages.delete", conversation=row.id, user=message.sender, message=message.seq
+            )
     return Nothing()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from msgspec import Struct
 from hubbub.chat import restraint, rules
 from hubbub.chat.events import Annotated, InboxHead, LogEvent, MessageAnnotated
 from hubbub.chat.model import Annotations, Office, Permission, Role
-from hubbub.chat.restraint import EVERYWHERE, Restraint
+from hubbub.chat.restraint import EVERYWHERE, Restraint, RestrictionKind
 from hubbub.chat.rows import CONVERSATION, MEMBER, ConversationRow, MemberRow
 from hubbub.config import Config
 from hubbub.errors import ErrorCode, HubbubError
@@ -29,6 +29,9 @@ from hubbub.storage.tables import (
     restrictions,
     users,
 )
+
+if TYPE_CHECKING:
+    from hubbub.chat.chat import Chat
 
 E = TypeVar("E", bound=LogEvent)
 N = TypeVar("N", bound=InboxHead)
@@ -152,11 +155,16 @@ class View:
         return found
 
     def refuse_restricted(
-        self, actor: Actor, conversation: str = EVERYWHERE, *, field: str | None = "conversation"
+        self,
+        actor: Actor,
+        conversation: str = EVERYWHERE,
+        *,
+        kinds: tuple[RestrictionKind, ...] = ("mute", "ban"),
+        field: str | None = "conversation",
     ) -> None:
         """Raises RESTRICTED for who is muted or banned, in the conversation or everywhere."""
         if not actor.server:
-            restraint.refuse(self.restraints(actor.user), conversation, field=field)
+            restraint.refuse(self.restraints(actor.user), conversation, kinds, field)
 
     def office(self, user: str) -> Office:
         """What a user may do everywhere."""
@@ -187,9 +195,11 @@ class Ledger(View):
 
     source: Transaction
 
-    def __init__(self, tx: Transaction, config: Config) -> None:
+    def __init__(self, tx: Transaction, config: Config, chat: Chat | None = None) -> None:
+        """`chat` is there for operations: it takes the whole to send a message."""
         super().__init__(tx, config, tx.now)
         self.tx = tx
+        self.chat = chat
 
     def append(
         self,

@@ -133,6 +133,9 @@ def add(ledger: Ledger, actor: Actor, params: AddMembers) -> MemberList:
     _refuse_banned(ledger, row.id, coming)
     if newcomers:
         entered = membership.enter(ledger, row, actor, newcomers)
+        if actor.server or above:
+            for each in newcomers:
+                ledger.audit(actor, "members.add", conversation=row.id, user=each.user, role=each.role)
         there |= {member.user: member for member in entered}
     return MemberList(tuple(there[user].public() for user in fields))
 
@@ -193,6 +196,15 @@ def update(ledger: Ledger, actor: Actor, params: UpdateMember) -> Member:
         _refuse_role(params.role)
     if not actor.server:
         membership.keep_an_owner(ledger, row, member)
+    if not stepping_down:
+        ledger.audit(
+            actor,
+            "members.update",
+            conversation=row.id,
+            user=member.user,
+            role=params.role,
+            before=member.role,
+        )
     membership.give_role(ledger, row, actor, member, params.role)
     return member.public()
 
@@ -224,6 +236,8 @@ def remove(ledger: Ledger, actor: Actor, params: ByMember) -> Nothing:
         raise HubbubError(
             ErrorCode.PERMISSION_DENIED, f"permission denied: the member is {member.role}", field="user"
         )
+    if not mine:
+        ledger.audit(actor, "members.remove", conversation=row.id, user=member.user, state=member.state)
     membership.go(ledger, row, actor, member, "member.removed" if member.joined else None)
     return Nothing()
 

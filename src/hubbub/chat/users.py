@@ -13,7 +13,7 @@ from hubbub.chat.contacts import contacts_among, last_seen_of
 from hubbub.chat.events import UserUpdated
 from hubbub.chat.ledger import Actor, Ledger, View
 from hubbub.chat.listing import tombstones, word_begins
-from hubbub.chat.model import LastSeenFor, User, UserId
+from hubbub.chat.model import LastSeenFor, Office, User, UserId
 from hubbub.chat.operations import NoParams, read, write
 from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
 from hubbub.chat.rows import USER, user_of
@@ -45,6 +45,10 @@ class UpsertUser(Struct, frozen=True, forbid_unknown_fields=True):
     avatar: profile.Avatar | UnsetType | None = UNSET
     custom: Raw | UnsetType = UNSET
     show_last_seen: LastSeenFor | UnsetType = UNSET
+    office: (
+        Annotated[Office, Meta(description="What the user may do everywhere: review and restrict, or all.")]
+        | UnsetType
+    ) = UNSET
 
 
 class UpdateMe(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,14 +83,15 @@ class UserPage(Struct, frozen=True, omit_defaults=True):
 
 
 class Me(Struct, frozen=True):
-    """The user that asks, its settings, and its counters over all conversations that are neither muted nor archived:
-    messages unread, and conversations with such."""
+    """The user that asks, its settings and office, and its counters over all conversations that are neither muted nor
+    archived: messages unread, and conversations with such."""
 
     user: User
     show_last_seen: LastSeenFor
     unread: int
     unread_conversations: int
     invitations: int
+    office: Office = "none"
 
 
 @write("users.upsert", "PUT", "/users/{user}", server=True)
@@ -99,7 +104,13 @@ def upsert(ledger: Ledger, actor: Actor, params: UpsertUser) -> User:
     """
     profile.check_id(params.user)
     made = make(ledger, params.user, kind=params.kind or "person")
-    return _change(ledger, params.user, params, kind=params.kind, told=not made)
+    before = ledger.office(params.user)
+    user = _change(ledger, params.user, params, kind=params.kind, told=not made)
+    if params.office is not UNSET and params.office != before:
+        ledger.audit(actor, "users.office", user=params.user, office=params.office, before=before)
+    elif not made and user.updated == ledger.now:
+        ledger.audit(actor, "users.upsert", user=params.user)
+    return user
 
 
 @write("me.update", "PATCH", "/me")
@@ -214,6 +225,8 @@ def _change(
         changes["custom"] = profile.custom(ledger.config, params.custom)
     if params.show_last_seen is not UNSET:
         changes["show_last_seen"] = params.show_last_seen
+    if isinstance(params, UpsertUser) and params.office is not UNSET:
+        changes["office"] = params.office
     row = ledger.execute(sa.select(users).where(users.c.id == id).with_for_update()).one()
     if any(getattr(row, column) != value for column, value in changes.items()):
         changes |= {"updated": ledger.now, "changed": ledger.tx.stamp}
@@ -227,11 +240,11 @@ def _change(
 
 def _me(view: View, user: str) -> Me:
     found = view.execute(
-        sa.select(*USER, users.c.last_seen, users.c.show_last_seen).where(users.c.id == user)
+        sa.select(*USER, users.c.last_seen, users.c.show_last_seen, users.c.office).where(users.c.id == user)
     ).first()
     if found is None:
         raise no_such_user()
-    *columns, last_seen, show_last_seen = tuple(found)
+    *columns, last_seen, show_last_seen, office = tuple(found)
     unread = conversations.c.messages - members.c.read_number - tombstones
     counted = (
         sa.select(unread.label("unread"))
@@ -256,4 +269,5 @@ def _me(view: View, user: str) -> Me:
         int(total),
         several,
         view.execute(invitations).scalar_one(),
+        office,
     )
