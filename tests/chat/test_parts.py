@@ -81,12 +81,12 @@ def test_parts_are_counted() -> None:
     assert (error.code, error.field) == (ErrorCode.VALIDATION_FAILED, "parts")
 
 
-@pytest.mark.parametrize("kind", ["poll", "data"])
+@pytest.mark.parametrize("kind", ["x-poll", "data"])
 def test_other_parts_are_bounded_in_bytes(kind: str) -> None:
     def part(size: int) -> bytes:
         if kind == "data":
             return b'{"type":"data","data":{"x":"%s"}}' % (b"a" * (size - 8))
-        return b'{"type":"poll","x":"%s"}' % (b"a" * (size - 22))
+        return b'{"type":"x-poll","x":"%s"}' % (b"a" * (size - 24))
 
     limits = LimitsConfig(part_bytes=100)
     for size in (99, 100):
@@ -128,7 +128,7 @@ def test_what_is_wrong_is_named(part: Any, field: str) -> None:
     assert refused({"type": "x"}, part).field == field.replace("[0]", "[1]")
 
 
-FOREIGN = b'{"type":"poll",  "z":1.50,"a":[1e5, -0.0, 12345678901234567890, "\\u00e9\\/", null]}'
+FOREIGN = b'{"type":"x-poll",  "z":1.50,"a":[1e5, -0.0, 12345678901234567890, "\\u00e9\\/", null]}'
 
 
 def test_unknown_kinds_survive_byte_for_byte() -> None:
@@ -141,8 +141,8 @@ def test_unknown_kinds_survive_byte_for_byte() -> None:
 
 
 def test_a_line_break_between_tokens_does_not_break_lines() -> None:
-    found = checked(b'{"type":"poll",\r\n"a":\t1}', b'{"type":"data","data":{\n"a":1}}')
-    assert bytes(found.parts[0]) == b'{"type":"poll",  "a":\t1}'
+    found = checked(b'{"type":"x-poll",\r\n"a":\t1}', b'{"type":"data","data":{\n"a":1}}')
+    assert bytes(found.parts[0]) == b'{"type":"x-poll",  "a":\t1}'
     assert bytes(found.parts[1]) == b'{"type":"data","data":{ "a":1}}'
 
 
@@ -165,7 +165,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("kind", [b"poll", b"data", b"text"])
+@pytest.mark.parametrize("kind", [b"x-poll", b"poll", b"card", b"data", b"text"])
 @pytest.mark.parametrize("raw", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_json_is_refused(raw: bytes, kind: bytes) -> None:
     part = raw.replace(b'"T"', b'"%s"' % kind)
@@ -184,7 +184,7 @@ def test_what_is_searched_is_the_text() -> None:
     found = checked(
         {"type": "text", "text": "one"},
         {"type": "data", "data": {"text": "two"}},
-        {"type": "poll", "text": "three"},
+        {"type": "x-poll", "text": "three"},
         {"type": "text", "text": "*four*", "format": "markdown"},
     )
     assert found.text == searchable(found.parts) == "one\n*four*"
@@ -192,7 +192,7 @@ def test_what_is_searched_is_the_text() -> None:
 
 
 def test_every_known_kind_has_its_type() -> None:
-    assert sorted(KINDS) == ["data", "text"]
+    assert sorted(KINDS) == ["card", "checklist", "data", "embed", "location", "poll", "text"]
 
 
 @given(st.text(min_size=1, max_size=50))

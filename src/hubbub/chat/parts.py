@@ -8,15 +8,20 @@ new kind is a struct and a function that checks it, in `kinds/`, and a row in `K
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import msgspec
 from msgspec import Raw, Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from hubbub.chat import limits, text
-from hubbub.chat.kinds.base import Kind, decoded, foreign, wrong
+from hubbub.chat.kinds.base import Due, Kind, decoded, foreign, wrong
+from hubbub.chat.kinds.card import CARD
+from hubbub.chat.kinds.checklist import CHECKLIST
+from hubbub.chat.kinds.embed import EMBED, LOCATION
 from hubbub.chat.kinds.plain import DATA, TEXT, decode_text, keep_text
+from hubbub.chat.kinds.poll import POLL
 from hubbub.chat.model import Annotations, Permission
 from hubbub.config.sections import LimitsConfig
 from hubbub.errors import ErrorCode, HubbubError
@@ -27,8 +32,8 @@ TYPE_LENGTH = 64
 
 class Checked(Struct, frozen=True):
     """Parts that may be kept: each as JSON, all of them as a JSON array, and the text that search finds them by. What
-    comes with them: what stands on the message from the beginning, the files that it shows, and the permissions that it
-    takes to send them."""
+    comes with them: what stands on the message from the beginning, the files that it shows, the permissions that it
+    takes to send them, and what the agenda is to do with it."""
 
     parts: tuple[Raw, ...]
     json: str
@@ -36,6 +41,14 @@ class Checked(Struct, frozen=True):
     annotations: Annotations | None = None
     files: tuple[str, ...] = ()
     needs: tuple[Permission, ...] = ()
+    due: tuple[Due, ...] = ()
+
+
+class Before(Struct, frozen=True):
+    """What an edit replaces: the parts that were kept, and the number of the version that is made."""
+
+    parts: tuple[Raw, ...]
+    version: int
 
 
 class _Typed(Struct):
@@ -45,8 +58,10 @@ class _Typed(Struct):
 _typed = msgspec.json.Decoder(_Typed).decode
 
 
-def check(parts: Sequence[Raw], allowed: LimitsConfig, field: str = "parts") -> Checked:
-    """The parts of a message that a client sends, as they are to be kept.
+def check(
+    parts: Sequence[Raw], allowed: LimitsConfig, field: str = "parts", *, before: Before | None = None
+) -> Checked:
+    """The parts of a message that a client sends, as they are to be kept; those of an edit with what was `before`.
 
     Raises VALIDATION_FAILED, INVALID_DATA, LIMIT_EXCEEDED (`limits.parts`) and MESSAGE_TOO_LARGE (`limits.text_length`,
     `text_bytes`, `part_bytes`), with fields like `parts[0].text`.
@@ -71,6 +86,8 @@ def check(parts: Sequence[Raw], allowed: LimitsConfig, field: str = "parts") -> 
         elif (kind := KINDS.get(_type_of(raw, f"{field}[{place}]"))) is not None:
             if kind.alone and any(kind is other for other, _ in special):
                 raise wrong(f"{field}[{place}]", "a message has one part of this type")
+            if before is not None and kind.revise is not None:
+                raw = _revised(kind, raw, f"{field}[{place}]", before)
             raw, said = kind.check(raw, f"{field}[{place}]", allowed)
             special.append((kind, raw))
         else:
@@ -95,32 +112,76 @@ def _with_more(checked: Checked, special: Sequence[tuple[Kind, bytes]]) -> Check
     for each in found:
         if each.annotations is not None:
             standing |= {name: value for name, value in asdict(each.annotations).items() if value}
-    return msgspec.structs.replace(
+    return replace(
         checked,
-        annotations=msgspec.convert(standing, Annotations) if standing else None,
+        annotations=replace(Annotations(), **standing) if standing else None,
         files=tuple(dict.fromkeys(file for each in found for file in each.files)),
         needs=tuple(dict.fromkeys(each.needs for each in found if each.needs is not None)),
+        due=tuple(due for each in found for due in each.due),
     )
 
 
-def searchable(parts: Sequence[Raw]) -> str:
-    """What search finds a message by: the text of its parts. `parts` were checked when they came."""
-    texts = []
+def _revised(kind: Kind, raw: bytes, field: str, before: Before) -> bytes:
+    assert kind.revise is not None
+    for old, known in _known(before.parts):
+        if known is kind:
+            try:
+                kind.text(old)
+            except msgspec.MsgspecError:  # from before the kind was known
+                continue
+            return kind.revise(raw, field, old, before.version)
+    return raw
+
+
+def _known(parts: Sequence[Raw]) -> Iterator[tuple[bytes, Kind]]:
     for part in parts:
         raw = bytes(part)
-        if (kind := KINDS.get(_typed(raw).type)) is not None and (said := kind.text(raw)):
-            texts.append(said)
+        if (kind := KINDS.get(_typed(raw).type)) is not None:
+            yield raw, kind
+
+
+def searchable(parts: Sequence[Raw]) -> str:
+    """What search finds a message by: the text of its parts. `parts` were checked when they came (but for those that
+    were kept before their kind was known, of which nothing is found)."""
+    texts = []
+    for raw, kind in _known(parts):
+        with suppress(msgspec.MsgspecError):
+            if said := kind.text(raw):
+                texts.append(said)
     return "\n".join(texts)
 
 
 def files_of(parts: Sequence[Raw]) -> tuple[str, ...]:
     """The files that a message's parts show. `parts` were checked when they came."""
     found: dict[str, None] = {}
+    for raw, kind in _known(parts):
+        with suppress(msgspec.MsgspecError):
+            if kind.more is not None:
+                found |= dict.fromkeys(kind.more(raw).files)
+    return tuple(found)
+
+
+def needs_of(parts: Sequence[Raw]) -> frozenset[Permission]:
+    """The permissions that it took to send parts, beside `send`."""
+    found: set[Permission] = set()
+    for raw, kind in _known(parts):
+        with suppress(msgspec.MsgspecError):
+            if kind.more is not None and (needed := kind.more(raw).needs) is not None:
+                found.add(needed)
+    return frozenset(found)
+
+
+def forwarded(parts: Sequence[Raw]) -> tuple[Raw, ...]:
+    """What of a message's parts goes into another conversation, where it is checked as what is sent there: a poll and
+    a checklist begin anew."""
+    found = []
     for part in parts:
         raw = bytes(part)
         kind = KINDS.get(_typed(raw).type)
-        if kind is not None and kind.more is not None:
-            found |= dict.fromkeys(kind.more(raw).files)
+        if kind is not None and kind.forwarded is not None:
+            with suppress(msgspec.MsgspecError):
+                raw = kind.forwarded(raw)
+        found.append(Raw(raw))
     return tuple(found)
 
 
@@ -136,5 +197,10 @@ def _type_of(raw: bytes, field: str) -> str:
 KINDS: dict[str, Kind] = {
     "text": TEXT,
     "data": DATA,
+    "poll": POLL,
+    "checklist": CHECKLIST,
+    "card": CARD,
+    "location": LOCATION,
+    "embed": EMBED,
 }
 """The known kinds of parts, by their `type`."""

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from hubbub import jsondata
-from hubbub.chat import limits
+from hubbub.chat import limits, text
 from hubbub.chat.model import Annotations, Permission
 from hubbub.config.sections import LimitsConfig
 from hubbub.errors import ErrorCode, HubbubError
 
+T = TypeVar("T")
 encode = msgspec.json.Encoder().encode
+
+
+Due = tuple[str, float]
+"""What is to be done with a message, as the agenda calls it, and when (Unix seconds)."""
 
 
 class More(Struct, frozen=True):
     """What comes with a part beside what it says. `annotations`: what stands on the message from the beginning;
-    `files`: ids of files that it shows; `needs`: the permission to send it, beside `send`."""
+    `files`: ids of files that it shows; `needs`: the permission to send it, beside `send`; `due`: what the agenda is
+    to do with the message."""
 
     annotations: Annotations | None = None
     files: tuple[str, ...] = ()
     needs: Permission | None = None
+    due: tuple[Due, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +39,16 @@ class Kind:
     """A known kind of part. `check` gets the part as JSON, the name of its field and the limits; it gives the JSON to
     keep and the text that counts for `limits.text_length`, or raises a HubbubError that names the field. `text` is what
     search finds a part by that was kept. `more` is what comes with a part that `check` has let pass. `alone`: a message
-    has at most one of them."""
+    has at most one of them. `revise` comes before the check of an edit: it gets the new part, the name of its field,
+    the kept part that it stands for and the number of the new version, and gives the new part with what must stay of
+    the old one. `forwarded` is what of a kept part goes into another conversation."""
 
     check: Callable[[bytes, str, LimitsConfig], tuple[bytes, str]]
     text: Callable[[bytes], str]
     more: Callable[[bytes], More] | None = None
     alone: bool = False
+    revise: Callable[[bytes, str, bytes, int], bytes] | None = None
+    forwarded: Callable[[bytes], bytes] | None = None
 
 
 def nothing(raw: bytes) -> str:
@@ -58,9 +69,29 @@ def decoded(decode: Callable[[bytes], Any], raw: bytes, field: str) -> Any:
         raise HubbubError(ErrorCode.INVALID_DATA, f"{field}: {message}", field=field) from None
 
 
+def part_of(parts: Sequence[Raw], type: str, decode: Callable[[bytes], T]) -> T | None:
+    """The first of a message's kept parts that is of a known `type`."""
+    begin = b'{"type":"%s",' % type.encode()  # as `encode` makes them
+    for part in parts:
+        raw = bytes(part)
+        if raw.startswith(begin):
+            try:
+                return decode(raw)
+            except msgspec.MsgspecError:  # from before the kind was known
+                continue
+    return None
+
+
 def wrong(field: str, message: str) -> HubbubError:
     """VALIDATION_FAILED."""
     return HubbubError(ErrorCode.VALIDATION_FAILED, f"{field}: {message}", field=field)
+
+
+def short(value: str, field: str, allowed: LimitsConfig) -> str:
+    """A label or the like, in NFC. Raises VALIDATION_FAILED and LIMIT_EXCEEDED (`limits.option_length`)."""
+    found = text.text(value, field)
+    limits.check(allowed, "option_length", len(found), field)
+    return found
 
 
 def foreign(raw: bytes, field: str, allowed: LimitsConfig) -> bytes:
