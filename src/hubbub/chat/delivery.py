@@ -11,18 +11,18 @@ from msgspec.structs import replace
 
 from hubbub.chat import mentions, search_index
 from hubbub.chat.agenda import EXPIRE, About, schedule_many
-from hubbub.chat.events import MessageCreated, ThreadUpdated
+from hubbub.chat.events import MessageCreated, MessageWithheld, ThreadUpdated
 from hubbub.chat.inbox import tell_all
 from hubbub.chat.ledger import Ledger, channel_of
 from hubbub.chat.mentions import not_a_member
 from hubbub.chat.model import Message, Options, Permission
 from hubbub.chat.outgoing import Conversation, Follower, Known, Member, Outgoing, Place, Sent, Target
-from hubbub.chat.restraint import refuse
+from hubbub.chat.restraint import refuse, shadowed
+from hubbub.chat.verdicts import Withheld, covered, verdict_of
 from hubbub.errors import ErrorCode, HubbubError
-from hubbub.moderation.base import PASS, Facts, Verdict, decide
 from hubbub.storage import bulk
 from hubbub.storage.base import Logged, Transaction
-from hubbub.storage.tables import conversations, events, followers, holds, members, messages
+from hubbub.storage.tables import conversations, events, followers, members, messages
 
 NO_OPTIONS = Options()
 TAG = str(MessageCreated.__struct_config__.tag)
@@ -50,7 +50,6 @@ MESSAGE = (
     "annotations",
     "shadow",
 )
-HOLD = ("id", "conversation", "sender", "key", "digest", "content", "verdict", "state", "created", "changed")
 EVENT = ("conversation", "seq", "type", "message", "actor", "time", "data")
 FOLLOWER = ("conversation", "thread", "user", "following", "read", "read_number", "changed")
 
@@ -68,6 +67,7 @@ class Delivery:
         self.items = items
         self.chat = items[0].chat
         self.known = Known(tx, items)
+        self.withheld = Withheld(tx)
         # What is written:
         self.messages: list[bulk.Row] = []
         self.events: list[bulk.Row] = []
@@ -92,7 +92,7 @@ class Delivery:
                 outcomes.append(self.send(item))
             except HubbubError as error:
                 outcomes.append(error)
-        if self.messages or self.holds:
+        if self.messages or self.withheld.holds:
             self.write()
         return outcomes
 
@@ -115,10 +115,21 @@ class Delivery:
                     field="thread",
                 )
         if item.reply_to is not None:
-            self._target(item, member, item.reply_to, "reply_to")
+            shadow |= bool(self._target(item, member, item.reply_to, "reply_to").shadow)
+        verdict = verdict_of(item, conversation, member, self.known)
         if member is not None:
             self._pace(conversation, member)
-        return self._append(item, conversation, root)
+        item = covered(item, verdict)
+        if verdict.action == "hold":
+            sent = self.withheld.hold(item, verdict)
+        elif shadow or verdict.action == "shadow" or self._shadowed(item):
+            sent = self._shadow(item, conversation)
+        else:
+            sent = self._append(item, conversation, root)
+        if item.key is not None:
+            self.known.keys[conversation.id, item.sender, item.key] = (item.digest, sent)
+        self.withheld.flag(item, verdict, sent.message.seq)
+        return sent
 
     def _admitted(self, item: Outgoing) -> tuple[Conversation, Member | None]:
         """As `View.access`: in the same words for what is not there and what the sender may not know of."""
@@ -206,6 +217,7 @@ class Delivery:
         target = self.known.targets.get((item.conversation, seq))
         if (
             target is None
+            or (target.shadow and target.sender != item.sender)
             or (member is not None and seq <= member.visible)
             or (item.conversation, item.sender, seq) in self.known.hidden
         ):
@@ -213,6 +225,10 @@ class Delivery:
         if target.deleted is not None:
             raise HubbubError(ErrorCode.MESSAGE_DELETED, field=field)
         return target
+
+    def _shadowed(self, item: Outgoing) -> bool:
+        found = self.known.restraints.get((item.sender, item.conversation)) if self.known.restraints else None
+        return found is not None and shadowed(found, item.conversation)
 
     def _append(self, item: Outgoing, conversation: Conversation, root: Target | None) -> Sent:
         id, now, sender = conversation.id, self.tx.now, item.sender or None
@@ -227,11 +243,7 @@ class Delivery:
             thread_number = root.replies = root.replies + 1
             self.roots[id, root.seq] = root
             self._follow(item, root, seq, thread_number)
-        options = item.options
-        if item.expires_in is not None:
-            expires = now + item.expires_in
-            options = replace(options or NO_OPTIONS, expires=expires)
-            self.expiring.append((expires, id, seq))
+        options = self._options(item, seq)
         message = Message(
             id,
             seq,
@@ -253,10 +265,41 @@ class Delivery:
         data = _encode(event)
         if item.mentions is not None:
             self.mentions += mentions.rows(id, seq, number, item.mentions, self._here(item))
-        self.messages.append(self._row(item, message))
+        self.messages.append(_row(item, message))
         self.texts.append(item.content.text)
         self.events.append((id, seq, TAG, seq, sender, now, data.decode()))
         self.tx.outbox.append(Logged(channel_of(id), seq, TAG, data, sender, now))
+        return Sent(message)
+
+    def _options(self, item: Outgoing, seq: int) -> Options | None:
+        if item.expires_in is None:
+            return item.options
+        expires = self.tx.now + item.expires_in
+        self.expiring.append((expires, item.conversation, seq))
+        return replace(item.options or NO_OPTIONS, expires=expires)
+
+    def _shadow(self, item: Outgoing, conversation: Conversation) -> Sent:
+        """A message that nobody but its sender sees: it has a place in the log, and is in no count, index or thread."""
+        id, now = conversation.id, self.tx.now
+        seq = conversation.head = conversation.head + 1
+        message = Message(
+            id,
+            seq,
+            item.sender,
+            now,
+            item.content.parts,
+            thread=item.thread,
+            reply_to=item.reply_to,
+            mentions=item.mentions,
+            options=self._options(item, seq),
+            annotations=item.content.annotations,
+        )
+        self.messages.append(_row(item, message, shadow=True))
+        self.texts.append("")
+        data = _encode(MessageWithheld(conversation=id, seq=seq, time=now, message=seq))
+        self.events.append((id, seq, WITHHELD, seq, None, now, data.decode()))
+        self.tx.outbox.append(Logged(channel_of(id), seq, WITHHELD, data, None, now))
+        self.grown.add(id)
         return Sent(message)
 
     def _follow(self, item: Outgoing, root: Target, seq: int, number: int) -> None:
@@ -335,9 +378,7 @@ class Delivery:
             [(*place, root.replies, tx.now) for place, root in self.roots.items()],
         )
         self._write_followers(ledger)
-        bulk.insert(tx, holds, HOLD, self.holds)
-        for case in self.cases:
-            open_case(ledger, **case)
+        self.withheld.write(ledger)
 
     def _write_followers(self, ledger: Ledger) -> None:
         stamp = self.tx.stamp
@@ -364,3 +405,26 @@ class Delivery:
                 for (id, thread, user), cursor in fresh.items()
             ],
         )
+
+
+def _row(item: Outgoing, message: Message, *, shadow: bool | None = None) -> bulk.Row:
+    return (
+        message.conversation,
+        message.seq,
+        message.number,
+        message.thread,
+        message.thread_number,
+        "user",
+        message.sender,
+        item.content.json,
+        None if message.mentions is None else _encode(message.mentions).decode(),
+        message.reply_to,
+        item.key,
+        item.digest,
+        message.created,
+        1,
+        0,
+        None if message.options is None else _encode(message.options).decode(),
+        None if message.annotations is None else _encode(message.annotations).decode(),
+        shadow,
+    )

@@ -25,8 +25,8 @@ _overrides = msgspec.json.Decoder(dict[Permission, Rank]).decode
 
 
 class Sent(Struct, frozen=True, omit_defaults=True):
-    """The message as it stands in the conversation. `duplicate`: it had been sent with this key before. `held`: it waits
-    for a moderator under that id, and has no place in the conversation yet: its `seq` is 0."""
+    """The message as it stands in the conversation. `duplicate`: it had been sent with this key before. `held`: it
+    waits for a moderator under that id, and has no place in the conversation yet: its `seq` is 0."""
 
     message: Message
     duplicate: bool = False
@@ -41,6 +41,7 @@ class Held(Struct, frozen=True, omit_defaults=True):
     thread: int | None = None
     reply_to: int | None = None
     options: Options | None = None
+    expires_in: float | None = None
 
     def message(self, conversation: str, sender: str, created: float) -> Message:
         """As its sender sees it meanwhile."""
@@ -119,10 +120,11 @@ class Member(Struct):
     role: Role
     state: str
     visible: int
+    since: float
     spoke: float | None = None
 
 
-MEMBER = ("conversation", "user", "role", "state", "visible", "spoke")
+MEMBER = ("conversation", "user", "role", "state", "visible", "since", "spoke")
 
 
 class Target(Struct):
@@ -167,6 +169,7 @@ class Known:
         self._read_keys()
         self._read_blocks()
         self._read_targets()
+        self._read_accounts()
         self.restraints = restraint.of_many(
             tx, {(item.sender, item.conversation) for item in items if item.sender}
         )
