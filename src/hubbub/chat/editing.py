@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.structs import replace
 
-from hubbub.chat import mentions, parts, search_index
+from hubbub.chat import checklists, mentions, parts, polls, search_index
 from hubbub.chat.events import (
     LogEvent,
+    MessageAnnotated,
     MessageCreated,
     MessageDeleted,
     MessageHidden,
@@ -22,7 +23,7 @@ from hubbub.chat.events import (
 from hubbub.chat.ledger import Actor, Ledger, View
 from hubbub.chat.mentions import MentionWhom
 from hubbub.chat.messages import find, permit, writable
-from hubbub.chat.model import ConversationId, Mentions, Message, Seq
+from hubbub.chat.model import Annotations, ConversationId, Mentions, Message, Seq
 from hubbub.chat.operations import Nothing, read, write
 from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
 from hubbub.chat.rows import ConversationRow, MemberRow
@@ -111,7 +112,11 @@ def edit(ledger: Ledger, actor: Actor, params: EditMessage) -> EditedMessage:
         raise HubbubError(
             ErrorCode.CONFLICT, f"the message has version {message.version}", field="expected_version"
         )
-    checked = parts.check(params.parts, ledger.config.limits)
+    before = parts.Before(message.parts, message.version + 1)
+    checked = parts.check(params.parts, ledger.config.limits, before=before)
+    if actor.user:
+        for needed in set(checked.needs) - parts.needs_of(message.parts):
+            permit(actor, row, member, needed, "parts")
     whom = message.mentions
     if params.mentions is not UNSET:
         whom = mentions.check(params.mentions, ledger.config.limits)
@@ -122,7 +127,12 @@ def edit(ledger: Ledger, actor: Actor, params: EditMessage) -> EditedMessage:
         ledger.audit(actor, "messages.edit", conversation=row.id, user=message.sender, message=message.seq)
     _keep_version(ledger, message)
     changed = replace(
-        message, parts=checked.parts, mentions=whom, version=message.version + 1, edited=ledger.now
+        message,
+        parts=checked.parts,
+        mentions=whom,
+        version=before.version,
+        edited=ledger.now,
+        annotations=_annotations(ledger, message, checked),
     )
     _update(
         ledger,
@@ -131,6 +141,9 @@ def edit(ledger: Ledger, actor: Actor, params: EditMessage) -> EditedMessage:
         mentions=None if whom is None else msgspec.json.encode(whom).decode(),
         version=changed.version,
         edited=changed.edited,
+        annotations=None
+        if changed.annotations is None
+        else msgspec.json.encode(changed.annotations).decode(),
     )
     _mention_anew(ledger, changed, message.mentions, whom)
     search_index.reindex(ledger.tx, id, row.id, checked.text)
@@ -140,6 +153,16 @@ def edit(ledger: Ledger, actor: Actor, params: EditMessage) -> EditedMessage:
     else:
         ledger.append(row, MessageUpdated, actor, about=message.seq, message=changed)
     return EditedMessage(row.id, message.seq, changed.version, changed.edited)
+
+
+def _annotations(ledger: Ledger, message: Message, checked: parts.Checked) -> Annotations | None:
+    """What stands on a message that says something else from now on."""
+    standing = replace(
+        message.annotations or Annotations(),
+        poll=polls.revised(ledger, message, checked.parts),
+        done=checklists.revised(message, checked.parts),
+    )
+    return None if standing == Annotations() else standing
 
 
 def _has_newcomers(view: View, row: ConversationRow, seq: int) -> bool:
@@ -300,16 +323,24 @@ def delete(ledger: Ledger, actor: Actor, params: DeleteMessage) -> Nothing:
 
 def bury(ledger: Ledger, actor: Actor, row: ConversationRow, id: int, message: Message) -> None:
     """Leave a tombstone of a message that is there. `row` must have been read with `lock`."""
-    tombstone = replace(message, parts=(), mentions=None, reactions=(), deleted=ledger.now)
+    tombstone = replace(message, parts=(), mentions=None, reactions=(), annotations=None, deleted=ledger.now)
     # The digest goes with the text that it is of: a key alone then says that it was sent.
     _update(
-        ledger, message, parts="[]", mentions=None, reactions=None, digest=None, deleted=tombstone.deleted
+        ledger,
+        message,
+        parts="[]",
+        mentions=None,
+        reactions=None,
+        annotations=None,
+        digest=None,
+        deleted=tombstone.deleted,
     )
     of_message = (versions.c.conversation == row.id, versions.c.seq == message.seq)
     ledger.execute(versions.delete().where(*of_message))
     ledger.execute(
         reactions.delete().where(reactions.c.conversation == row.id, reactions.c.message == message.seq)
     )
+    polls.forget(ledger, message)
     _mention_nobody(ledger, message, message.mentions)
     search_index.remove(ledger.tx, id)
     _forget(ledger, tombstone)
@@ -350,6 +381,8 @@ def _emptied(event: LogEvent, tombstone: Message) -> LogEvent:
         return replace(event, message=tombstone)
     if isinstance(event, ReactionsChanged):
         return replace(event, name="", reactions=())
+    if isinstance(event, MessageAnnotated):
+        return replace(event, annotations=None)
     return event
 
 
