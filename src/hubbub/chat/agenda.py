@@ -218,10 +218,9 @@ class Agenda:
         if due < self._planned:
             self._woken.set()
 
-    async def do(self, item: Item) -> Done | None:
+    async def do(self, item: Item, handler: Handler) -> Done | None:
         """Do an item now, whatever it says of when. None if it is not there any more as it was. Raises what refuses
         it; it stays on the agenda then."""
-        handler = self.handlers[item.kind]
         prepared = None if handler.prepare is None else await handler.prepare(self._chat, item)
         doing = _Doing(self._chat.config, handler, item, prepared, patient=True)
         return await self._chat.store.write(DO, doing, item.conversation or "")

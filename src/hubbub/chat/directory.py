@@ -6,18 +6,25 @@ from typing import Any
 
 from hubbub.chat import (
     blocks,
+    cards,
+    checklists,
     conversations,
     editing,
     events_list,
+    files,
+    filing,
     expiry,
     following,
     lists,
     members,
     messages,
+    polls,
     presence,
     queue,
     reactions,
     receipts,
+    reminders,
+    scheduled,
     search,
     sending,
     signals,
@@ -40,11 +47,17 @@ MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = (
     messages.OPERATIONS,
     editing.OPERATIONS,
     reactions.OPERATIONS,
+    polls.OPERATIONS,
+    checklists.OPERATIONS,
+    cards.OPERATIONS,
     threads.OPERATIONS,
     receipts.OPERATIONS,
     queue.OPERATIONS,
     presence.OPERATIONS,
     signals.OPERATIONS,
+    files.OPERATIONS,
+    scheduled.OPERATIONS,
+    reminders.OPERATIONS,
 )
 
 OPERATIONS: dict[str, Operation[Any, Any]] = {
@@ -52,5 +65,12 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
 }
 assert len(OPERATIONS) == sum(map(len, MODULES)), "two operations have one name"
 
-HANDLERS: tuple[Handler, ...] = (*expiry.HANDLERS,)
+HANDLERS: tuple[Handler, ...] = (
+    *expiry.HANDLERS,
+    *polls.HANDLERS,
+    *cards.HANDLERS,
+    *scheduled.HANDLERS,
+    *reminders.HANDLERS,
+    *filing.HANDLERS,
+)
 """What is done when it is due: each module's `HANDLERS` (`chat/agenda.py`)."""

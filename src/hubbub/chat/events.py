@@ -12,18 +12,25 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from hubbub.chat.model import (
     Annotations,
     Availability,
+    CaseAction,
+    CaseState,
     Conversation,
+    HoldState,
     Member,
     Message,
     MyConversation,
     MyMembership,
     ReactionCount,
+    Reminder,
+    RestrictionKind,
+    Scheduled,
+    Subject,
 )
 
 Annotated: TypeAlias = Literal["pin", "poll", "checklist", "previews"]
@@ -176,6 +183,104 @@ class BlocksChanged(InboxHead, frozen=True, tag="blocks.changed", kw_only=True):
     blocked: bool
 
 
+class RestrictionChanged(InboxHead, frozen=True, tag="restriction.changed", kw_only=True):
+    """The user was muted or banned, or is it no more (`lifted`). Without a `conversation` it is everywhere; without
+    `until` it is until it is lifted."""
+
+    kind: RestrictionKind
+    conversation: str | None = None
+    until: float | None = None
+    reason: str = ""
+    lifted: bool = False
+
+
+class HoldChanged(InboxHead, frozen=True, tag="hold.changed", kw_only=True):
+    """A message of the user's waits for a moderator no more: an `approved` one is in the conversation as `message`."""
+
+    hold: str
+    state: HoldState
+    conversation: str
+    message: int | None = None
+    reason: str = ""
+
+
+class CaseDecided(InboxHead, frozen=True, tag="case.decided", kw_only=True):
+    """Moderators have decided on something that the user has done. `text` is what they have to say to that; the user
+    can appeal (`cases.appeal`) until `appeal_until`."""
+
+    case: str
+    action: CaseAction
+    conversation: str | None = None
+    message: int | None = None
+    until: float | None = None
+    text: str = ""
+    appeal_until: float | None = None
+
+
+class AppealAnswered(InboxHead, frozen=True, tag="appeal.answered", kw_only=True):
+    """An appeal of the user's was `granted`, and what could be undone is, or it was not."""
+
+    case: str
+    granted: bool
+    text: str = ""
+
+
+class ReportDecided(InboxHead, frozen=True, tag="report.decided", kw_only=True):
+    """Moderators have looked at what the user has reported; `acted`: and have done something about it."""
+
+    case: str
+    acted: bool
+
+
+class ScheduledChanged(InboxHead, frozen=True, tag="scheduled.changed", kw_only=True):
+    """A message to be sent later was written or changed, was `sent` as `message` (whose time says whether that was
+    late), or `removed`."""
+
+    scheduled: Scheduled
+    state: Literal["scheduled", "sent", "removed"] = "scheduled"
+    message: int | None = None
+
+
+class ScheduledFailed(InboxHead, frozen=True, tag="scheduled.failed", kw_only=True):
+    """A message that was due could not be sent: `scheduled.failed` says why."""
+
+    scheduled: Scheduled
+
+
+class ReminderChanged(InboxHead, frozen=True, tag="reminder.changed", kw_only=True):
+    """The user has made, changed or removed a reminder."""
+
+    reminder: Reminder
+    removed: bool = False
+
+
+class ReminderDue(InboxHead, frozen=True, tag="reminder.due", kw_only=True):
+    """The time of a reminder has come (`reminder.at`), or had while no server ran."""
+
+    reminder: Reminder
+
+
+class CardPressed(InboxHead, frozen=True, tag="card.pressed", kw_only=True):
+    """Somebody (`user`) has pressed a button of a card that this user has sent, or has chosen or written something
+    there. It may be answered by `cards.answer` with the `invocation`."""
+
+    invocation: str
+    conversation: str
+    message: int
+    user: str
+    action: str
+    value: str | None = None
+
+
+class CardAnswered(InboxHead, frozen=True, tag="card.answered", kw_only=True):
+    """What a card's program says to this user alone, who has pressed there. It is no message."""
+
+    invocation: str
+    conversation: str
+    message: int
+    parts: tuple[Raw, ...]
+
+
 InboxEvent: TypeAlias = (
     ConversationAdded
     | ConversationRemoved
@@ -184,6 +289,17 @@ InboxEvent: TypeAlias = (
     | ThreadUpdated
     | UserUpdated
     | BlocksChanged
+    | CardPressed
+    | CardAnswered
+    | RestrictionChanged
+    | HoldChanged
+    | CaseDecided
+    | AppealAnswered
+    | ReportDecided
+    | ScheduledChanged
+    | ScheduledFailed
+    | ReminderChanged
+    | ReminderDue
 )
 
 
@@ -226,7 +342,19 @@ class PresenceChanged(Struct, frozen=True, tag="presence", omit_defaults=True):
     last_seen: float | None = None
 
 
-Signal: TypeAlias = Typing | Receipts | PresenceChanged
+class CaseChanged(Struct, frozen=True, tag="case.changed", omit_defaults=True):
+    """To moderators, on `cases:<conversation>` and `cases:all`: a case is new, or is not what it was. `cases.get` has it
+    whole."""
+
+    case: str
+    subject: Subject
+    state: CaseState
+    priority: int
+    conversation: str | None = None
+    claimed_by: str | None = None
+
+
+Signal: TypeAlias = Typing | Receipts | PresenceChanged | CaseChanged
 
 decode_event = msgspec.json.Decoder(LogEvent).decode
 decode_inbox_event = msgspec.json.Decoder(InboxEvent).decode

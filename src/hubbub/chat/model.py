@@ -44,6 +44,13 @@ Availability = Literal["online", "away", "offline"]
 Office = Literal["none", "moderator", "admin"]
 """What a user may do everywhere: moderators review what was reported and restrict users; admins do all that the server
 API does about moderation and rights."""
+RestrictionKind = Literal["mute", "ban", "shadow"]
+HoldState = Literal["pending", "approved", "rejected", "withdrawn"]
+Subject = Literal["message", "hold", "user"]
+"""What a case is about."""
+CaseState = Literal["open", "decided", "appealed", "closed"]
+"""`decided` can be appealed; `closed` is the end."""
+CaseAction = Literal["dismiss", "warn", "delete", "mute", "ban", "shadow", "approve", "reject"]
 
 # Without control characters: PostgreSQL cannot be asked for a text with NUL in it.
 UserId = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -221,6 +228,44 @@ class Message(Struct, frozen=True, omit_defaults=True):
     last_reply: float | None = None
     options: Options | None = None
     annotations: Annotations | None = None
+
+
+class Failure(Struct, frozen=True):
+    """Why something that was to be done later could not be: the number of the error, its message, and when that was."""
+
+    code: int
+    message: str
+    time: float
+
+
+class Scheduled(Struct, frozen=True, omit_defaults=True):
+    """A message that its author has written to be sent at the time `at`. With `failed` it could not be, and waits to be
+    changed or thrown away."""
+
+    id: int
+    conversation: str
+    at: float
+    parts: tuple[Raw, ...]
+    created: float
+    mentions: Mentions | None = None
+    thread: int | None = None
+    reply_to: int | None = None
+    silent: bool = False
+    expires_in: float | None = None
+    failed: Failure | None = None
+
+
+class Reminder(Struct, frozen=True, omit_defaults=True):
+    """Of what a user wants to be reminded at the time `at`: a message, a conversation, a `note`. `reminded` is when it
+    was."""
+
+    id: int
+    at: float
+    created: float
+    note: str = ""
+    conversation: str | None = None
+    message: int | None = None
+    reminded: float | None = None
 
 
 class MyMembership(Struct, frozen=True, omit_defaults=True):

@@ -17,9 +17,11 @@ from msgspec import Meta, Raw, Struct
 from hubbub.chat import limits, mentions, parts
 from hubbub.chat.delivery import Delivery
 from hubbub.chat.mentions import MentionWhom
-from hubbub.chat.model import ConversationId, Options, Seq
+from hubbub.chat.model import ConversationId, Mentions, Options, Seq
 from hubbub.chat.operations import Caller, begin
 from hubbub.chat.outgoing import Outgoing, Sent
+from hubbub.chat.parts import Checked
+from hubbub.config.sections import LimitsConfig
 from hubbub.errors import HubbubError
 from hubbub.hub.commands import check_name
 from hubbub.storage.base import Action, Transaction
@@ -91,15 +93,19 @@ def send(chat: Chat, caller: Caller, params: SendMessage) -> asyncio.Future[Sent
     return chat.store.write(SEND, outgoing, params.conversation)
 
 
+def check(params: SendMessage, allowed: LimitsConfig) -> tuple[Checked, Mentions | None]:
+    """What is said and whom it mentions. Raises as `outgoing_of`."""
+    if params.expires_in is not None:
+        limits.check(allowed, "schedule_ahead", params.expires_in, "expires_in")
+    return parts.check(params.parts, allowed), mentions.check(params.mentions, allowed)
+
+
 def outgoing_of(chat: Chat, user: str, params: SendMessage, key: str | None = None) -> Outgoing:
     """What is asked for, checked as far as that needs no database. Raises what `messages.send` does of parts, mentions,
     options and the key."""
     allowed = chat.config.limits
     check_name(key, allowed.key_length, "key")
-    checked = parts.check(params.parts, allowed)
-    whom = mentions.check(params.mentions, allowed)
-    if params.expires_in is not None:
-        limits.check(allowed, "schedule_ahead", params.expires_in, "expires_in")
+    checked, whom = check(params, allowed)
     digest = None
     if key is not None:
         about: tuple[Any, ...] = (params.thread, params.reply_to, whom)
