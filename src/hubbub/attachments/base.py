@@ -32,7 +32,7 @@ class Blobs(Protocol):
         """Keep the bytes, or those of a file on this machine's disk, which is read piece by piece."""
 
     async def open(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """The bytes from `start` to before `end`, piece by piece. `start` is before the end of them. Raises NOT_FOUND."""
+        """The bytes from `start` to before `end`, piece by piece. `start` is before their end. Raises NOT_FOUND."""
 
     async def drop(self, folder: str) -> None:
         """Delete all whose keys begin with `folder` and a slash; none may be there."""

@@ -139,7 +139,7 @@ class _Intake:
             raise
         except HubbubError as error:
             # After any other error the database may name them, for all we know.
-            if error.code is ErrorCode.UPLOAD_CONFLICT:
+            if error.code in (ErrorCode.UPLOAD_CONFLICT, ErrorCode.NOT_FOUND):
                 await self._forget()
             raise
         return self._kept

@@ -15,8 +15,11 @@ from msgspec import Raw
 from hubbub import jsondata, model
 from hubbub.chat.agenda import Agenda
 from hubbub.chat.arrivals import Arrivals
+from hubbub.chat.cards import OnPress
+from hubbub.chat.cases import CASES, to_moderators
 from hubbub.chat.channels import Channels, publication_of
 from hubbub.chat.directory import HANDLERS, OPERATIONS
+from hubbub.chat.filing import Files
 from hubbub.chat.ledger import AGENDA, Actor, Ledger, View
 from hubbub.chat.limits import LimitError
 from hubbub.chat.listing import without_words
@@ -69,8 +72,12 @@ class Chat:
         self.presence = Presences(self)
         self.arrivals = Arrivals(self)
         self.agenda = Agenda(self, HANDLERS)
+        self.files: Files | None = None
+        """Their bytes; None where `attachments.enabled` is off."""
         self.typists = Typists(config.chat.typing_interval)
         self._moved = Moved(self)
+        self.on_press: OnPress | None = None
+        """The application's program for cards that the server has sent."""
         for operation in OPERATIONS.values():
             self._decoders[operation.name] = msgspec.json.Decoder(operation.params)
             if operation.kind == "write":
@@ -265,6 +272,9 @@ class Chat:
         for event in logged:
             if event.channel == AGENDA:
                 self.agenda.wake(event.time)
+            elif event.channel == CASES:
+                for envelope in to_moderators(event):
+                    self.signal(envelope)
             else:
                 self.publish(event)
 

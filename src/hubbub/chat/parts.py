@@ -20,6 +20,7 @@ from hubbub.chat.kinds.base import Due, Kind, decoded, foreign, wrong
 from hubbub.chat.kinds.card import CARD
 from hubbub.chat.kinds.checklist import CHECKLIST
 from hubbub.chat.kinds.embed import EMBED, LOCATION
+from hubbub.chat.kinds.file import FILE
 from hubbub.chat.kinds.plain import DATA, TEXT, decode_text, keep_text
 from hubbub.chat.kinds.poll import POLL
 from hubbub.chat.model import Annotations, Permission
@@ -202,5 +203,6 @@ KINDS: dict[str, Kind] = {
     "card": CARD,
     "location": LOCATION,
     "embed": EMBED,
+    "file": FILE,
 }
 """The known kinds of parts, by their `type`."""
