@@ -99,6 +99,15 @@ def card_in(parts: Sequence[Raw]) -> CardPart | None:
     return part_of(parts, "card", _decode)
 
 
+def only_links(card: CardPart) -> bool:
+    """Whether nothing of a card can be pressed, chosen or written."""
+    return all(map(_is_link, card.actions))
+
+
+def _is_link(action: Action) -> bool:
+    return isinstance(action, Button) and action.url is not None
+
+
 def pressed(action: Action, value: str | None, field: str, allowed: LimitsConfig) -> str | None:
     """What is told of a press: the value of the button, what was chosen, or what was written. Raises VALIDATION_FAILED
     for what the card does not offer, and MESSAGE_TOO_LARGE for too long a text."""
@@ -206,8 +215,7 @@ def _text(raw: bytes) -> str:
 def _forwarded(raw: bytes) -> bytes:
     """Who forwards a card does not answer for its program: links stay."""
     part = _decode(raw)
-    links = tuple(each for each in part.actions if isinstance(each, Button) and each.url is not None)
-    return encode(replace(part, actions=links))
+    return encode(replace(part, actions=tuple(filter(_is_link, part.actions))))
 
 
 CARD = Kind(_check, _text, alone=True, forwarded=_forwarded)
