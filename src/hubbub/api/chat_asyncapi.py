@@ -59,6 +59,15 @@ CHANNELS = (
         (),
         (events.PresenceChanged,),
     ),
+    Channel(
+        "cases",
+        "conversation",
+        "Id of a conversation, or `all`.",
+        "The review queue, live: cases of a conversation, for those who moderate it, or `all`, for those who have an "
+        "office. It has no log.",
+        (),
+        (events.CaseChanged,),
+    ),
 )
 
 

@@ -8,46 +8,37 @@ cases.
 from __future__ import annotations
 
 import secrets
-from typing import Annotated, Any, Literal, TypeAlias, cast
+from typing import Annotated, Any, cast
 
 import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.structs import replace
 
+from hubbub.chat.events import CaseChanged
 from hubbub.chat.ledger import Ledger
+from hubbub.chat.model import CaseAction, CaseState, Subject
+from hubbub.model import Envelope, Publication
 from hubbub.storage.base import Logged
 from hubbub.storage.tables import cases, holds, messages, users
 
-Subject: TypeAlias = Literal["message", "hold", "user"]
-CaseState: TypeAlias = Literal["open", "decided", "appealed", "closed"]
-Action: TypeAlias = Literal["dismiss", "warn", "delete", "mute", "ban", "shadow", "approve", "reject"]
 CaseId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
+TAG = str(CaseChanged.__struct_config__.tag)
 WAITING: tuple[CaseState, ...] = ("open", "appealed")
 CASES = "cases"
 """The namespace of the channels on which moderators hear of cases, and in the place of a channel of what was logged."""
+ALL = "all"
+"""In the place of a conversation: the channel for those who have an office."""
 REASONS = 20
 """Different reasons that a case keeps."""
-
-
-class CaseChanged(Struct, frozen=True, tag="case.changed", omit_defaults=True):
-    """To moderators, on `cases:<conversation>` and on `cases:all`: a case is new, or not what it was. `cases.get` has
-    it whole."""
-
-    case: str
-    subject: Subject
-    state: CaseState
-    priority: int
-    conversation: str | None = None
-    claimed_by: str | None = None
 
 
 class Decision(Struct, frozen=True, omit_defaults=True):
     """What was decided: by whom (absent: the server), and when. `conversation` is where a restriction holds; without it
     it is everywhere. `deleted`: the message was taken away, too. `text` is what the user was told."""
 
-    action: Action
+    action: CaseAction
     time: float
     by: str | None = None
     until: float | None = None
@@ -197,6 +188,15 @@ def save(ledger: Ledger, row: CaseRow, kept: Kept | None = None) -> None:
     event = CaseChanged(row.id, row.subject, row.state, row.priority, row.conversation, row.claimed_by)
     data = msgspec.json.encode(event)
     ledger.tx.outbox.append(Logged(CASES, 0, row.conversation or "", data, None, ledger.now))
+
+
+def to_moderators(logged: Logged) -> list[Envelope]:
+    """What `save` has logged, for those who follow the queue. It is in no log."""
+    return [
+        Envelope(Publication(f"{CASES}:{name}", TAG, Raw(logged.data), time=logged.time), None, volatile=True)
+        for name in (ALL, logged.event)
+        if name
+    ]
 
 
 def _said(ledger: Ledger, conversation: str | None, message: int | None, hold: str | None) -> tuple[Raw, ...]:

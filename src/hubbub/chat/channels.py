@@ -10,10 +10,12 @@ import sqlalchemy as sa
 from msgspec import Raw, Struct
 
 from hubbub.chat import rules
+from hubbub.chat.cases import ALL, CASES
 from hubbub.chat.events_list import LogRow, inbox_page, log_page
 from hubbub.chat.ledger import Actor, View, channel_of, inbox_of, status_of
 from hubbub.chat.messages import floor_of
 from hubbub.chat.model import ConversationKind, MemberState, Permission, Rank, Role
+from hubbub.chat.standing import moderated
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub.session import Session
 from hubbub.model import Envelope, History, Operation, Position, Principal, Publication
@@ -28,7 +30,8 @@ log = get_logger("hubbub.chat")
 CONVERSATION = "conversation"
 INBOX = "inbox"
 STATUS = "status"
-NAMESPACES = (CONVERSATION, INBOX, STATUS)
+NAMESPACES = (CONVERSATION, INBOX, STATUS, CASES)
+LOGGED = (CONVERSATION, INBOX)
 NOT_THERE = "there is no such channel"
 
 
@@ -78,6 +81,15 @@ class _Blocks(Struct):
     blocked: bool
 
 
+class _Restricted(Struct):
+    """What of `restriction.changed` matters here."""
+
+    kind: str
+    conversation: str | None = None
+    lifted: bool = False
+
+
+_restricted = msgspec.json.Decoder(_Restricted).decode
 _changed = msgspec.json.Decoder(_Changed).decode
 _updated = msgspec.json.Decoder(_Updated).decode
 _added = msgspec.json.Decoder(_Added).decode
@@ -86,7 +98,7 @@ _permissions = msgspec.json.Decoder(dict[Permission, Rank]).decode
 
 
 class Channels:
-    """The owner (`hubbub.hub.base.ChannelOwner`) of `conversation:`, `inbox:` and `status:`."""
+    """The owner (`hubbub.hub.base.ChannelOwner`) of `conversation:`, `inbox:`, `status:` and `cases:`."""
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
@@ -96,7 +108,7 @@ class Channels:
         self._shut: dict[str, set[str]] = {}
         """The channels of conversations that such users have joined and may not read, by user."""
         for namespace in NAMESPACES:
-            self._hub.own(namespace, self, logged=namespace != STATUS)
+            self._hub.own(namespace, self, logged=namespace in LOGGED)
         self._hub.ended.append(self._ended)
 
     @property
@@ -107,7 +119,8 @@ class Channels:
 
     async def authorize(self, principal: Principal, operation: Operation, channel: str) -> None:
         """Members may follow and read a conversation, users their own inbox, and the presence of those with whom they
-        share a conversation. Nobody publishes: the chat does. Raises NOT_FOUND and PERMISSION_DENIED."""
+        share a conversation; moderators their review queue. Nobody publishes: the chat does. Raises NOT_FOUND,
+        RESTRICTED and PERMISSION_DENIED."""
         kind, _, id = channel.partition(":")
         if operation == "publish":
             raise HubbubError(
@@ -124,6 +137,8 @@ class Channels:
         elif kind == STATUS:
             if id not in await self._chat.presence.visible(actor, [id]):
                 raise HubbubError(ErrorCode.NOT_FOUND, NOT_THERE, field="channel")
+        elif kind == CASES:
+            await self._chat.read(lambda view: moderated(view, actor, None if id == ALL else id))
         else:
             await self._chat.read(lambda view: view.access(actor, id, "read", field="channel"))
 
@@ -146,7 +161,7 @@ class Channels:
 
     async def heads(self, channels: Sequence[str]) -> dict[str, Position]:
         """Those of conversations and inboxes; the other channels have no logs."""
-        named: dict[str, list[str]] = {CONVERSATION: [], INBOX: [], STATUS: []}
+        named: dict[str, list[str]] = {kind: [] for kind in NAMESPACES}
         for channel in channels:
             kind, _, id = channel.partition(":")
             named[kind].append(id)
@@ -190,6 +205,7 @@ class Channels:
                 case "member.changed":
                     changed = _changed(push.data)
                     user = changed.member.user
+                    self._look_at_queues(user)
                     if changed.member.state == "left":
                         self._shut.get(user, set()).discard(push.channel)
                         self._take_out(user, push.channel)
@@ -201,6 +217,14 @@ class Channels:
                     self._look_again(push.channel, _updated(push.data).seq, waiting)
                 case "conversation.added":
                     self._put_in(push.channel.partition(":")[2], _added(push.data).conversation)
+                case "user.updated":
+                    self._look_at_queues(push.channel.partition(":")[2])
+                case "restriction.changed":
+                    restricted = _restricted(push.data)
+                    if restricted.kind == "ban" and not restricted.lifted and restricted.conversation:
+                        # A guest, too, of whom no `member.changed` tells.
+                        user = push.channel.partition(":")[2]
+                        self._take_out(user, channel_of(restricted.conversation))
                 case "blocks.changed":
                     block = _blocks(push.data)
                     if block.blocked:
@@ -210,6 +234,24 @@ class Channels:
             log.error(
                 "an event could not be followed", channel=push.channel, event_type=push.event, exc_info=error
             )
+
+    def _look_at_queues(self, user: str) -> None:
+        """Who follows a review queue may be no moderator any more."""
+        names = {
+            name
+            for session in self._hub.users.get(user, ())
+            for name in (*session.subscriptions, *session.away)
+            if name.startswith(f"{CASES}:")
+        }
+        if names:
+            self._hub.spawn(self._check_queues(user, sorted(names)))
+
+    async def _check_queues(self, user: str, names: list[str]) -> None:
+        for name in names:
+            try:
+                await self.authorize(Principal(user), "subscribe", name)
+            except HubbubError:
+                self._take_out(user, name)
 
     def _put_in(self, user: str, mine: _Mine) -> None:
         if mine.membership.state != "joined":
@@ -229,7 +271,7 @@ class Channels:
         try:
             await self._hub.enter(session, channel, since)
         except HubbubError as error:
-            if error.code not in (ErrorCode.NOT_FOUND, ErrorCode.PERMISSION_DENIED):
+            if error.code not in (ErrorCode.NOT_FOUND, ErrorCode.PERMISSION_DENIED, ErrorCode.RESTRICTED):
                 raise
             # The user was removed again meanwhile.
 

@@ -343,8 +343,8 @@ class PresenceChanged(Struct, frozen=True, tag="presence", omit_defaults=True):
 
 
 class CaseChanged(Struct, frozen=True, tag="case.changed", omit_defaults=True):
-    """To moderators, on `cases:<conversation>` and `cases:all`: a case is new, or is not what it was. `cases.get` has it
-    whole."""
+    """To moderators, on `cases:<conversation>` and `cases:all`: a case is new, or is not what it was. `cases.get` has
+    it whole."""
 
     case: str
     subject: Subject

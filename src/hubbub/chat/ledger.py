@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from hubbub.chat import restraint, rules
 from hubbub.chat.events import Annotated, InboxHead, LogEvent, MessageAnnotated
-from hubbub.chat.model import Annotations, Office, Permission, Role
-from hubbub.chat.restraint import EVERYWHERE, Restraint, RestrictionKind
+from hubbub.chat.model import Annotations, Office, Permission, RestrictionKind, Role
+from hubbub.chat.restraint import EVERYWHERE, Restraint
 from hubbub.chat.rows import CONVERSATION, MEMBER, ConversationRow, MemberRow
 from hubbub.config import Config
 from hubbub.errors import ErrorCode, HubbubError

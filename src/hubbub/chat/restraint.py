@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from hubbub.chat.lookup import lookup
+from hubbub.chat.model import RestrictionKind
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage.base import Transaction
 from hubbub.storage.tables import restrictions
 
-RestrictionKind: TypeAlias = Literal["mute", "ban", "shadow"]
 EVERYWHERE = ""
 """In the place of a conversation."""
 OPEN = (
