@@ -9,11 +9,12 @@ import msgspec
 import sqlalchemy as sa
 from msgspec.structs import replace
 
-from hubbub.chat import mentions, search_index
+from hubbub.chat import attaching, mentions, search_index
 from hubbub.chat.agenda import EXPIRE, About, schedule_many
 from hubbub.chat.events import MessageCreated, MessageWithheld, ThreadUpdated
 from hubbub.chat.inbox import tell_all
 from hubbub.chat.ledger import Ledger, channel_of
+from hubbub.chat.limits import check_due
 from hubbub.chat.mentions import not_a_member
 from hubbub.chat.model import Message, Options, Permission
 from hubbub.chat.outgoing import Conversation, Follower, Known, Member, Outgoing, Place, Sent, Target
@@ -74,12 +75,17 @@ class Delivery:
         self.mentions: list[mentions.Row] = []
         self.texts: list[str] = []
         self.expiring: list[About] = []
+        self.due: dict[str, list[About]] = {}
+        """What the parts of messages have on the agenda, by its kind."""
         self.cursors: dict[tuple[str, str], Cursor] = {}
         self.spoke: set[tuple[str, str]] = set()
         """Who has sent something where there is a slow mode."""
         self.roots: dict[Place, Target] = {}
         self.arrived: dict[Follower, Cursor] = {}
         """Who is to follow a thread from before a reply."""
+        self.uses: list[bulk.Row] = []
+        self.files: dict[str, attaching.FileRow] | None = None
+        """Those of all items, once one of them shows some."""
         self.grown: set[str] = set()
         """Conversations whose log has grown by what is not counted."""
         self.replied: dict[Follower, Cursor] = {}
@@ -120,6 +126,8 @@ class Delivery:
         if member is not None:
             self._pace(conversation, member)
         item = covered(item, verdict)
+        if item.content.files:
+            item = self._attach(item)
         if verdict.action == "hold":
             sent = self.withheld.hold(item, verdict)
         elif shadow or verdict.action == "shadow" or self._shadowed(item):
@@ -129,7 +137,17 @@ class Delivery:
         if item.key is not None:
             self.known.keys[conversation.id, item.sender, item.key] = (item.digest, sent)
         self.withheld.flag(item, verdict, sent.message.seq)
+        for file in item.content.files:
+            self.uses.append((file, conversation.id, sent.message.seq))
         return sent
+
+    def _attach(self, item: Outgoing) -> Outgoing:
+        """With what is known of the files that it shows."""
+        if self.files is None:
+            self.files = attaching.known(self.tx, (id for each in self.items for id in each.content.files))
+        lent = item.content.files if item.options is not None and item.options.forwarded is not None else ()
+        content = attaching.attached(item.content, self.files, item.sender, self.chat.config, lent)
+        return replace(item, content=content)
 
     def _admitted(self, item: Outgoing) -> tuple[Conversation, Member | None]:
         """As `View.access`: in the same words for what is not there and what the sender may not know of."""
@@ -170,6 +188,8 @@ class Delivery:
                 self._permit(needed, conversation, member, "parts")
         if conversation.closed:
             raise HubbubError(ErrorCode.CONVERSATION_CLOSED, field="conversation")
+        if item.content.due:
+            check_due(self.chat.config.limits, self.tx.now, item.content.due)
         if self.known.restraints:
             refuse(self.known.restraints.get((item.sender, item.conversation), ()), item.conversation)
         if self.known.blocked and (item.sender, conversation.peer_of(item.sender)) in self.known.blocked:
@@ -244,6 +264,8 @@ class Delivery:
             self.roots[id, root.seq] = root
             self._follow(item, root, seq, thread_number)
         options = self._options(item, seq)
+        if item.content.due:
+            self._plan(item, seq)
         message = Message(
             id,
             seq,
@@ -271,6 +293,10 @@ class Delivery:
         self.tx.outbox.append(Logged(channel_of(id), seq, TAG, data, sender, now))
         return Sent(message)
 
+    def _plan(self, item: Outgoing, seq: int) -> None:
+        for kind, when in item.content.due:
+            self.due.setdefault(kind, []).append((when, item.conversation, seq))
+
     def _options(self, item: Outgoing, seq: int) -> Options | None:
         if item.expires_in is None:
             return item.options
@@ -282,6 +308,8 @@ class Delivery:
         """A message that nobody but its sender sees: it has a place in the log, and is in no count, index or thread."""
         id, now = conversation.id, self.tx.now
         seq = conversation.head = conversation.head + 1
+        if item.content.due:
+            self._plan(item, seq)
         message = Message(
             id,
             seq,
@@ -330,7 +358,11 @@ class Delivery:
         ids = bulk.insert_identified(tx, messages, MESSAGE, self.messages)
         bulk.insert(tx, events, EVENT, self.events)
         mentions.insert(tx, self.mentions)
+        if self.uses:
+            attaching.use(tx, self.uses, self.chat.config)
         schedule_many(tx, EXPIRE, self.expiring)
+        for kind, about in self.due.items():
+            schedule_many(tx, kind, about)
         ledger = Ledger(tx, self.chat.config)
         search_index.index(
             tx,

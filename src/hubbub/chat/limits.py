@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hubbub.config.sections import LimitsConfig
 from hubbub.errors import ErrorCode, HubbubError
 
@@ -29,3 +31,15 @@ def check(limits: LimitsConfig, name: str, size: float, field: str) -> None:
     allowed: float = getattr(limits, name)
     if size > allowed:
         raise exceeded(name, allowed, field)
+
+
+def check_due(
+    limits: LimitsConfig, now: float, due: Iterable[tuple[str, float]], field: str = "parts"
+) -> None:
+    """Raises VALIDATION_FAILED for what was due before it was sent, and LIMIT_EXCEEDED (`limits.schedule_ahead`) for
+    what is too far away."""
+    for _, when in due:
+        if when <= now:
+            raise HubbubError(ErrorCode.VALIDATION_FAILED, f"{field}: the time has passed", field=field)
+        if when > now + limits.schedule_ahead:
+            raise exceeded("schedule_ahead", int(limits.schedule_ahead), field)

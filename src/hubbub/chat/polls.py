@@ -13,11 +13,9 @@ import sqlalchemy as sa
 from msgspec import Meta, Raw, Struct
 from msgspec.structs import replace
 
-from hubbub.chat import agenda
-from hubbub.chat.kinds.base import Due
+from hubbub.chat import agenda, limits
 from hubbub.chat.kinds.poll import CLOSE, PollPart, poll_in, untouched
 from hubbub.chat.ledger import SERVER, Actor, Ledger, View
-from hubbub.chat.limits import exceeded
 from hubbub.chat.messages import ByMessage, find, writable
 from hubbub.chat.model import Annotations, ConversationId, Message, PollOption, PollState, Seq, UserId
 from hubbub.chat.operations import read, write
@@ -25,7 +23,6 @@ from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
 from hubbub.chat.reactions import NAMED
 from hubbub.chat.rows import ConversationRow
 from hubbub.chat.users import myself
-from hubbub.config.sections import LimitsConfig
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage import bulk
 from hubbub.storage.tables import votes
@@ -326,7 +323,7 @@ def revised(ledger: Ledger, message: Message, parts: Sequence[Raw]) -> PollState
     else:
         state = _carried_over(ledger, message, old, new)
     if new is not None and new.closes is not None and (old is None or old.closes != new.closes):
-        check_due(ledger.config.limits, ledger.now, ((CLOSE, new.closes),))
+        limits.check_due(ledger.config.limits, ledger.now, ((CLOSE, new.closes),))
         ledger.schedule(CLOSE, new.closes, conversation=message.conversation, message=message.seq)
     return state
 
@@ -357,15 +354,6 @@ def forget(ledger: Ledger, message: Message) -> None:
     """Take out what was voted, and that the poll is to close: the message is deleted, or is no poll any more."""
     ledger.execute(votes.delete().where(*_of(message)))
     agenda.cancel(ledger, CLOSE, conversation=message.conversation, message=message.seq)
-
-
-def check_due(limits: LimitsConfig, now: float, due: Iterable[Due]) -> None:
-    """Raises VALIDATION_FAILED for what was due before it was sent, and LIMIT_EXCEEDED (`limits.schedule_ahead`)."""
-    for _, when in due:
-        if when <= now:
-            raise HubbubError(ErrorCode.VALIDATION_FAILED, "parts: the time has passed", field="parts")
-        if when > now + limits.schedule_ahead:
-            raise exceeded("schedule_ahead", int(limits.schedule_ahead), "parts")
 
 
 OPERATIONS = (vote, retract, close, get, voters)
