@@ -161,6 +161,34 @@ async def test_what_was_lost_on_the_way_is_asked_for(lost: int) -> None:
         assert counts(nodes) == [2, 2]
 
 
+async def test_that_somebody_has_gone_is_asked_for_too() -> None:
+    async with several(count=2, sessions={"resume_window": 0}) as nodes:
+        await nodes[0].connected("ada")
+        bob = await nodes[0].connected("bob")
+        await told(nodes)
+        nodes[1].broker.lose(1)
+        bob.drop()
+        await nodes.pass_by(0.25)
+        assert counts(nodes, "bob") == [0, 1]
+        await nodes.pass_by(1.5)
+        assert counts(nodes, "bob") == [0, 0]
+        assert counts(nodes) == [1, 1]
+
+
+async def test_a_node_that_did_not_hear_that_it_is_to_make_room_is_counted_again() -> None:
+    async with several(count=2, limit=2) as nodes:
+        ada, away = await nodes[0].connected("ada"), await nodes[0].connected("ada")
+        away.drop()
+        await nodes.pass_by(5)
+        nodes[0].broker.lose(1)
+        late = await nodes[1].connected("ada")
+        await nodes.pass_by(2.5)
+        assert counts(nodes) == [3, 3]
+        await nodes.pass_by(SETTLED + 2)
+        assert counts(nodes) == [2, 2]
+        assert ada.connection.closed is None or late.connection.closed is None
+
+
 async def test_a_node_that_comes_later_learns_of_all() -> None:
     async with several(count=2, limit=2) as nodes:
         await nodes[0].connected("ada")
@@ -169,7 +197,7 @@ async def test_a_node_that_comes_later_learns_of_all() -> None:
         late = nodes.add()
         await late.start()
         nodes.nodes.append(late)
-        await nodes.pass_by(1)
+        await settle()
         await refused(late)
 
 

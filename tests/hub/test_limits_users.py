@@ -172,6 +172,10 @@ async def test_many_spend_and_the_state_is_asked_once() -> None:
     assert asked == [500]
     await nodes.settled()
     assert asked == [500], "and nothing is asked when nothing is spent"
+    assert not node.buckets._charging
+    assert node.take(7) == 7
+    await nodes.settled()
+    assert asked == [500, 7]
 
 
 async def test_without_the_state_each_node_has_its_own_and_says_so() -> None:
@@ -190,10 +194,43 @@ async def test_without_the_state_each_node_has_its_own_and_says_so() -> None:
     await settle()
     assert one.take(11) == 10, "nothing is owed for what was spent without it"
     await nodes.settled()
-    assert two.take(11) in (10, 1)
+    assert two.take(1) == 1
     await nodes.settled()
-    assert two.take(11) == 0
+    assert two.take(1) == 0, "and they are one again"
     assert one.metrics.rates_local == 1
+
+
+async def test_a_shared_bucket_that_is_fuller_fills_none() -> None:
+    nodes = Nodes(1)
+    (node,) = nodes.all
+    node.state.cut = True
+    assert node.take(20) == 10
+    await nodes.settled(1.0)
+    node.state.cut = False
+    assert node.take(20) == 1
+    await nodes.settled()
+    assert node.take(20) == 0
+
+
+async def test_what_is_spent_while_the_shared_bucket_is_asked_comes_on_top_of_its_answer() -> None:
+    nodes = Nodes(2)
+    one, two = nodes.all
+    assert two.take(4) == 4
+    await nodes.settled()
+    charge, gate = one.state.charge, asyncio.Event()
+
+    async def slow(key: str, rate: float, burst: int, count: int) -> float:
+        await gate.wait()
+        return await charge(key, rate, burst, count)
+
+    one.state.charge = slow  # type: ignore[method-assign]
+    assert one.take(1) == 1
+    nodes.clock.advance(GATHER)
+    await settle()
+    assert one.take(5) == 5
+    gate.set()
+    await settle()
+    assert one.take(5) == 0
 
 
 @pytest.mark.parametrize("user", ["x" * 100_000, "\ud800", "a}b{c"])

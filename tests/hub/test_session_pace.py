@@ -112,3 +112,19 @@ async def test_a_native_command_above_the_rate_is_refused_as_ever() -> None:
     assert await it.after(0.11) == 5
     (error,) = [each for each in it.client.take("error") if each["code"] == ErrorCode.RATE_LIMITED]
     assert error["retry_after"] > 0
+
+
+async def test_a_users_sessions_wait_for_each_others_events() -> None:
+    it = await flood(command_rate=0, user_command_rate=RATE, user_command_burst=BURST)
+    other = Flood(it.world, await it.world.connected("alice"))
+    it.accept(*range(10, 10 + BURST - 1))
+    other.accept(*range(20, 24))
+    assert await it.after(0) + len(other.seen) == BURST
+    for handled in range(BURST + 1, BURST + 4):
+        assert await it.after(0.9 / RATE) + len(other.seen) == handled - 1
+        assert await it.after(0.11 / RATE) + len(other.seen) == handled
+    assert sorted(it.seen + other.seen) == [*range(10, 10 + BURST - 1), *range(20, 24)]
+    assert it.world.metrics.rejected["user_command_rate"] > 0
+    assert it.rejected == 0
+    assert not it.session.waiting
+    assert not other.session.waiting

@@ -121,7 +121,10 @@ class Headcounts:
         }
 
     async def _ask_for_room(self, node: str, user: str) -> None:
-        await self._bus.tell(node, ROOM, Room(user))
+        try:
+            await self._bus.ask(node, ROOM, Room(user))
+        except HubbubError:
+            self._ask(node)  # it may not have heard: what it has is asked for
 
     # --- saying -------------------------------------------------------------------------------------------
 
@@ -236,8 +239,6 @@ class Headcounts:
         away = next((session for session in hub.users.get(user, ()) if session.id in hub.detached), None)
         if away is not None:
             hub.end(away, None)
-        else:
-            self._say(user, self._told.get(user, NONE))  # whoever asked has counted one less
 
     # --- who is too many ----------------------------------------------------------------------------------
 

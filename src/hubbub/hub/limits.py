@@ -125,11 +125,11 @@ class Buckets:
         spent, self._spent = self._spent, {}
         try:
             await asyncio.gather(*[self._charge(user, count) for user, count in spent.items()])
-        except HubbubError as error:
-            # What was spent meanwhile is forgotten: the shared buckets have been filling, too.
+        except Exception as error:
+            # What was spent is forgotten, for the shared buckets have been filling meanwhile.
             self._metrics.rates_local += len(spent)
             if not self._down:
-                log.warning("rates are not shared: each node has its own", error=error.message)
+                log.warning("rates are not shared: each node has its own", error=str(error))
             self._down = True
         else:
             self._down = False
