@@ -27,6 +27,7 @@ from hubbub.storage.tables import conversations, emoji, file_usage, file_uses, f
 LOOK = "file.look"
 """The agenda's word for a look at a file whose time has come (`chat/filing.py`)."""
 USE = ("file", "conversation", "message")
+A_YEAR = 366 * 86_400.0
 LOOKED_AT = 20
 """Messages that are looked at for one who may read the file."""
 FILE_PART = b'{"type":"file",'
@@ -148,11 +149,18 @@ def _filled(raw: Raw, found: dict[str, FileRow]) -> Raw:
     return Raw(filled(bytes(raw), part))
 
 
-def use(tx: Transaction, rows: Sequence[bulk.Row]) -> None:
-    """Write down that messages show files (`USE`), which then stay."""
-    bulk.insert(tx, file_uses, USE, rows, ignore=True)
-    kept = sorted({row[0] for row in rows})
-    bulk.update(tx, files, ("id",), ("expires", "changed"), [(id, None, tx.stamp) for id in kept])
+def use(tx: Transaction, rows: Sequence[bulk.Row], config: Config) -> None:
+    """Write down that messages show files (`USE`), which then stay; those of messages that are held (seq 0) until
+    nobody can let them pass any more."""
+    shown = [row for row in rows if row[2]]
+    bulk.insert(tx, file_uses, USE, shown, ignore=True)
+    stay = {row[0] for row in shown}
+    bulk.update(tx, files, ("id",), ("expires", "changed"), [(id, None, tx.stamp) for id in sorted(stay)])
+    held = {row[0] for row in rows} - stay
+    until = tx.now + (config.moderation.hold_ttl or A_YEAR) + config.attachments.unused_ttl
+    tx.execute(
+        files.update().where(files.c.id.in_(sorted(held)), files.c.expires < until).values(expires=until)
+    )
 
 
 def edited(
@@ -165,12 +173,10 @@ def edited(
 ) -> parts.Checked:
     """As `attached`, for a message that says something else from now on. It keeps the files that it had, for one may
     still read what it said before."""
-    if not checked.files:
-        return checked
     result = attached(
         checked, known(ledger.tx, checked.files), actor.user, ledger.config, parts.files_of(before)
     )
-    use(ledger.tx, [(id, conversation, message) for id in checked.files])
+    use(ledger.tx, [(id, conversation, message) for id in checked.files], ledger.config)
     return result
 
 

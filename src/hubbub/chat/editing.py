@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.structs import replace
 
-from hubbub.chat import checklists, mentions, parts, polls, search_index
+from hubbub.chat import attaching, checklists, mentions, parts, polls, search_index
 from hubbub.chat.events import (
     LogEvent,
     MessageAnnotated,
@@ -117,6 +117,8 @@ def edit(ledger: Ledger, actor: Actor, params: EditMessage) -> EditedMessage:
     if actor.user:
         for needed in set(checked.needs) - parts.needs_of(message.parts):
             permit(actor, row, member, needed, "parts")
+    if checked.files:
+        checked = attaching.edited(ledger, actor, row.id, message.seq, message.parts, checked)
     whom = message.mentions
     if params.mentions is not UNSET:
         whom = mentions.check(params.mentions, ledger.config.limits)
@@ -341,6 +343,7 @@ def bury(ledger: Ledger, actor: Actor, row: ConversationRow, id: int, message: M
         reactions.delete().where(reactions.c.conversation == row.id, reactions.c.message == message.seq)
     )
     polls.forget(ledger, message)
+    attaching.release(ledger, row.id, (message.seq,))
     _mention_nobody(ledger, message, message.mentions)
     search_index.remove(ledger.tx, id)
     _forget(ledger, tombstone)
