@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -191,9 +193,15 @@ async def test_redis_fails_and_nobody_is_held_dead(own_redis: RedisServer, fault
     redis, config = own_redis, RedisConfig(url=SecretStr(own_redis.url), timeout=0.5)
     async with servers({"redis": config}) as running:
         left: list[str] = []
-        for app in running:
-            assert app._cluster is not None
-            app._cluster.nodes.left.append(lambda node: left.append(node.id))
+        looked = dict[str, float]()
+
+        def note(id: str) -> None:
+            looked[id] = time.monotonic()
+
+        nodes = [app._cluster.nodes for app in running if app._cluster is not None]
+        for each in nodes:
+            each.left.append(lambda node: left.append(node.id))
+            each.beaten.append(partial(note, each.id))
         one, two, _ = running
         ada = await connected(two, "ada")
         if fault == "flush":
@@ -210,6 +218,13 @@ async def test_redis_fails_and_nobody_is_held_dead(own_redis: RedisServer, fault
             while await operations.to_user(one.hub, "ada", "hello", 1) != Tally(1):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         assert 1 in ada.texts()
-        await asyncio.sleep(3.0)  # a lease and a beat: as long as it would take to be held dead
+        # Each has looked who lives, so late that it would have believed that somebody is dead.
+        over = time.monotonic()
+        looked.clear()
+        await until(
+            lambda: all(
+                looked.get(each.id, 0.0) > max(over, each._believe_from) + each._interval for each in nodes
+            )
+        )
         assert left == []
         assert all(len(others(app)) == 2 for app in running)

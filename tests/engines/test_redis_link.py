@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -20,7 +21,8 @@ from hubbub.engines.redis_link import Address, Link, Login, connect
 from hubbub.engines.resp import Push, pack
 from hubbub.errors import ConfigError, HubbubError
 from hubbub.telemetry.metrics import Metrics
-from hubbub.testing.redis import RedisServer, free_port
+from hubbub.testing.processes import free_port
+from hubbub.testing.redis import RedisServer
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])
@@ -177,14 +179,28 @@ async def test_answers_that_nobody_asked_for_end_it() -> None:
             link.send(pack(("PING",)))
 
 
-async def test_an_answer_that_has_come_is_read_before_it_is_called_late(redis_server: RedisServer) -> None:
-    """The loop stood for longer than the timeout, the answer came in time."""
-    link = await link_to(redis_server.port, seconds=0.2)
+async def test_an_answer_that_has_come_is_read_before_it_is_called_late() -> None:
+    """The loop stood for longer than the timeout, the answer came meanwhile."""
+    server = RedisServer()
+    await asyncio.to_thread(server.open)
+    link = await link_to(server.port)
+    server.pause()
     waiting = link.send(pack(("PING",)))
-    await asyncio.sleep(0)
-    time.sleep(0.5)  # noqa: ASYNC251 -- that is the point
+    for _ in range(3):
+        await asyncio.sleep(0)  # it is sent
+    assert link._transport is not None
+    assert link._timer is not None
+    link._timer.cancel()
+    link._timeout = 0.05
+    link._timer = link._clock.call_later(link._timeout, link._look)
+    late = time.monotonic() + 2 * link._timeout
+    server.resume()
+    select.select([link._transport.get_extra_info("socket")], [], [])  # the loop stands: that is the point
+    while time.monotonic() <= late:
+        time.sleep(0.01)  # noqa: ASYNC251
     assert await waiting == b"PONG"
     link.drop("left", "over")
+    await asyncio.to_thread(server.close)
 
 
 async def test_it_refuses_when_too_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,14 +6,15 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from pydantic import SecretStr
 
-from hubbub.clock import SystemClock
+from hubbub.clock import Clock, SystemClock
 from hubbub.config import StorageConfig
-from hubbub.engines.postgres import Postgres
+from hubbub.engines.postgres import SCHEMA, Postgres
 from hubbub.model import Join, Leave, Member, Presence
 from hubbub.presence.base import PresenceStore
 from hubbub.presence.ledger import Owner, Pulse
 from hubbub.presence.postgres import PostgresLedger, PostgresPresence
 from hubbub.telemetry.metrics import Metrics
+from hubbub.testing import FakeClock
 from hubbub.testing.contracts import SharedPresenceContract
 from hubbub.testing.postgres import Cluster
 
@@ -24,32 +25,40 @@ ANN, BOB = Member("s1", "ann"), Member("s2", "bob")
 
 
 class Node:
-    def __init__(self, url: str, name: str, lease: float = 4.0) -> None:
+    def __init__(self, url: str, name: str, lease: float = 4.0, clock: Clock | None = None) -> None:
         self.metrics = Metrics()
         self.engine = Postgres(StorageConfig(url=SecretStr(url)), SystemClock(), self.metrics)
-        self.presence = PostgresPresence(self.engine, name, SystemClock(), self.metrics, lease=lease)
+        self.presence = PostgresPresence(self.engine, name, clock or SystemClock(), self.metrics, lease=lease)
 
 
 class TestContract(SharedPresenceContract):
-    ttl = 1.0
-    lease = 2.0
+    """Time passes in a moment: the nodes' clock is moved, and all times that PostgreSQL keeps are put back."""
+
+    lease = 60.0
 
     @pytest.fixture(autouse=True)
     async def at(self, empty_postgres_url: str) -> AsyncIterator[None]:
         self.url = empty_postgres_url
+        self.clock = FakeClock()
         self.nodes: list[Node] = []
         yield
         for node in self.nodes:
             await node.engine.stop()
 
     async def open(self) -> PresenceStore:
-        node = Node(self.url, f"node{len(self.nodes)}", self.lease)
+        node = Node(self.url, f"node{len(self.nodes)}", self.lease, self.clock)
         self.nodes.append(node)
         await node.engine.start()
         return node.presence
 
     async def elapse(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        self.clock.advance(seconds)
+        await put_back(self.nodes[0].engine, seconds)
+
+
+async def put_back(engine: Postgres, seconds: float) -> None:
+    """All times that are kept: as if so many seconds had passed."""
+    await engine.fetch(f"UPDATE {SCHEMA}.leases SET at = at - make_interval(secs => $1)", seconds)
 
 
 @pytest.fixture
@@ -107,15 +116,15 @@ async def test_channels_of_a_dead_one_come_in_pages(
 
 
 async def test_one_buries_the_dead(ledgers: tuple[PostgresLedger, Postgres]) -> None:
-    ledger, _ = ledgers
+    ledger, engine = ledgers
     dead, one, two = Owner("dead", 1), Owner("one", 1), Owner("two", 1)
-    assert await ledger.beat(dead, 0.3, 5.0, new=True, verdicts=()) == Pulse(1, [], [])
+    assert await ledger.beat(dead, 30.0, 5.0, new=True, verdicts=()) == Pulse(1, [], [])
     assert await ledger.beat(one, 60.0, 5.0, new=True, verdicts=()) == Pulse(1, [], [])
-    await asyncio.sleep(0.4)
-    buried = [await ledger.beat(owner, 60.0, 0.2, new=True, verdicts=()) for owner in (two, one)]
+    await put_back(engine, 40.0)
+    buried = [await ledger.beat(owner, 60.0, 20.0, new=True, verdicts=()) for owner in (two, one)]
     assert buried == [Pulse(1, [dead], []), Pulse(1, [], [])]
-    assert (await ledger.beat(dead, 0.3, 5.0, new=False, verdicts=())).standing == -1
-    await asyncio.sleep(0.25)
+    assert (await ledger.beat(dead, 30.0, 5.0, new=False, verdicts=())).standing == -1
+    await put_back(engine, 21.0)
     assert await ledger.beat(one, 60.0, 5.0, new=False, verdicts=()) == Pulse(1, [dead], []), (
         "two has not done it"
     )
