@@ -22,6 +22,7 @@ from hubbub.auth.keys import Keys
 from hubbub.auth.policy import TokenPolicy
 from hubbub.auth.tickets import Tickets
 from hubbub.chat.chat import Chat
+from hubbub.chat.filing import Files
 from hubbub.clock import Clock, SystemClock
 from hubbub.cluster.claims import Claims
 from hubbub.cluster.cluster import Cluster
@@ -30,7 +31,7 @@ from hubbub.cluster.passes import Passes
 from hubbub.config import Config
 from hubbub.errors import ConfigError, HubbubError
 from hubbub.hub import operations
-from hubbub.hub.handlers import Handlers, Rule
+from hubbub.hub.handlers import Handlers, Rule, check_parameters
 from hubbub.hub.hub import Hub
 from hubbub.model import Operation, Position
 from hubbub.registry import Parts
@@ -110,6 +111,10 @@ class Hubbub:
             scheme = self.config.storage.url.get_secret_value().partition(":")[0].partition("+")[0]
             store = registry.find(registry.STORES, scheme, "storage.url")(parts)
             self._chat = Chat(self.hub, store, self.config, self.clock)
+            if self.config.attachments.enabled:
+                scheme = self.config.attachments.url.get_secret_value().partition(":")[0]
+                blobs = registry.find(registry.BLOBS, scheme, "attachments.url")(self.config)
+                self._chat.files = Files(self._chat, blobs)
         self.socketio = SocketIo(self.hub, registry.PARSERS[self.config.socketio.parser](self.config))
         """The Socket.IO server: its handlers, events and rooms."""
         protocols = {name: make(self.config) for name, make in registry.PROTOCOLS.items()}
@@ -196,6 +201,18 @@ class Hubbub:
     def on_load(self, function: F) -> F:
         """Call `async def hook(change)` when this node's level of load has changed: a `LoadChange`."""
         self.handlers.add_hook(self.handlers.loaded, function, "change")
+        return function
+
+    def on_press(self, function: F) -> F:
+        """Answer who presses a button of a card that the server has sent: `async def answer(press)` gets a `Press` and
+        gives an `Answer` (`hubbub.chat.cards`) or None. It may be called twice for one press if a node dies.
+
+        Raises TypeError for a second one, RuntimeError where `chat.enabled` is off.
+        """
+        if self.chat.on_press is not None:
+            raise TypeError("there is a handler of presses already")
+        check_parameters(function, "the handler of presses", ("press",))
+        self.chat.on_press = function
         return function
 
     # --- what the application does ------------------------------------------------------------------------
@@ -311,6 +328,8 @@ class Hubbub:
         parts: list[Lasting] = [self.keys, self._state, self.hub]
         if self._chat is not None:
             parts.append(self._chat)
+            if self._chat.files is not None:
+                parts.append(self._chat.files)
         if self._cluster is not None:
             parts += [self._cluster, self._claims]
         return parts

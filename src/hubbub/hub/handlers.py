@@ -56,10 +56,11 @@ class Rule:
         """Raises TypeError for what could never be asked."""
         if self.operation not in OPERATIONS:
             raise TypeError(f"there is no operation {self.operation!r}; known are {', '.join(OPERATIONS)}")
-        _check_parameters(self.function, f"the rule for {self.pattern!r}", ("session", "channel"))
+        check_parameters(self.function, f"the rule for {self.pattern!r}", ("session", "channel"))
 
 
-def _check_parameters(function: Hook, what: str, names: tuple[str, ...]) -> None:
+def check_parameters(function: Hook, what: str, names: tuple[str, ...]) -> None:
+    """Raises TypeError for a `function` that is not `async` or does not take these parameters."""
     if not inspect.iscoroutinefunction(function):
         raise TypeError(f"{what} must be `async def`")
     try:
@@ -82,7 +83,7 @@ class Handlers:
 
     def add_hook(self, hooks: list[Hook], function: Hook, parameter: str = "session") -> None:
         """Raises TypeError for one that is not `async` with one parameter."""
-        _check_parameters(function, f"the hook {getattr(function, '__name__', function)}", (parameter,))
+        check_parameters(function, f"the hook {getattr(function, '__name__', function)}", (parameter,))
         hooks.append(function)
 
     def add(self, method: str, function: Hook) -> None:
@@ -96,7 +97,7 @@ class Handlers:
             raise TypeError(
                 f"the handler of {method!r} takes (session) or (session, params), not {len(parameters)} parameters"
             )
-        _check_parameters(function, f"the handler of {method!r}", ("session", "params")[: len(parameters)])
+        check_parameters(function, f"the handler of {method!r}", ("session", "params")[: len(parameters)])
         hints = get_type_hints(function, include_extras=True)
         params = hints.get(parameters[1].name, Any) if len(parameters) == 2 else None
         handler = Handler(method, function, params, hints.get("return", Any), inspect.getdoc(function) or "")
