@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from hubbub.attachments.base import Blobs
+from hubbub.attachments.blobs import ObjectBlobs
 from hubbub.broker.base import Broker
 from hubbub.broker.memory import MemoryBroker
 from hubbub.clock import Clock
@@ -174,6 +176,18 @@ STORES: dict[str, Callable[[Parts], Store]] = {
     ),
     "postgresql": _postgres_store,
 }
+
+# --- files ------------------------------------------------------------------------------------------------
+
+
+def _object_blobs(config: Config) -> Blobs:
+    return ObjectBlobs(config.attachments)
+
+
+BLOBS: dict[str, Callable[[Config], Blobs]] = dict.fromkeys(
+    ("file", "memory", "s3", "gs", "az"), _object_blobs
+)
+"""By the scheme of `attachments.url`."""
 
 # --- protocols --------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import timedelta
@@ -56,19 +57,27 @@ class ObjectBlobs:
     def __init__(self, config: AttachmentsConfig) -> None:
         self._config = config
         self._store: ObjectStore | None = None
+        self._serving = False
         url = config.url.get_secret_value()
         self._folder = Path(url.removeprefix(FILE)).absolute() if url.startswith(FILE) else None
 
     async def start(self) -> None:
-        self._store = _opened(self._config, self._folder)
+        if self._folder is None:
+            self._store = _opened(self._config)
+        else:  # which is made when there is something to put into it
+            _check_writable(self._folder)
+        self._serving = True
 
     async def stop(self) -> None:
         self._store = None
+        self._serving = False
 
     @property
     def _opened(self) -> ObjectStore:
-        if self._store is None:
+        if not self._serving:
             raise unavailable("it is closed")
+        if self._store is None:
+            self._store = _local(self._folder)
         return self._store
 
     @_answering
@@ -127,15 +136,26 @@ async def _pieces(stream: AsyncIterator[Any]) -> AsyncIterator[bytes]:
         raise unavailable(type(error).__name__) from error
 
 
-def _opened(config: AttachmentsConfig, folder: Path | None) -> ObjectStore:
+def _local(folder: Path | None) -> ObjectStore:
+    from obstore.store import LocalStore
+
+    return LocalStore(folder, mkdir=True, automatic_cleanup=True)
+
+
+def _check_writable(folder: Path) -> None:
+    """Raises ConfigError where no folder can be made, or written to."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigError(f"attachments.url: files cannot be written in {there}")
+
+
+def _opened(config: AttachmentsConfig) -> ObjectStore:
     """Raises ConfigError."""
     from obstore.exceptions import BaseError
-    from obstore.store import LocalStore, MemoryStore, from_url
+    from obstore.store import MemoryStore, from_url
 
     url = config.url.get_secret_value()
     try:
-        if folder is not None:
-            return LocalStore(folder, mkdir=True, automatic_cleanup=True)
         if url.startswith(MEMORY):
             return MemoryStore()
         options = {name: value.get_secret_value() for name, value in config.options.items()}
@@ -143,8 +163,8 @@ def _opened(config: AttachmentsConfig, folder: Path | None) -> ObjectStore:
         if options.pop("allow_http", options.pop("aws_allow_http", "")).lower() == "true":
             client["allow_http"] = True
         retry: Any = {"max_retries": RETRIES, "retry_timeout": PATIENCE}
-        made: Any = from_url(url, config=options, client_options=client, retry_config=retry)  # type: ignore[call-overload]
-        store: ObjectStore = made
+        given: dict[str, Any] = {"config": options, "client_options": client, "retry_config": retry}
+        store: ObjectStore = from_url(url, **given)
         return store
     except (BaseError, OSError, ValueError, TypeError) as error:
         what = str(error).partition("\n")[0]
