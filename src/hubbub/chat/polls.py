@@ -248,7 +248,7 @@ def voters(view: View, actor: Actor, params: ListVoters) -> VoterPage:
 def counted(view: View, message: Message, poll: PollPart) -> PollState:
     """How a poll stands by its votes, with all counts."""
     by_option = sa.select(votes.c.option, sa.func.count()).where(*_of(message)).group_by(votes.c.option)
-    counts = dict(view.execute(by_option))
+    counts: dict[str, int] = {row[0]: row[1] for row in view.execute(by_option)}
     distinct = sa.select(sa.func.count(votes.c.user.distinct())).where(*_of(message))
     options = tuple(
         PollOption(
