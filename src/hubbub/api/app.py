@@ -16,6 +16,7 @@ from hubbub.api.body import StrictBody
 from hubbub.api.chat_callers import Callers
 from hubbub.api.context import ApiContext, provided
 from hubbub.api.errors import handle
+from hubbub.api.files import FileServer
 from hubbub.api.paths import route_path
 from hubbub.api.security import require_api_key
 from hubbub.chat.directory import OPERATIONS
@@ -72,6 +73,7 @@ def build_api(context: ApiContext) -> AsgiApp:
     """The application for every path that no transport has taken."""
     routes = _routes(context.hub.config.limits.body_bytes, context.chat is not None)
     callers = None if context.chat is None else Callers(context, context.chat)
+    files = None if callers is None else FileServer(context, callers)
     requests = context.hub.metrics.http_requests
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,7 +99,10 @@ def build_api(context: ApiContext) -> AsgiApp:
                 message["headers"] = headers
             await send(message)
 
-        await routes(inner, receive, answer)  # type: ignore[arg-type]
+        if files is not None and files.takes(inner["path"]):
+            await files(inner, receive, answer)
+        else:
+            await routes(inner, receive, answer)  # type: ignore[arg-type]
 
     return app
 

@@ -67,12 +67,13 @@ class Callers:
         """Raises UNAUTHENTICATED, INVALID_TOKEN, TOKEN_EXPIRED, RATE_LIMITED; NOT_FOUND for a `Hubbub-User` that is no
         user, PERMISSION_DENIED for one that comes with a user's token, BAD_REQUEST for an `Idempotency-Key` too long.
         """
-        actor = await self._actor(request)
+        actor = await self.actor(request)
         key = request.headers.get("idempotency-key") if operation.kind in KEYED else None
         check_name(key, self._hub.config.limits.key_length, "key")
         return Caller(actor, key=key)
 
-    async def _actor(self, request: Request[Any, Any, Any]) -> Actor:
+    async def actor(self, request: Request[Any, Any, Any]) -> Actor:
+        """Who acts. Raises as `caller`, but for the key."""
         credentials = bearer(request)
         named = request.headers.get(ACTING_FOR)
         if credentials is not None and credentials.startswith(PREFIX):

@@ -298,6 +298,10 @@ class Files:
             raise HubbubError(ErrorCode.FILE_REFUSED, row.facts.reason)
         return row
 
+    async def discard(self, actor: Actor, id: str) -> None:
+        """As `files.delete`."""
+        await self._chat.call("files.delete", as_user=actor.user or None, file=id)
+
     # --- looking at it --------------------------------------------------------------------------------------------
 
     async def check(self, id: str) -> None:

@@ -11,9 +11,15 @@ from hubbub.transports.http import AsgiApp, Exchange, Message, Receive, Scope, S
 
 ALLOW_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 ALLOW_HEADERS = (
-    b"Authorization, Content-Type, Cache-Control, Last-Event-ID, Hubbub-Session-Secret, Idempotency-Key"
+    b"Authorization, Content-Type, Cache-Control, Last-Event-ID, Hubbub-Session-Secret, Idempotency-Key, Range, "
+    b"Tus-Resumable, Upload-Checksum, Upload-Length, Upload-Metadata, Upload-Offset, X-HTTP-Method-Override, "
+    b"X-Requested-With"
 )
-EXPOSE_HEADERS = b"Hubbub-Next, Retry-After, WWW-Authenticate, X-Request-Id"
+EXPOSE_HEADERS = (
+    b"Hubbub-Next, Retry-After, WWW-Authenticate, X-Request-Id, Accept-Ranges, Content-Range, ETag, Location, "
+    b"Tus-Checksum-Algorithm, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length, "
+    b"Upload-Metadata, Upload-Offset"
+)
 MAX_AGE = b"7200"  # the longest that Chromium keeps
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 VARY = (b"vary", b"Origin")
