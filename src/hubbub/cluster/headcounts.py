@@ -96,7 +96,6 @@ class Headcounts:
         bus.on(COUNTS, self._heard)
         bus.on(ALL, self._all)
         bus.on(ROOM, self._make_room)
-        nodes.joined.append(self._joined)
         nodes.left.append(self._left)
         nodes.beaten.append(self._beaten)
 
@@ -185,7 +184,7 @@ class Headcounts:
     def _heard(self, node: str, counts: Counts) -> None:
         peer = self._peers.get(node)
         if node not in self._nodes.others:
-            return  # it is held dead, or not known yet: all of it is asked for when it is
+            return  # it is held dead, or not known yet; it says where it stands with each beat
         if peer is None:
             self._ask(node)
         elif peer.missed is not None:
@@ -225,9 +224,6 @@ class Headcounts:
         self._take(peer, Counts(found.number, gone | found.users))
         for counts in missed:
             self._heard(node, counts)
-
-    def _joined(self, node: NodeInfo) -> None:
-        self._ask(node.id)
 
     def _left(self, node: NodeInfo) -> None:
         peer = self._peers.pop(node.id, None)
