@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.chat.attempts_agenda import AGENDA
 from tests.chat.world import World
 
 
@@ -88,7 +89,7 @@ ATTEMPTS: dict[str, Callable[[Ids], Params]] = {
     "presence.unfollow": lambda ids: {"users": [ids.user]},
     "presence.set": lambda ids: {"away": True},
     "typing.start": lambda ids: {"conversation": ids.conversation, "thread": ids.thread},
-}
+} | AGENDA
 """The params of each operation, such that an owner may do it."""
 USERS = ("ada", "bob", "removed", "invited", "blocked", "stranger", "late")
 

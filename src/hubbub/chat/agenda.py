@@ -213,6 +213,11 @@ class Agenda:
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()))
 
+    @property
+    def resting(self) -> bool:
+        """Whether this node does nothing, and knows when it will look again."""
+        return not self._tasks and self._planned < float("inf")
+
     def wake(self, due: float) -> None:
         """Something is due at that time."""
         if due < self._planned:
@@ -263,7 +268,7 @@ class Agenda:
 
     async def _begin_due(self) -> float:
         """Begin all that is due; the seconds until there is more."""
-        found, following, now = await self._chat.read(self._due)
+        found, following = await self._chat.read(self._due)
         self._oldest = min((item.due for item in found), default=None)
         begun = self._troubled = False
         for item in found:
@@ -277,16 +282,16 @@ class Agenda:
             if self._troubled:
                 return self._look
             return 0.0 if begun else BUSY
-        return min(self._look, max(following - now, 0.0))
+        return min(self._look, max(following - self._chat.clock.now(), 0.0))
 
-    def _due(self, view: View) -> tuple[list[Item], float, float]:
+    def _due(self, view: View) -> tuple[list[Item], float]:
         known = agenda.c.kind.in_(self.handlers)
         query = sa.select(*ITEM).where(agenda.c.next <= view.now, known)
         found = view.execute(query.order_by(agenda.c.next, agenda.c.id).limit(PAGE))
         items = [Item(*row) for row in found]
         later = sa.select(agenda.c.next).where(agenda.c.next > view.now, known).order_by(agenda.c.next)
         following = view.execute(later.limit(1)).scalar()
-        return items, float("inf") if following is None else following, view.now
+        return items, float("inf") if following is None else following
 
     async def _until_fewer_than(self, count: int) -> None:
         while len(self._tasks) >= count:

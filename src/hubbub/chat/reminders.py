@@ -80,14 +80,18 @@ def create(ledger: Ledger, actor: Actor, params: CreateReminder) -> Reminder:
     """Have oneself reminded of something.
 
     All of the user's sessions are told when the time has come (`reminder.due`), and those that were away when they come
-    back. Raises NOT_FOUND, VALIDATION_FAILED for nothing to be reminded of or a time that is past, and LIMIT_EXCEEDED
-    (`limits.reminders`, `limits.schedule_ahead`, `limits.note_length`).
+    back. Raises NOT_FOUND, PERMISSION_DENIED for who is no member, VALIDATION_FAILED for nothing to be reminded of or a
+    time that is past, and LIMIT_EXCEEDED (`limits.reminders`, `limits.schedule_ahead`, `limits.note_length`).
     """
     user = known_self(ledger, actor)
     later.check_at(ledger, params.at)
     note = _note(ledger, params.note)
     if params.conversation is not None:
         row, member = ledger.access(actor, params.conversation)
+        if member is None:
+            raise HubbubError(
+                ErrorCode.PERMISSION_DENIED, "permission denied: join first", field="conversation"
+            )
         if params.message is not None:
             find(ledger, actor, row, member, params.message)
     elif params.message is not None:

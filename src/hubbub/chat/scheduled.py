@@ -187,7 +187,9 @@ def _check(ledger: Ledger, actor: Actor, send: SendMessage) -> tuple[SendMessage
     writable(ledger, actor, row)
     for seq, field in ((send.thread, "thread"), (send.reply_to, "reply_to")):
         if seq is not None:
-            find(ledger, actor, row, member, seq, field)
+            _, target = find(ledger, actor, row, member, seq, field)
+            if target.deleted is not None:
+                raise HubbubError(ErrorCode.MESSAGE_DELETED, field=field)
     return msgspec.structs.replace(send, parts=checked.parts), checked
 
 

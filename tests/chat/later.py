@@ -1,0 +1,53 @@
+"""Letting a World's time pass, until what is due then is done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from tests.chat.world import World
+
+from hubbub.chat.agenda import ITEM, Item
+from hubbub.chat.ledger import View
+from hubbub.storage.tables import agenda
+
+
+async def items(chat: World, *kinds: str) -> list[Item]:
+    """What is on the agenda, of all kinds or these."""
+
+    def query(view: View) -> list[Item]:
+        found = [Item(*row) for row in view.execute(sa.select(*ITEM).order_by(agenda.c.due, agenda.c.id))]
+        return [item for item in found if not kinds or item.kind in kinds]
+
+    return await chat.read(query)
+
+
+async def pass_time(chat: World, seconds: float, *, step: float = 60.0) -> None:
+    """Let time pass in steps; after each, what is due is done."""
+    while seconds > 0:
+        chat.clock.advance(min(step, seconds))
+        seconds -= step
+        await quiet(chat)
+
+
+async def quiet(*nodes: World) -> None:
+    """Return when nothing is due."""
+    async with asyncio.timeout(60.0):
+        while await _busy(nodes):  # noqa: ASYNC110 (nothing tells us)
+            await asyncio.sleep(0.002)
+
+
+async def _busy(nodes: tuple[World, ...]) -> bool:
+    if not all(node.chat.agenda.resting for node in nodes):
+        return True
+    now = max(node.clock.now() for node in nodes)
+    return any(item.next <= now for item in await items(nodes[0]))
+
+
+async def until(chat: World, condition: Callable[[], object]) -> None:
+    """Let time pass, a little at a time, until `condition()` is true."""
+    async with asyncio.timeout(60.0):
+        while not condition():
+            chat.clock.advance(0.25)
+            await asyncio.sleep(0.002)
