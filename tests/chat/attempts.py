@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.chat.attempts_agenda import AGENDA
+from tests.chat.attempts_cases import CASES
 from tests.chat.world import World
 
 
@@ -27,69 +28,85 @@ class Ids:
 
 Params = dict[str, Any]
 PARTS = [{"type": "text", "text": "hello"}]
-ATTEMPTS: dict[str, Callable[[Ids], Params]] = {
-    "users.upsert": lambda ids: {"user": ids.user, "name": "Mallory"},
-    "users.get": lambda ids: {"user": ids.user},
-    "users.query": lambda ids: {"ids": [ids.user]},
-    "users.queue": lambda ids: {"user": ids.user},
-    "me.get": lambda ids: {},
-    "me.update": lambda ids: {"name": "Mallory"},
-    "blocks.add": lambda ids: {"user": ids.user},
-    "blocks.remove": lambda ids: {"user": ids.user},
-    "blocks.list": lambda ids: {},
-    "conversations.create": lambda ids: {"kind": "group", "members": [{"user": ids.user}]},
-    "conversations.direct": lambda ids: {"user": ids.user},
-    "conversations.get": lambda ids: {"conversation": ids.conversation},
-    "conversations.update": lambda ids: {"conversation": ids.conversation, "name": "Mine"},
-    "conversations.settings": lambda ids: {"conversation": ids.conversation, "archived": True},
-    "conversations.list": lambda ids: {},
-    "conversations.discover": lambda ids: {},
-    "members.list": lambda ids: {"conversation": ids.conversation},
-    "members.add": lambda ids: {"conversation": ids.conversation, "users": [ids.user]},
-    "members.join": lambda ids: {"conversation": ids.conversation},
-    "members.leave": lambda ids: {"conversation": ids.conversation},
-    "members.update": lambda ids: {"conversation": ids.conversation, "user": ids.user, "role": "reader"},
-    "members.remove": lambda ids: {"conversation": ids.conversation, "user": ids.user},
-    "messages.send": lambda ids: {
-        "conversation": ids.conversation,
-        "parts": PARTS,
-        "thread": ids.thread,
-        "reply_to": ids.message,
-        "mentions": {"users": [ids.user]},
-    },
-    "messages.get": lambda ids: {"conversation": ids.conversation, "message": ids.message},
-    "messages.list": lambda ids: {"conversation": ids.conversation, "around": ids.message},
-    "messages.edit": lambda ids: {
-        "conversation": ids.conversation,
-        "message": ids.message,
-        "parts": PARTS,
-        "mentions": {"users": [ids.user]},
-    },
-    "messages.delete": lambda ids: {"conversation": ids.conversation, "message": ids.message},
-    "messages.versions": lambda ids: {"conversation": ids.conversation, "message": ids.message},
-    "reactions.add": lambda ids: {"conversation": ids.conversation, "message": ids.message, "name": "eyes"},
-    "reactions.remove": lambda ids: {"conversation": ids.conversation, "message": ids.message, "name": "+1"},
-    "reactions.list": lambda ids: {"conversation": ids.conversation, "message": ids.message},
-    "threads.list": lambda ids: {},
-    "threads.follow": lambda ids: {"conversation": ids.conversation, "thread": ids.thread},
-    "threads.unfollow": lambda ids: {"conversation": ids.conversation, "thread": ids.thread},
-    "threads.read": lambda ids: {"conversation": ids.conversation, "thread": ids.thread, "seq": ids.message},
-    "receipts.mark": lambda ids: {"marks": [{"conversation": ids.conversation, "read": ids.message}]},
-    "receipts.list": lambda ids: {"conversation": ids.conversation, "message": ids.message},
-    "events.list": lambda ids: {"conversation": ids.conversation, "since": 0},
-    "search": lambda ids: {
-        "query": "hello",
-        "conversation": ids.conversation,
-        "sender": ids.user,
-        "thread": ids.thread,
-    },
-    "sync": lambda ids: {},
-    "presence.query": lambda ids: {"users": [ids.user]},
-    "presence.follow": lambda ids: {"users": [ids.user]},
-    "presence.unfollow": lambda ids: {"users": [ids.user]},
-    "presence.set": lambda ids: {"away": True},
-    "typing.start": lambda ids: {"conversation": ids.conversation, "thread": ids.thread},
-} | AGENDA
+ATTEMPTS: dict[str, Callable[[Ids], Params]] = (
+    {
+        "users.upsert": lambda ids: {"user": ids.user, "name": "Mallory"},
+        "users.get": lambda ids: {"user": ids.user},
+        "users.query": lambda ids: {"ids": [ids.user]},
+        "users.queue": lambda ids: {"user": ids.user},
+        "me.get": lambda ids: {},
+        "me.update": lambda ids: {"name": "Mallory"},
+        "blocks.add": lambda ids: {"user": ids.user},
+        "blocks.remove": lambda ids: {"user": ids.user},
+        "blocks.list": lambda ids: {},
+        "conversations.create": lambda ids: {"kind": "group", "members": [{"user": ids.user}]},
+        "conversations.direct": lambda ids: {"user": ids.user},
+        "conversations.get": lambda ids: {"conversation": ids.conversation},
+        "conversations.update": lambda ids: {"conversation": ids.conversation, "name": "Mine"},
+        "conversations.settings": lambda ids: {"conversation": ids.conversation, "archived": True},
+        "conversations.list": lambda ids: {},
+        "conversations.discover": lambda ids: {},
+        "members.list": lambda ids: {"conversation": ids.conversation},
+        "members.add": lambda ids: {"conversation": ids.conversation, "users": [ids.user]},
+        "members.join": lambda ids: {"conversation": ids.conversation},
+        "members.leave": lambda ids: {"conversation": ids.conversation},
+        "members.update": lambda ids: {"conversation": ids.conversation, "user": ids.user, "role": "reader"},
+        "members.remove": lambda ids: {"conversation": ids.conversation, "user": ids.user},
+        "messages.send": lambda ids: {
+            "conversation": ids.conversation,
+            "parts": PARTS,
+            "thread": ids.thread,
+            "reply_to": ids.message,
+            "mentions": {"users": [ids.user]},
+        },
+        "messages.get": lambda ids: {"conversation": ids.conversation, "message": ids.message},
+        "messages.list": lambda ids: {"conversation": ids.conversation, "around": ids.message},
+        "messages.edit": lambda ids: {
+            "conversation": ids.conversation,
+            "message": ids.message,
+            "parts": PARTS,
+            "mentions": {"users": [ids.user]},
+        },
+        "messages.delete": lambda ids: {"conversation": ids.conversation, "message": ids.message},
+        "messages.versions": lambda ids: {"conversation": ids.conversation, "message": ids.message},
+        "reactions.add": lambda ids: {
+            "conversation": ids.conversation,
+            "message": ids.message,
+            "name": "eyes",
+        },
+        "reactions.remove": lambda ids: {
+            "conversation": ids.conversation,
+            "message": ids.message,
+            "name": "+1",
+        },
+        "reactions.list": lambda ids: {"conversation": ids.conversation, "message": ids.message},
+        "threads.list": lambda ids: {},
+        "threads.follow": lambda ids: {"conversation": ids.conversation, "thread": ids.thread},
+        "threads.unfollow": lambda ids: {"conversation": ids.conversation, "thread": ids.thread},
+        "threads.read": lambda ids: {
+            "conversation": ids.conversation,
+            "thread": ids.thread,
+            "seq": ids.message,
+        },
+        "receipts.mark": lambda ids: {"marks": [{"conversation": ids.conversation, "read": ids.message}]},
+        "receipts.list": lambda ids: {"conversation": ids.conversation, "message": ids.message},
+        "events.list": lambda ids: {"conversation": ids.conversation, "since": 0},
+        "search": lambda ids: {
+            "query": "hello",
+            "conversation": ids.conversation,
+            "sender": ids.user,
+            "thread": ids.thread,
+        },
+        "sync": lambda ids: {},
+        "presence.query": lambda ids: {"users": [ids.user]},
+        "presence.follow": lambda ids: {"users": [ids.user]},
+        "presence.unfollow": lambda ids: {"users": [ids.user]},
+        "presence.set": lambda ids: {"away": True},
+        "typing.start": lambda ids: {"conversation": ids.conversation, "thread": ids.thread},
+    }
+    | AGENDA
+    | CASES
+)
 """The params of each operation, such that an owner may do it."""
 USERS = ("ada", "bob", "removed", "invited", "blocked", "stranger", "late")
 

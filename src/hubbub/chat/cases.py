@@ -23,6 +23,7 @@ from hubbub.storage.base import Logged
 from hubbub.storage.tables import cases, holds, messages, users
 
 CaseId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Words = Annotated[str, Meta(examples=["Third time this week."])]
 
 TAG = str(CaseChanged.__struct_config__.tag)
 WAITING: tuple[CaseState, ...] = ("open", "appealed")
@@ -32,6 +33,8 @@ ALL = "all"
 """In the place of a conversation: the channel for those who have an office."""
 REASONS = 20
 """Different reasons that a case keeps."""
+REPORTS = 100
+"""Reports and notes that are told of one case, the newest ones."""
 
 
 class Decision(Struct, frozen=True, omit_defaults=True):
@@ -50,6 +53,32 @@ class Decision(Struct, frozen=True, omit_defaults=True):
 class Kept(Struct, frozen=True, omit_defaults=True):
     """What the column `data` has of a case. `parts` are what was said at the time."""
 
+    reasons: tuple[str, ...] = ()
+    verdict: Raw | UnsetType = UNSET
+    parts: tuple[Raw, ...] = ()
+    decision: Decision | None = None
+    appealed: float | None = None
+    granted: bool | None = None
+
+
+class Case(Struct, frozen=True, omit_defaults=True):
+    """A case as moderators see it. It is about a `message` (its seq) or a held message (`hold`) of a conversation, or a
+    `user`; `user` is always whom it is about, absent for the server. `parts` are what was said when the case was
+    opened, `verdict` what rules have found. While somebody has claimed it, nobody else decides."""
+
+    id: str
+    subject: Subject
+    state: CaseState
+    created: float
+    updated: float
+    priority: int = 0
+    reports: int = 0
+    conversation: str | None = None
+    message: int | None = None
+    hold: str | None = None
+    user: str | None = None
+    claimed_by: str | None = None
+    claimed_until: float | None = None
     reasons: tuple[str, ...] = ()
     verdict: Raw | UnsetType = UNSET
     parts: tuple[Raw, ...] = ()
@@ -79,6 +108,33 @@ class CaseRow(Struct):
     @property
     def kept(self) -> Kept:
         return _kept(self.data)
+
+    def claimed(self, now: float) -> bool:
+        return self.claimed_by is not None and self.claimed_until is not None and self.claimed_until > now
+
+    def public(self, now: float) -> Case:
+        kept, claimed = self.kept, self.claimed(now)
+        return Case(
+            self.id,
+            self.subject,
+            self.state,
+            self.created,
+            self.updated,
+            self.priority,
+            self.reports,
+            self.conversation,
+            self.message,
+            self.hold,
+            self.user,
+            self.claimed_by if claimed else None,
+            self.claimed_until if claimed else None,
+            kept.reasons,
+            kept.verdict,
+            kept.parts,
+            kept.decision,
+            kept.appealed,
+            kept.granted,
+        )
 
 
 COLUMNS: tuple[sa.Column[Any], ...] = tuple(cases.c[name] for name in CaseRow.__struct_fields__)
@@ -188,6 +244,15 @@ def save(ledger: Ledger, row: CaseRow, kept: Kept | None = None) -> None:
     event = CaseChanged(row.id, row.subject, row.state, row.priority, row.conversation, row.claimed_by)
     data = msgspec.json.encode(event)
     ledger.tx.outbox.append(Logged(CASES, 0, row.conversation or "", data, None, ledger.now))
+
+
+def close(ledger: Ledger, *, hold: str) -> None:
+    """Close what waits about a hold that needs no decision any more."""
+    query = sa.select(*COLUMNS).where(cases.c.hold == hold, cases.c.state.in_(WAITING))
+    for found in ledger.execute(query).all():
+        row = CaseRow(*found)
+        row.state, row.claimed_by, row.claimed_until = "closed", None, None
+        save(ledger, row)
 
 
 def to_moderators(logged: Logged) -> list[Envelope]:

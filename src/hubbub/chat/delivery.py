@@ -123,7 +123,7 @@ class Delivery:
         if item.reply_to is not None:
             shadow |= bool(self._target(item, member, item.reply_to, "reply_to").shadow)
         verdict = verdict_of(item, conversation, member, self.known)
-        if member is not None:
+        if member is not None and item.released is None:
             self._pace(conversation, member)
         item = covered(item, verdict)
         if item.content.files:
@@ -190,7 +190,7 @@ class Delivery:
             raise HubbubError(ErrorCode.CONVERSATION_CLOSED, field="conversation")
         if item.content.due:
             check_due(self.chat.config.limits, self.tx.now, item.content.due)
-        if self.known.restraints:
+        if self.known.restraints and item.released is None:
             refuse(self.known.restraints.get((item.sender, item.conversation), ()), item.conversation)
         if self.known.blocked and (item.sender, conversation.peer_of(item.sender)) in self.known.blocked:
             raise HubbubError(

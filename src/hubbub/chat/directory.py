@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from hubbub.chat import (
+    auditing,
     blocks,
     cards,
+    caseload,
     checklists,
     conversations,
+    deciding,
     editing,
     events_list,
     expiry,
     files,
     filing,
     following,
+    holds,
     lists,
     members,
     messages,
@@ -24,6 +28,8 @@ from hubbub.chat import (
     reactions,
     receipts,
     reminders,
+    reports,
+    restrictions,
     scheduled,
     search,
     sending,
@@ -58,6 +64,12 @@ MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = (
     files.OPERATIONS,
     scheduled.OPERATIONS,
     reminders.OPERATIONS,
+    restrictions.OPERATIONS,
+    reports.OPERATIONS,
+    holds.OPERATIONS,
+    caseload.OPERATIONS,
+    deciding.OPERATIONS,
+    auditing.OPERATIONS,
 )
 
 OPERATIONS: dict[str, Operation[Any, Any]] = {
@@ -72,5 +84,6 @@ HANDLERS: tuple[Handler, ...] = (
     *scheduled.HANDLERS,
     *reminders.HANDLERS,
     *filing.HANDLERS,
+    *holds.HANDLERS,
 )
 """What is done when it is due: each module's `HANDLERS` (`chat/agenda.py`)."""

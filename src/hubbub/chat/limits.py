@@ -21,6 +21,16 @@ class LimitError(HubbubError):
         self.limit = limit
 
 
+class RateError(LimitError):
+    """A refusal by a rate: RATE_LIMITED, for `wait` seconds."""
+
+    def __init__(self, limit: str, value: float, wait: float) -> None:
+        super().__init__(limit, value, "")
+        HubbubError.__init__(
+            self, ErrorCode.RATE_LIMITED, f"more than limits.{limit} = {value:g}", retry_after=round(wait, 3)
+        )
+
+
 def exceeded(name: str, value: float, field: str) -> LimitError:
     """The refusal of what is over `limits.<name>`, which is `value`: LIMIT_EXCEEDED or MESSAGE_TOO_LARGE."""
     return LimitError(name, value, field)

@@ -60,5 +60,12 @@ def require_above(view: View, actor: Actor, user: str, row: ConversationRow | No
         _refuse("the user stands as high as you", field)
 
 
+def require_over(view: View, actor: Actor, by: str | None, field: str) -> None:
+    """Raises PERMISSION_DENIED for who has no office and wants to undo what somebody with an office has done, or the
+    server (None)."""
+    if not holds_office(view, actor) and (by is None or view.office(by) != "none"):
+        _refuse("it was decided by an office", field)
+
+
 def _refuse(why: str, field: str) -> NoReturn:
     raise HubbubError(ErrorCode.PERMISSION_DENIED, f"permission denied: {why}", field=field)

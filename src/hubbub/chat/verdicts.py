@@ -20,6 +20,8 @@ from hubbub.storage.base import Transaction
 from hubbub.storage.tables import holds
 
 HOLD = ("id", "conversation", "sender", "key", "digest", "content", "verdict", "state", "created", "changed")
+EXPIRE = "hold.expire"
+"""On the agenda: nobody has decided on a hold (`data`, its id) in time. `chat/holds.py` has the handler."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -103,5 +105,8 @@ class Withheld:
     def write(self, ledger: Ledger) -> None:
         """After the messages."""
         bulk.insert(self.tx, holds, HOLD, self.holds)
+        if ttl := ledger.config.moderation.hold_ttl:
+            for id, conversation, *_ in self.holds:
+                ledger.schedule(EXPIRE, self.tx.now + ttl, conversation=conversation, data=id)
         for case in self.cases:
             open_case(ledger, **case)
