@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.chat.attempts_agenda import AGENDA
+from tests.chat.attempts_files import FILES
 from tests.chat.attempts_cases import CASES
 from tests.chat.world import World
 
@@ -105,6 +106,7 @@ ATTEMPTS: dict[str, Callable[[Ids], Params]] = (
         "typing.start": lambda ids: {"conversation": ids.conversation, "thread": ids.thread},
     }
     | AGENDA
+    | FILES
     | CASES
 )
 """The params of each operation, such that an owner may do it."""

@@ -13,9 +13,12 @@ from tests.chat import checks
 from tests.hub.world import Client, settle
 from tests.hub.world import World as Node
 
+from hubbub.attachments.base import Blobs
+from hubbub.attachments.blobs import ObjectBlobs
 from hubbub.chat.chat import Chat
 from hubbub.chat.directory import OPERATIONS
 from hubbub.chat.events import InboxEvent, LogEvent, State, decode_event, decode_inbox_event
+from hubbub.chat.filing import Files
 from hubbub.chat.ledger import Actor, View
 from hubbub.chat.operations import Caller
 from hubbub.errors import ErrorCode, HubbubError
@@ -46,12 +49,15 @@ class World:
     def __init__(self, url: str, *, beside: World | None = None, **settings: Any) -> None:
         # Nobody moves this clock for a batch that waits for more.
         storage = {"url": url, "batch_delay": 0.0, **settings.pop("storage", {})}
+        settings["attachments"] = {"url": "memory:", **settings.get("attachments", {})}
         self.node = Node(storage=storage, **settings)
         self.config, self.clock, self.hub = self.node.config, self.node.clock, self.node.hub
         self.metrics = self.node.metrics
         self.store = self._store()
         self.chat = HeardChat(self.hub, self.store, self.config, self.clock)
         self.chat.heard = defaultdict(list) if beside is None else beside.chat.heard
+        self.blobs: Blobs = ObjectBlobs(self.config.attachments) if beside is None else beside.blobs
+        self.chat.files = self.files = Files(self.chat, self.blobs)
         self._nodes: list[World] = [self] if beside is None else beside._nodes
         if beside is not None:
             self._nodes.append(self)
@@ -76,9 +82,11 @@ class World:
     async def start(self) -> World:
         await self.node.start()
         await self.chat.start()
+        await self.files.start()
         return self
 
     async def stop(self) -> None:
+        await self.files.stop()
         await self.chat.stop()
         await self.hub.stop()
 
