@@ -96,29 +96,29 @@ class Words:
     def find(self, text: str) -> list[Hit]:
         """All words that are found (`MOST` of them), in no certain order."""
         found: dict[tuple[str, Span], Hit] = {}
-        if self._words:
-            self._look(found, text, None, text)
+        if self._words and (said := text.translate(FOLDED)).strip():
+            self._look(found, text, None, text, said)
             if DROPPED.search(text) is not None:
                 joined, places = _without(text)
                 if len(joined) < len(text):
-                    self._look(found, joined, places, text)
+                    self._look(found, joined, places, text, joined.translate(FOLDED))
             for match in SPACED.finditer(text):
-                places = [at for at in range(*match.span()) if _written(text[at])]
-                if any(
-                    category(text[at])[0] == "M" for at in places
-                ):  # vowels, in scripts whose vowels are marks
-                    continue
-                self._look(found, "".join([text[at] for at in places]), places, text, spaced=True)
-                plainly = [at for at in places if text[at].isalnum()]
-                if len(plainly) < len(places):
-                    self._look(found, "".join([text[at] for at in plainly]), plainly, text, spaced=True)
-                if len(found) >= MOST:
-                    break
+                self._look_spaced(found, text, match.span())
         if self._literal is not None:
             for index, begin, end in self._literal.find_matches_as_indexes(text, overlapping=True)[:MOST]:
                 word, lists = self._literals[index]
                 found[word, (begin, end)] = Hit(word, tuple(lists), (begin, end))
         return list(found.values())
+
+    def _look_spaced(self, found: dict[tuple[str, Span], Hit], text: str, span: Span) -> None:
+        """For letters that stand by themselves; signs between them may be letters, too."""
+        places = [at for at in range(*span) if _written(text[at])]
+        if any(category(text[at])[0] == "M" for at in places):  # vowels, where vowels are marks
+            return
+        plainly = [at for at in places if text[at].isalnum()]
+        for some in (places, plainly) if len(plainly) < len(places) else (places,):
+            letters = "".join([text[at] for at in some])
+            self._look(found, letters, some, text, letters.translate(FOLDED), spaced=True)
 
     def _look(
         self,
@@ -126,37 +126,37 @@ class Words:
         text: str,
         places: Sequence[int] | None,
         whole: str,
+        said: str,
         *,
         spaced: bool = False,
     ) -> None:
-        """In `text`, whose signs stand at `places` of the `whole`."""
-        said = text.translate(FOLDED)
+        """In `text`, which is `said` when folded, and whose signs stand at `places` of the `whole`."""
         if "  " in said:
             said = SPACES.sub(" ", said)
         # A neighbour that is a letter keeps a word from being whole, unless it may be a sign that only looks like one.
         loose = {FOLDED[ord(sign)] for sign in set(SIGNS.findall(text))} if not spaced else None
-        squeezed = RUN.sub(r"\1", said) if DRAWN_OUT.search(said) is not None else ""
-        for finder, letters, fits in (
-            (self._words, said, _fits),
-            (self._drawn_out, squeezed, _fits_drawn_out),
-        ):
-            candidates = finder.look(letters, loose)
-            if not candidates:
-                continue
-            runs = _runs(text, apart=letters is said)
-            for entry, begin, end in candidates:
-                span = fits(entry, text, runs, begin, end)
-                if (
-                    span is None
-                    or not _whole(entry, text, span, spaced)
-                    or not _means(entry, text, span, whole)
-                ):
-                    continue
+        spans = self._exactly(text, said, loose)
+        if DRAWN_OUT.search(said) is not None:
+            spans = [*spans, *self._drawn(text, RUN.sub(r"\1", said), loose)]
+        for entry, span in spans:
+            if _whole(entry, text, span, spaced) and _means(entry, text, span, whole):
                 if places is not None:
                     span = (places[span[0]], places[span[1] - 1] + 1)
                 found[entry.word, span] = Hit(entry.word, tuple(entry.lists), span)
                 if len(found) >= MOST:
                     return
+
+    def _exactly(self, text: str, said: str, loose: Collection[str] | None) -> list[tuple[_Word, Span]]:
+        candidates = self._words.look(said, loose)
+        places = _places(text, said) if candidates else ()
+        found = [(entry, _fits(entry, text, places, begin, end)) for entry, begin, end in candidates]
+        return [(entry, span) for entry, span in found if span is not None]
+
+    def _drawn(self, text: str, said: str, loose: Collection[str] | None) -> list[tuple[_Word, Span]]:
+        candidates = self._drawn_out.look(said, loose)
+        runs = _runs(text) if candidates else []
+        found = [(entry, _fits_drawn_out(entry, text, runs, begin, end)) for entry, begin, end in candidates]
+        return [(entry, span) for entry, span in found if span is not None]
 
 
 class _Finder:
@@ -218,14 +218,27 @@ def _classed(letters: str) -> str:
     return "".join(FIRST.get(letter, letter) for letter in letters)
 
 
-def _runs(text: str, *, apart: bool) -> list[list[int]]:
-    """For each sign of the folded text, or of that without repetitions, the places in `text` that it comes from.
-    `apart`: only spaces are taken together."""
+def _places(text: str, said: str) -> Sequence[int]:
+    """For each sign of the folded text the place in `text` that it comes from."""
+    if len(said) == len(text) and text.isascii():
+        return range(len(text))
+    places: list[int] = []
+    last = ""
+    for at, sign in enumerate(text):
+        for letter in FOLDED[ord(sign)]:
+            if letter != " " or last != " ":
+                places.append(at)
+            last = letter
+    return places
+
+
+def _runs(text: str) -> list[list[int]]:
+    """The same for the folded text without repetitions: all places of each."""
     runs: list[list[int]] = []
     last = ""
     for at, sign in enumerate(text):
         for letter in FOLDED[ord(sign)]:
-            if letter == last and (not apart or letter == " "):
+            if letter == last:
                 runs[-1].append(at)
             else:
                 runs.append([at])
@@ -233,15 +246,15 @@ def _runs(text: str, *, apart: bool) -> list[list[int]]:
     return runs
 
 
-def _fits(entry: _Word, text: str, runs: list[list[int]], begin: int, end: int) -> Span | None:
+def _fits(entry: _Word, text: str, places: Sequence[int], begin: int, end: int) -> Span | None:
     """Where the word is in `text`, if it is there letter by letter."""
     if not all(
-        letter == " " or _stands_for(text[run[0]], letter)
-        for letter, run in zip(entry.letters, runs[begin:end], strict=True)
+        letter == " " or _stands_for(text[place], letter)
+        for letter, place in zip(entry.letters, places[begin:end], strict=True)
     ):
         return None
-    first, last = runs[begin][0], runs[end - 1][0]
-    if (begin and runs[begin - 1][-1] == first) or (end < len(runs) and runs[end][0] == last):
+    first, last = places[begin], places[end - 1]
+    if (begin and places[begin - 1] == first) or (end < len(places) and places[end] == last):
         return None  # it ends within a sign that is several letters: ß, ﬁ
     return first, last + 1
 
