@@ -49,5 +49,6 @@ async def until(chat: World, condition: Callable[[], object]) -> None:
     """Let time pass, a little at a time, until `condition()` is true."""
     async with asyncio.timeout(60.0):
         while not condition():
-            chat.clock.advance(0.25)
-            await asyncio.sleep(0.002)
+            if chat.chat.agenda.resting:
+                chat.clock.advance(0.25)
+            await asyncio.sleep(0.001)

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 from tests.chat.later import items, pass_time, quiet, until
 from tests.chat.world import World
@@ -13,7 +14,7 @@ from hubbub.chat import agenda as runner
 from hubbub.chat.agenda import Handler, Item, schedule_many
 from hubbub.chat.ledger import Ledger
 from hubbub.errors import ErrorCode, HubbubError
-from hubbub.storage.base import Action, Transaction, each
+from hubbub.storage.base import Action, Logged, Transaction, each
 from hubbub.storage.tables import agenda
 
 pytestmark = pytest.mark.anyio
@@ -24,10 +25,8 @@ class Notes:
 
     def __init__(self, chat: World, **options: Any) -> None:
         self.chat = chat
-        self.ran: Counter[Any] = Counter()
         self.prepared: Counter[Any] = Counter()
         self.refused: list[tuple[Any, ErrorCode]] = []
-        self.times: dict[Any, float] = {}
         self.errors: list[Exception] = []
         """To be raised by `run`, one at a time."""
         self.faults: list[Exception] = []
@@ -47,9 +46,21 @@ class Notes:
         if self.errors:
             raise self.errors.pop(0)
         what = item.read(object)
-        self.ran[what] += 1
-        self.times[what] = ledger.now
+        ledger.tx.outbox.append(Logged("conversation:none", 1, "ran", item.data.encode(), None, ledger.now))
         return f"{what} {prepared}"
+
+    @property
+    def committed(self) -> list[Logged]:
+        """What `run` was called for in transactions that are on disk."""
+        return self.chat.chat.heard["conversation:none"]
+
+    @property
+    def ran(self) -> Counter[Any]:
+        return Counter(msgspec.json.decode(logged.data) for logged in self.committed)
+
+    @property
+    def times(self) -> dict[Any, float]:
+        return {msgspec.json.decode(logged.data): logged.time for logged in self.committed}
 
     async def prepare(self, chat: Any, item: Item) -> str:
         what = item.read(object)
@@ -123,7 +134,10 @@ async def test_a_clock_that_is_set_back_has_nothing_done_twice(chat: World) -> N
 
 async def test_a_temporary_error_has_it_tried_again_later_and_later(chat: World) -> None:
     notes = Notes(chat)
-    notes.errors = [HubbubError(ErrorCode.SLOW_MODE, retry_after=7.0), *[ValueError("bug")] * 4]
+    notes.errors = [
+        HubbubError(ErrorCode.SLOW_MODE, retry_after=7.0),
+        *(HubbubError(ErrorCode.TIMEOUT) for _ in range(4)),
+    ]
     await notes.put("x", 0.0)
     begun = chat.clock.now()
     await until(chat, lambda: notes.ran)
