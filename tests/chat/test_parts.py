@@ -192,7 +192,7 @@ def test_what_is_searched_is_the_text() -> None:
 
 
 def test_every_known_kind_has_its_type() -> None:
-    assert sorted(KINDS) == ["card", "checklist", "data", "embed", "location", "poll", "text"]
+    assert sorted(KINDS) == ["card", "checklist", "data", "embed", "file", "location", "poll", "text"]
 
 
 @given(st.text(min_size=1, max_size=50))

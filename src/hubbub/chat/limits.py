@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from hubbub.config.sections import LimitsConfig
 from hubbub.errors import ErrorCode, HubbubError
 
-TOO_LARGE = frozenset({"text_length", "text_bytes", "part_bytes", "custom_bytes"})
+TOO_LARGE = frozenset({"text_length", "text_bytes", "part_bytes", "card_bytes", "custom_bytes"})
 """Limits of one thing's size; the others are of how many there are."""
 
 
