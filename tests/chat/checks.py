@@ -35,7 +35,9 @@ def state(view: View, conversation: str) -> State:
     assert row is not None
     query = sa.select(*MEMBER).where(members.c.conversation == conversation)
     found = [MemberRow(*list(each)) for each in view.execute(query)]
-    timeline = sa.select(*MESSAGE).where(messages.c.conversation == conversation).order_by(messages.c.seq)
+    # What is shadowed is its sender's alone; the events do not have it.
+    open_to_all = (messages.c.conversation == conversation, messages.c.shadow.is_(None))
+    timeline = sa.select(*MESSAGE).where(*open_to_all).order_by(messages.c.seq)
     written = [message_of(each) for each in view.execute(timeline)]
     return State(
         row.public(),
