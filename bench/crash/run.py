@@ -18,7 +18,7 @@ from bench.faults.clients import Habits, Person, id_of
 from bench.faults.crowd import Crowd, crowd
 from bench.faults.history import Final, Item, Nemesis, Writer, load, now
 from bench.faults.wires import CONVERSATION, Position, part_of
-from bench.faults.worker import Plan
+from bench.faults.worker import REST, Plan
 from hubbub.auth.tokens import mint
 
 EACH = 2
@@ -30,7 +30,8 @@ SIZE = 7
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`rate` messages a second in all; before each kill, `messages` of them must have been acknowledged since the last
-    one and everybody must be there. In every third round on PostgreSQL it is the database that is killed."""
+    one and everybody must be there. In every third round on PostgreSQL it is the database that is killed. In the end
+    everybody must get everything within `rest` seconds."""
 
     kills: int = 30
     senders: int = 20
@@ -39,6 +40,7 @@ class Settings:
     workers: int = 2
     longest: float = 1.5
     seed: int = 1
+    rest: float = REST
     folder: Path | None = None
     command: tuple[str, ...] = ()
 
@@ -185,6 +187,7 @@ def _plans(
             str(folder / f"clients-{number}.jsonl"),
             Habits(settings.senders / settings.rate),
             settings.seed * 100 + number,
+            settings.rest,
         )
         for number in range(min(settings.workers, len(persons)))
     ]

@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=default.seconds, help="of faults, about")
     parser.add_argument("--nodes", type=int, default=default.nodes)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default=default.database)
-    parser.add_argument("--broker", choices=("redis", "memory"), default=default.broker)
+    parser.add_argument("--broker", choices=("redis", "nats", "postgresql", "memory"), default=default.broker)
     parser.add_argument("--people", type=int, default=default.people)
     parser.add_argument("--rooms", type=int, default=default.rooms)
     parser.add_argument("--rate", type=float, default=default.rate, help="messages a second in all")

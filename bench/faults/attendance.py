@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from math import inf
 
-from bench.faults.history import Attach, Detach, Leave, Presence, Receipt
+from bench.faults.history import Attach, Conn, Detach, Leave, Moving, Presence, Receipt
 from bench.faults.streams import Report
 
 Span = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stay:
+    """In a channel, perhaps: from when it asked to enter until it was told that it has left. `sure`: and certainly."""
+
+    perhaps: Span
+    sure: Span
 
 
 def user_of(p: str) -> str:
@@ -25,13 +34,23 @@ class Attendance:
     def __init__(self, report: Report, grace: float) -> None:
         self._report = report
         self._grace = grace
-        self._since: dict[tuple[str, str], float] = {}  # (p, ch), of those who are there
-        self._stays: defaultdict[str, defaultdict[str, list[Span]]] = defaultdict(lambda: defaultdict(list))
+        self._since: dict[tuple[str, str], Span] = {}  # (p, ch), of those who are there: asked, and told
+        self._asked: dict[tuple[str, str], float] = {}  # (p, ch), of those who are about to move
+        self._connecting: dict[str, float] = {}
+        self._stays: defaultdict[str, defaultdict[str, list[_Stay]]] = defaultdict(lambda: defaultdict(list))
         self._seen: list[Presence] = []
         self._receipts: dict[tuple[str, str, str, str], int] = {}
 
+    def connecting(self, record: Conn) -> None:
+        self._connecting[record.p] = record.t
+
+    def moving(self, record: Moving) -> None:
+        self._asked[record.p, record.ch] = record.t
+
     def attached(self, record: Attach) -> None:
-        self._since.setdefault((record.p, record.ch), record.t)
+        place = (record.p, record.ch)
+        asked = self._asked.pop(place, self._connecting.get(record.p, record.t))
+        self._since.setdefault(place, (asked, record.t))
 
     def left(self, record: Leave) -> None:
         self._end(record.p, record.ch, record.t)
@@ -41,8 +60,10 @@ class Attendance:
             self._end(p, ch, record.t)
 
     def _end(self, p: str, ch: str, time: float) -> None:
+        asked = self._asked.pop((p, ch), time)
         if (since := self._since.pop((p, ch), None)) is not None:
-            self._stays[ch][user_of(p)].append((since, time))
+            stay = _Stay((since[0], time), (since[1], asked))
+            self._stays[ch][user_of(p)].append(stay)
 
     def seen(self, record: Presence) -> None:
         self._seen.append(record)
@@ -73,20 +94,16 @@ class Attendance:
             self._judge(record, begin)
 
     def _judge(self, record: Presence, begin: float) -> None:
-        stays = self._stays[record.ch]
+        stays, told = self._stays[record.ch], max(record.t, record.told)
         members = set(record.members)
         for user in members:
-            if not any(start <= record.t and end >= begin for start, end in stays.get(user, ())):
+            if not any(stay.perhaps[0] <= told and stay.perhaps[1] >= begin for stay in stays.get(user, ())):
                 self._report.add(
                     "presence ghost", f"{record.by} sees {user} in {record.ch} at {record.t:.3f}"
                 )
         for user, spans in stays.items():
-            if user not in members and _throughout(spans, begin, record.t):
+            # Of several devices, one is to be there all the time. (Their stays may overlap.)
+            if user not in members and any(stay.sure[0] <= begin and stay.sure[1] >= told for stay in spans):
                 self._report.add(
                     "presence missing", f"{record.by} does not see {user} in {record.ch} at {record.t:.3f}"
                 )
-
-
-def _throughout(spans: list[Span], begin: float, end: float) -> bool:
-    """Whether one of them covers all of the time. (Spans of several devices may overlap.)"""
-    return any(start <= begin and until >= end for start, until in spans)

@@ -26,6 +26,7 @@ from bench.faults.history import (
     Final,
     Item,
     Leave,
+    Moving,
     Nemesis,
     Presence,
     Read,
@@ -151,6 +152,8 @@ class _Checker:
             case Detach():
                 self.streams.detached(record)
                 self.attendance.detached(record)
+            case Moving():
+                self.attendance.moving(record)
             case Leave():
                 self.streams.left(record)
                 self.attendance.left(record)
@@ -173,6 +176,8 @@ class _Checker:
                 self.report.add("stuck", record.why)
             case Channel(durable=False):
                 self.passing.add(record.ch)
+            case Conn(ph="inv"):
+                self.attendance.connecting(record)
             case Conn(ph="ok" | "fail"):
                 self.report.count("connected" if record.ph == "ok" else "connects failed")
             case _:

@@ -18,6 +18,7 @@ from bench.faults.history import (
     Detach,
     End,
     Leave,
+    Moving,
     Outcome,
     Read,
     Receipt,
@@ -33,8 +34,9 @@ from bench.faults.wires import CONVERSATION, Lost, Native, Position, Refused, So
 BACK_OFF = (0.05, 0.25)
 """Seconds between attempts to connect, at random."""
 AWAY = ((0.1, 1.0), (7.0, 9.0))
-"""Seconds for which a channel is left: mostly a few, and of `LONG` so many that presence must tell."""
+"""Seconds for which a channel is left: mostly a few, and sometimes so many that presence must tell."""
 LONG = 0.3
+"""How often: of all times that one leaves."""
 _operations = itertools.count(1)
 
 
@@ -51,13 +53,14 @@ class Person(Struct, frozen=True):
 class Habits:
     """`pause` is the mean of the seconds between two messages of one participant; the others say how often, for each
     message, it reads the newest page, drops its connection, marks what it has read, and leaves a channel for a
-    while."""
+    while, which is in how many cases a `long` one."""
 
     pause: float
     reads: float = 0.05
     cuts: float = 0.005
     marks: float = 0.0
     leaves: float = 0.0
+    long: float = LONG
 
 
 def body_of(id: str, padding: int) -> str:
@@ -81,7 +84,7 @@ class Participant:
         self.name = person.name
         self.kind = person.kind
         self.token = person.token
-        self.acked = 0
+        self.acked = self.reads = self.receipts = 0
         self.wire: Wire | None = None
         self._channels = list(person.channels)
         self._addresses = addresses
@@ -169,6 +172,7 @@ class Participant:
             for kind in ("read", "delivered"):
                 seen = Receipt(now(), p=self.name, ch=channel, user=each["user"], kind=kind, seq=each[kind])
                 self._writer.write(seen)
+                self.receipts += 1
 
     # --- being there --------------------------------------------------------------------------------------
 
@@ -225,8 +229,12 @@ class Participant:
             await self._deliver(channel, id, body_of(id, chance.randrange(200)))
             if chance.random() < habits.reads:
                 await self._read(channel)
-            if chance.random() < habits.marks and channel.startswith(CONVERSATION):
-                await self._mark(channel)
+            if chance.random() < habits.marks:
+                # Not where it has just sent: who sends has read all before it, and there is nothing to tell.
+                others = [
+                    each for each in self._channels if each.startswith(CONVERSATION) and each != channel
+                ]
+                await self._mark(chance.choice(others or [channel]))
             if chance.random() < habits.leaves and self.kind == "native" and not stop.is_set():
                 await self._leave_for_a_while(channel)
             if chance.random() < habits.cuts and self.wire is not None:
@@ -285,6 +293,7 @@ class Participant:
         self._writer.write(
             Read(now(), p=self.name, ch=channel, ph="ok", op=op, start=start, epoch=page.epoch, items=items)
         )
+        self.reads += 1
 
     async def _mark(self, channel: str) -> None:
         await self._there.wait()
@@ -304,9 +313,10 @@ class Participant:
             self._left.add(channel)
             self._last.pop(channel, None)
 
+        self._writer.write(Moving(now(), p=self.name, ch=channel))
         try:
             await self.wire.leave(channel, left)
-            await asyncio.sleep(self._random.uniform(*AWAY[self._random.random() < LONG]))
+            await asyncio.sleep(self._random.uniform(*AWAY[self._random.random() < self._habits.long]))
         except (Lost, Refused):
             pass
         if channel not in self._left:
@@ -316,6 +326,7 @@ class Participant:
         if channel in self._last:
             return  # a new connection has entered it meanwhile
         wire = self.wire
+        self._writer.write(Moving(now(), p=self.name, ch=channel))
         try:
             await wire.enter(channel)
         except (Lost, Refused):

@@ -24,7 +24,7 @@ class Crowd:
 
     def __init__(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
         self._processes = processes
-        self._status = [Status(0, 0, True) for _ in processes]
+        self._status = [Status() for _ in processes]
         self._listening = [
             threading.Thread(target=self._listen, args=(number,), daemon=True)
             for number in range(len(processes))
@@ -45,6 +45,14 @@ class Crowd:
     @property
     def acked(self) -> int:
         return sum(status.acked for status in self._status)
+
+    @property
+    def reads(self) -> int:
+        return sum(status.reads for status in self._status)
+
+    @property
+    def receipts(self) -> int:
+        return sum(status.receipts for status in self._status)
 
     @property
     def sending(self) -> bool:

@@ -81,6 +81,13 @@ class Recv(Record, frozen=True, tag="recv", kw_only=True):
     epoch: str = ""
 
 
+class Moving(Record, frozen=True, tag="moving", kw_only=True):
+    """`p` asks to enter or to leave the channel. Until it is told so (`Attach`, `Leave`), either may be true."""
+
+    p: str
+    ch: str
+
+
 class Leave(Record, frozen=True, tag="leave", kw_only=True):
     """`p` has left the channel and was told so: nothing more of it may come."""
 
@@ -118,10 +125,12 @@ class Receipt(Record, frozen=True, tag="receipt", kw_only=True):
 
 
 class Presence(Record, frozen=True, tag="presence", kw_only=True):
-    """The users who are in a channel, as `by` (a node, or a client) says. One user may be there with many devices."""
+    """The users who are in a channel, as `by` (a node, or a client) says that was asked at `t`, and has answered at
+    `told` (0: at once). One user may be there with many devices."""
 
     ch: str
     members: tuple[str, ...]
+    told: float = 0.0
     by: str = ""
 
 
@@ -162,6 +171,7 @@ AnyRecord: TypeAlias = (
     | Conn
     | Attach
     | Recv
+    | Moving
     | Leave
     | Detach
     | Read

@@ -22,13 +22,15 @@ from bench.faults.network import Network
 from hubbub.auth.api_keys import new_key
 from hubbub.loadgen import BenchError
 from hubbub.loadgen.target import free_port, serve, settings
+from hubbub.testing.nats import NatsServer
 from hubbub.testing.postgres import Cluster, migrate
+from hubbub.testing.processes import ServerProcess
 from hubbub.testing.proxy import FaultProxy
 from hubbub.testing.redis import RedisServer
 
 T = TypeVar("T")
-Database = Literal["sqlite", "postgresql"]
-Broker = Literal["memory", "redis"]
+Broker = Literal["memory", "redis", "nats", "postgresql"]
+SERVERS: dict[str, type[ServerProcess]] = {"redis": RedisServer, "nats": NatsServer}
 START = 40.0
 """Seconds in which a node must listen, on a machine that may be busy."""
 LEASE = 3.0
@@ -89,7 +91,7 @@ class Proxies:
 
 @dataclass(slots=True)
 class Node:
-    """One process of Hubbub. `redis` is the proxy through which it reaches that."""
+    """One process of Hubbub. `server` is the proxy through which it reaches what stands between the nodes."""
 
     name: str
     host: str
@@ -97,9 +99,10 @@ class Node:
     command: tuple[str, ...]
     environment: Mapping[str, str]
     key: str
-    redis: FaultProxy | None = None
+    server: FaultProxy | None = None
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    listens: bool = False
     paused: bool = False
 
     @property
@@ -109,12 +112,17 @@ class Node:
     @property
     def well(self) -> bool:
         """It runs, and is to answer."""
-        return self.process is not None and not self.paused
+        return self.listens and not self.paused
 
     def start(self) -> None:
         """Start it; it listens when this returns. Raises BenchError."""
+        self.begin()
+        self.ready()
+
+    def begin(self) -> None:
+        """Start it, and do not wait for it."""
         with (self.folder / f"{self.name}.log").open("ab") as log:
-            process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 self.command,
                 cwd=self.folder,
                 env={**os.environ, **self.environment},
@@ -122,7 +130,11 @@ class Node:
                 stdout=log,
                 stderr=log,
             )
-        rest = self.rest(1.0)
+
+    def ready(self) -> None:
+        """Wait until it listens. Raises BenchError."""
+        process, rest = self.process, self.rest(1.0)
+        assert process is not None
         try:
             wait_for(lambda: process.poll() is not None or _answers(rest), f"{self.name} to listen")
         finally:
@@ -131,19 +143,19 @@ class Node:
             raise BenchError(
                 f"{self.name} ended with status {process.returncode} at its start:\n{self.log()[-3000:]}"
             )
-        self.process = process
+        self.listens = True
 
     def kill(self) -> None:
         """SIGKILL, also to one that is paused."""
         assert self.process is not None
-        process, self.process, self.paused = self.process, None, False
+        process, self.process, self.listens, self.paused = self.process, None, False, False
         process.kill()
         process.wait()
 
     def stop(self) -> None:
         """SIGTERM, and wait. Raises BenchError."""
         assert self.process is not None
-        process, self.process = self.process, None
+        process, self.process, self.listens = self.process, None, False
         process.terminate()
         try:
             status = process.wait(30)
@@ -174,14 +186,13 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """`secret` signs tokens; `entrance` is where clients may connect to."""
+    """`secret` signs tokens; `entrance` is where clients may connect to; `server` is what stands between the nodes."""
 
     nodes: tuple[Node, ...]
     secret: str
     network: Network
     proxies: Proxies
-    redis: RedisServer | None
-    database: Cluster | None
+    server: ServerProcess | None
 
     @property
     def entrance(self) -> tuple[str, ...]:
@@ -189,7 +200,9 @@ class Rig:
 
     def start(self) -> None:
         for node in self.nodes:
-            node.start()
+            node.begin()
+        for node in self.nodes:
+            node.ready()
 
     def check(self) -> None:
         """Raises BenchError when a node has ended by itself."""
@@ -201,7 +214,7 @@ class Rig:
 @contextlib.contextmanager
 def rig(
     count: int,
-    database: Database,
+    database: str,
     broker: Broker,
     network: Network,
     folder: Path,
@@ -209,18 +222,22 @@ def rig(
     command: tuple[str, ...] = (),
     more: Mapping[str, str] | None = None,
 ) -> Iterator[Rig]:
-    """Nodes that are not started yet, on an empty database. `command` is theirs if it is not `serve`
-    (for mutants); `more` settings are of all of them. Their logs are in `folder`."""
+    """Nodes that are not started yet, on an empty `database` of their own (`sqlite`, `postgresql`), or on the one with
+    that URL, which is migrated. `command` is theirs if it is not `serve` (for mutants); `more` settings are of all of
+    them. Their logs are in `folder`. Raises BenchError."""
     with contextlib.ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hubbub-faults-")))
         proxies = stack.enter_context(Proxies(network.gateway, seed))
-        redis = stack.enter_context(RedisServer()) if broker == "redis" else None
-        cluster = None
-        url = f"sqlite:///{place / 'chat.db'}"
+        url = f"sqlite:///{place / 'chat.db'}" if database == "sqlite" else database
+        server: ServerProcess | None = None
         if database == "postgresql":
-            cluster = stack.enter_context(Cluster(durable=True, max_connections="100"))
+            server = cluster = stack.enter_context(Cluster(durable=True, max_connections="100"))
             url = cluster.create("chat")
             migrate(url)
+        if broker != "postgresql":
+            server = stack.enter_context(SERVERS[broker]()) if broker in SERVERS else None
+        elif server is None:
+            raise BenchError("the broker `postgresql` needs a database `postgresql`")
         secret, (key, digest) = secrets.token_hex(32), new_key()
         nodes = []
         for number in range(count):
@@ -235,21 +252,31 @@ def rig(
                 "HUBBUB_SERVER__PORT": str(port),
                 "HUBBUB_CLUSTER__NAME": name,
                 "HUBBUB_CLUSTER__ADDRESS": f"{host}:{port}",
-                "HUBBUB_STORAGE__URL": url
-                if cluster is None
-                else _by(proxies.to(cluster.port), network, url),
+                "HUBBUB_STORAGE__URL": url,
                 "HUBBUB_BROKER__TYPE": broker,
                 **(more or {}),
             }
-            before = None
-            if redis is not None:
-                before = proxies.to(redis.port)
+            before = proxies.to(server.port) if server is not None else None
+            if database != "sqlite":
+                store = before if broker == "postgresql" else proxies.to(port_of(url))
+                assert store is not None
+                environment["HUBBUB_STORAGE__URL"] = _by(store, network, url)
+            if before is not None and broker == "redis":
                 environment["HUBBUB_REDIS__URL"] = f"redis://{network.gateway}:{before.port}/0"
+            if before is not None and broker == "nats":
+                environment["HUBBUB_NATS__URL"] = f"nats://{network.gateway}:{before.port}"
+                environment["HUBBUB_CLUSTER__STATE"] = "postgresql"
             start = (*network.command(name), *(command or serve(port)))
             node = Node(name, host, folder, start, environment, key, before, port)
             stack.callback(_end, node)
             nodes.append(node)
-        yield Rig(tuple(nodes), secret, network, proxies, redis, cluster)
+        yield Rig(tuple(nodes), secret, network, proxies, server)
+
+
+def port_of(url: str) -> int:
+    port = urlsplit(url).port
+    assert port is not None
+    return port
 
 
 def _by(proxy: FaultProxy, network: Network, url: str) -> str:

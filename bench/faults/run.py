@@ -15,13 +15,13 @@ from urllib.parse import quote
 import msgspec
 
 from bench.chat.rest import Rest, RestError
-from bench.faults.checker import Floors, Rules, Verdict, check
-from bench.faults.clients import Habits, Person, id_of
+from bench.faults.checker import NO_FLOORS, Floors, Rules, Verdict, check
+from bench.faults.clients import LONG, Habits, Person, id_of
 from bench.faults.crowd import Crowd, crowd
 from bench.faults.history import Channel, Final, Item, Presence, Stuck, Writer, load, now
 from bench.faults.nemesis import ENDS_EPOCHS, Breaker, Fault, mend, possible, schedule
 from bench.faults.network import Loopback, Namespaces
-from bench.faults.rig import Broker, Database, Node, Rig, rig, wait_for
+from bench.faults.rig import Broker, Node, Rig, rig, wait_for
 from bench.faults.wires import CONVERSATION, Position, part_of
 from bench.faults.worker import REST, Plan
 from hubbub.auth.tokens import mint
@@ -38,22 +38,25 @@ GRACE = 5.0
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`people` participants, two of three of whom have a second device, send `rate` messages a second in all, in
-    `conversations` (where the chat is) and `rooms`. `kinds` of faults: all that there can be.
+    `conversations` (where the chat is) and `rooms`. `kinds` of faults: all that there can be. `database` is a kind
+    (`sqlite`, `postgresql`), or the URL of one that is there.
 
     Behind the last fault people talk on for `calm` seconds; then there are `quiet` seconds, in which presence is looked
-    at, and at most `rest` in which everybody gets everything.
+    at, and at most `rest` in which everybody gets everything. With `enough`, both take as long as it takes until
+    there is enough for a verdict (`floors`), however slow the machine is.
     """
 
     seed: int = 1
     seconds: float = 120.0
     nodes: int = 3
-    database: Database = "postgresql"
+    database: str = "postgresql"
     broker: Broker = "redis"
     people: int = 16
     conversations: int = 3
     rooms: int = 2
     rate: float = 60.0
     leaves: float = 0.01
+    long: float = LONG
     workers: int = 2
     kinds: tuple[str, ...] = ()
     wires: tuple[str, ...] = WIRES
@@ -61,11 +64,12 @@ class Settings:
     calm: float = 10.0
     quiet: float = GRACE + 3.0
     rest: float = REST
+    enough: bool = True
     command: tuple[str, ...] = ()
     more: dict[str, str] = field(default_factory=dict)
 
     def faults(self) -> list[Fault]:
-        there = possible(self.nodes, redis=self.broker == "redis", partitions=self.partitions)
+        there = possible(self.nodes, broker=self.broker, partitions=self.partitions)
         kinds = [kind for kind in there if kind in self.kinds] if self.kinds else there
         return schedule(self.seed, self.seconds, kinds, self.nodes)
 
@@ -134,7 +138,7 @@ def torture(settings: Settings, folder: Path, say: Callable[[str], object] = lam
         finally:
             mend(stage)
             writer.close()
-    ends = ENDS_EPOCHS if settings.broker == "redis" else {"node-kill", "node-restart"}
+    ends = ENDS_EPOCHS if settings.broker != "memory" else {"node-kill", "node-restart"}
     rules = Rules(ends_epochs=frozenset(ends), presence_grace=GRACE)
     return check(load(folder.glob("*.jsonl")), settings.floors(faults), rules)
 
@@ -152,12 +156,19 @@ def _talk(
     """All of the talking, and the last look at everything. Raises BenchError when it does not get on."""
     conversations, rooms = channels
     with crowd(plans, folder) as workers:
-        with _Watch(stage, rooms, folder):
-            _play(stage, settings, faults, workers, writer, say)
+        with _Watch(stage, rooms, folder) as watch:
+            over = _play(stage, settings, faults, workers, writer, say)
+            floors = settings.floors(faults) if settings.enough else NO_FLOORS
             time.sleep(settings.calm)
+            workers.wait(lambda: workers.acked >= floors.acked, f"{floors.acked} acknowledged messages")
+            workers.wait(lambda: workers.reads >= floors.reads, f"{floors.reads} pages")
+            workers.wait(lambda: workers.receipts >= floors.receipts, f"{floors.receipts} receipts")
             workers.tell("stop")
             workers.wait(lambda: not workers.sending, "all messages to be acknowledged")
             time.sleep(settings.quiet)  # presence is looked at meanwhile
+            workers.wait(
+                lambda: watch.looks(over + GRACE) >= floors.presence, f"{floors.presence} looks at presence"
+            )
         finals = [final for node in stage.nodes for final in _read_all(node, conversations, rooms)]
         for final in finals:
             writer.write(final)
@@ -173,8 +184,9 @@ def _play(
     workers: Crowd,
     writer: Writer,
     say: Callable[[str], object],
-) -> None:
-    breaker = Breaker(stage, writer)
+) -> float:
+    """All of the faults; gives the time when the last one was over."""
+    breaker, mended = Breaker(stage, writer), now()
     workers.wait(lambda: workers.online == settings.people, "everybody to be there")
     workers.tell("go")
     for number, fault in enumerate(faults, 1):
@@ -182,7 +194,7 @@ def _play(
         workers.wait(lambda: workers.acked >= acked + settings.rate / 2, "messages before a fault")  # noqa: B023
         say(f"{number} of {len(faults)}: {fault.kind} (node {fault.node}, {fault.hold:.1f} s)")
         breaker.play(fault)
-        mended = time.monotonic()
+        mended = now()
         stage.check()
         acked = workers.acked
         wait_for(
@@ -190,8 +202,9 @@ def _play(
             f"all {settings.people} to be back after {fault.kind} ({workers.online} are)",
             BACK,
         )
-        say(f"  all are there and heard again {time.monotonic() - mended:.1f} s after it")
+        say(f"  all are there and heard again {now() - mended:.1f} s after it")
         time.sleep(fault.rest)
+    return mended
 
 
 class _Watch:
@@ -202,6 +215,7 @@ class _Watch:
         self._rooms = rooms
         self._writer = Writer(folder / "presence.jsonl")
         self._over = threading.Event()
+        self._looks: list[float] = []
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> _Watch:
@@ -212,6 +226,10 @@ class _Watch:
         self._over.set()
         self._thread.join()
         self._writer.close()
+
+    def looks(self, since: float) -> int:
+        """How many lists a node was asked for since then, and gave."""
+        return sum(asked > since for asked in self._looks)
 
     def _look(self) -> None:
         asking = {node.name: node.rest(3.0) for node in self._stage.nodes}
@@ -230,7 +248,8 @@ class _Watch:
             except (OSError, http.client.HTTPException, RestError):
                 return
             members = tuple(sorted({each["user"] for each in answer.get("members", ())}))
-            self._writer.write(Presence(asked, ch=room, members=members, by=node.name))
+            self._writer.write(Presence(asked, ch=room, members=members, told=now(), by=node.name))
+            self._looks.append(asked)
 
 
 # --- people -----------------------------------------------------------------------------------------------------------
@@ -251,7 +270,14 @@ def _conversations(rest: Rest, settings: Settings) -> dict[str, int]:
 
 
 def _plans(settings: Settings, stage: Rig, folder: Path, crew: Sequence[Person]) -> list[Plan]:
-    habits = Habits(settings.people / settings.rate, reads=0.1, cuts=0.01, marks=0.1, leaves=settings.leaves)
+    habits = Habits(
+        settings.people / settings.rate,
+        reads=0.1,
+        cuts=0.01,
+        marks=0.1,
+        leaves=settings.leaves,
+        long=settings.long,
+    )
     return [
         Plan(
             stage.entrance,

@@ -1,6 +1,6 @@
 """Some of the participants, in a process of their own. Usage: python -m bench.faults.worker PLAN
 
-It prints a line of JSON now and then: how many are there, and how many of their messages are acknowledged. On its
+It prints a line of JSON now and then: how many are there, and what has come of their messages. On its
 standard input it is told `go`, when everybody is there, `stop`, when no more is to be sent, and then the heads of all
 channels: what is to be waited for.
 """
@@ -36,9 +36,13 @@ class Plan(Struct, frozen=True):
 
 
 class Status(Struct, frozen=True):
-    online: int
-    acked: int
-    sending: bool
+    """How many are `online`; messages that were acknowledged, pages that were read, receipts that were told."""
+
+    online: int = 0
+    acked: int = 0
+    reads: int = 0
+    receipts: int = 0
+    sending: bool = True
 
 
 async def work(plan: Plan) -> None:
@@ -83,6 +87,8 @@ async def _tell(people: list[Participant], sending: list[asyncio.Task[None]], wr
         status = Status(
             sum(each.online for each in people),
             sum(each.acked for each in people),
+            sum(each.reads for each in people),
+            sum(each.receipts for each in people),
             not all(each.done() for each in sending),
         )
         print(msgspec.json.encode(status).decode(), flush=True)

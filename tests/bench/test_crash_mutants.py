@@ -32,6 +32,7 @@ def test_a_fault_of_the_server_turns_the_run_red(
         rate=300.0,
         messages=30,
         longest=0.3,
+        rest=5.0,
         command=(sys.executable, str(MUTANTS), mutant),
     )
     verdict = torture("sqlite", settings, tmp_path)

@@ -12,20 +12,21 @@ from bench.faults.nemesis import ENDS_EPOCHS, KINDS, possible, schedule
 from bench.faults.report import plain, report
 from bench.faults.run import WIRES, Settings, people, torture
 
+EVERY = possible(3, broker="redis", partitions=True)
 SMALL = Settings(seconds=12.0, nodes=1, database="sqlite", broker="memory", people=8, rate=40.0, calm=0.0)
 
 
 def test_a_seed_gives_the_same_faults_each_time() -> None:
-    kinds = tuple(KINDS)
+    kinds = EVERY
     assert schedule(7, 300, kinds, 3) == schedule(7, 300, kinds, 3)
     assert schedule(7, 300, kinds, 3) != schedule(8, 300, kinds, 3)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_every_kind_comes_before_any_comes_again(seed: int) -> None:
-    faults = schedule(seed, 600, tuple(KINDS), 3)
-    assert {fault.kind for fault in faults[: len(KINDS)]} == set(KINDS)
-    assert {fault.kind for fault in faults[len(KINDS) : 2 * len(KINDS)]} == set(KINDS)
+    faults = schedule(seed, 600, EVERY, 3)
+    assert {fault.kind for fault in faults[: len(EVERY)]} == set(EVERY)
+    assert {fault.kind for fault in faults[len(EVERY) : 2 * len(EVERY)]} == set(EVERY)
     assert {fault.node for fault in faults} == {0, 1, 2}
     for fault in faults:
         low, high = KINDS[fault.kind].hold
@@ -39,12 +40,15 @@ def test_there_is_always_one_fault_and_of_no_kind_none() -> None:
 
 
 def test_faults_need_what_they_are_about() -> None:
-    alone = possible(1, redis=False, partitions=False)
+    alone = possible(1, broker="memory", partitions=False)
     assert alone == ("node-kill", "node-pause", "node-restart")
-    without = possible(3, redis=True, partitions=False)
-    assert set(KINDS) - set(without) == {"node-cut-from-nodes"}
-    assert possible(3, redis=True, partitions=True) == tuple(KINDS)
-    assert frozenset(("redis-kill", "redis-flush", "redis-readonly")) == ENDS_EPOCHS
+    without = possible(3, broker="redis", partitions=False)
+    assert set(EVERY) - set(without) == {"node-cut-from-nodes"}
+    others = [set(possible(3, broker=broker, partitions=True)) for broker in ("memory", "nats", "postgresql")]
+    assert set(EVERY).union(*others) == set(KINDS)
+    assert all(each & set(EVERY) == others[0] for each in others)
+    assert {kind.partition("-")[2] for kind in ENDS_EPOCHS} == {"kill", "flush", "readonly"}
+    assert not any(kind.startswith("node") for kind in ENDS_EPOCHS)
 
 
 def test_everybody_is_somewhere_and_some_have_two_devices() -> None:
@@ -61,10 +65,7 @@ def test_everybody_is_somewhere_and_some_have_two_devices() -> None:
 def test_clients_of_one_node_come_back_from_everything(tmp_path: Path) -> None:
     told: list[str] = []
     verdict = torture(SMALL, tmp_path, told.append)
-    assert verdict.anomalies == {}
-    if verdict.word == "UNKNOWN":
-        return  # the machine was too busy for as much to happen as a verdict asks for; nothing was wrong in it
-    assert (verdict.word, verdict.short) == ("VALID", ())
+    assert (verdict.word, verdict.anomalies, verdict.short) == ("VALID", {}, ())
     assert sum(text.startswith("  all are there") for text in told) == len(SMALL.faults())
     history = load(tmp_path.glob("*.jsonl"))
     assert {record.p for record in history if isinstance(record, Attach)} == {

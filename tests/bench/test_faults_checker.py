@@ -7,7 +7,20 @@ from pathlib import Path
 
 import pytest
 from bench.faults.checker import Floors, check
-from bench.faults.history import AnyRecord, Attach, End, Final, Recv, Send, Stuck, Writer, load
+from bench.faults.history import (
+    AnyRecord,
+    Attach,
+    End,
+    Final,
+    Leave,
+    Moving,
+    Presence,
+    Recv,
+    Send,
+    Stuck,
+    Writer,
+    load,
+)
 from tests.bench.faults_model import BUGS, RULES, Model
 
 GROUPS = 3
@@ -80,6 +93,28 @@ def test_what_was_delivered_and_is_nowhere_is_a_phantom() -> None:
         End(3.0, p="a"),
     ]
     assert "phantom delivered" in check(history).anomalies
+
+
+def test_who_is_about_to_move_may_be_seen_or_not() -> None:
+    there: list[AnyRecord] = [Attach(1.0, p="a", ch="c", pos=0, epoch="e")]
+    leaves: list[AnyRecord] = [Moving(10.0, p="a", ch="c"), Leave(11.0, p="a", ch="c")]
+    comes: list[AnyRecord] = [
+        Moving(20.0, p="a", ch="c"),
+        Attach(21.0, p="a", ch="c", pos=0, epoch="e"),
+        End(99.0, p="a"),
+    ]
+
+    def wrong(asked: float, told: float, *members: str) -> set[str]:
+        seen = Presence(asked, ch="c", members=members, told=told)
+        return set(check([*there, *leaves, *comes, seen], rules=replace(RULES, presence_grace=2.0)).anomalies)
+
+    for told in (9.9, 10.1, 11.1):
+        assert wrong(9.8, told, "a") == set()
+    assert wrong(9.8, 9.9) == {"presence missing"}
+    assert wrong(9.8, 10.1) == set(), "it had asked to leave before that was answered"
+    assert wrong(13.1, 19.9, "a") == {"presence ghost"}
+    assert wrong(13.1, 20.1, "a") == set(), "it had asked to come before that was answered"
+    assert wrong(23.1, 23.2) == {"presence missing"}
 
 
 def test_recovery_takes_until_the_place_that_was_named() -> None:

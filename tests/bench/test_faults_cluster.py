@@ -24,10 +24,8 @@ def test_nothing_is_lost_whatever_is_broken(tmp_path: Path) -> None:
         status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False)
     assert found.exists(), (tmp_path / "out").read_text()[-4000:]
     verdict = json.loads(found.read_text())
-    assert verdict["anomalies"] == {}
-    if verdict["verdict"] == "UNKNOWN":
-        return  # the machine was too busy for as much to happen as a verdict asks for; nothing was wrong in it
-    assert (status.returncode, verdict["verdict"]) == (0, "VALID")
+    found_wrong = (verdict["verdict"], verdict["anomalies"], verdict["too_few"])
+    assert (status.returncode, *found_wrong) == (0, "VALID", {}, [])
     kinds = {name for name in verdict["counts"] if name.startswith("faults: ")}
     assert len(kinds) >= 3
     assert verdict["counts"]["resumes"] > 0

@@ -10,7 +10,9 @@ import pytest
 from bench.faults.run import Settings, torture
 
 MUTANTS = Path(__file__).with_name("faults_mutants.py")
-SMALL = Settings(seconds=4.0, nodes=2, people=8, conversations=2, rate=80.0, calm=0.5, quiet=0.5, rest=5.0)
+SMALL = Settings(
+    seconds=4.0, nodes=2, people=8, conversations=2, rate=80.0, calm=0.5, quiet=0.5, rest=5.0, enough=False
+)
 
 
 @pytest.mark.timeout(300)
@@ -25,13 +27,23 @@ SMALL = Settings(seconds=4.0, nodes=2, people=8, conversations=2, rate=80.0, cal
         (
             "ghosts",
             "presence ghost",
-            replace(SMALL, kinds=("redis-disconnect",), calm=25.0, people=12, leaves=0.1),
+            replace(
+                SMALL,
+                kinds=("redis-disconnect",),
+                calm=16.0,
+                people=12,
+                conversations=1,
+                wires=("native",),
+                leaves=0.5,
+                long=1.0,
+            ),
         ),
     ],
 )
 def test_a_fault_of_the_nodes_turns_the_run_red(
-    mutant: str, anomaly: str, settings: Settings, tmp_path: Path
+    mutant: str, anomaly: str, settings: Settings, postgres_url: str, tmp_path: Path
 ) -> None:
-    verdict = torture(replace(settings, command=(sys.executable, str(MUTANTS), mutant)), tmp_path)
+    command = (sys.executable, str(MUTANTS), mutant)
+    verdict = torture(replace(settings, command=command, database=postgres_url), tmp_path)
     assert verdict.word == "INVALID"
     assert anomaly in verdict.anomalies
