@@ -23,7 +23,8 @@ Place: TypeAlias = tuple[int, int, int]
 
 class Draft(Struct, frozen=True):
     """A message that somebody (`sender`) wants to send, or what somebody wants a message (`message`) to say instead.
-    `parts` are JSON; `text` is all that they say, and `texts` what each text part says, by its place."""
+    `parts` are JSON; `text` is all that they say: `texts`, what each text part says, by its place, and `rest`, what the
+    others say. `mentions` is how many users it mentions."""
 
     what: What
     sender: str
@@ -31,7 +32,9 @@ class Draft(Struct, frozen=True):
     parts: tuple[Raw, ...]
     text: str
     texts: tuple[tuple[int, str], ...] = ()
+    rest: str = ""
     mentions: int = 0
+    everyone: bool = False
     thread: int | None = None
     reply_to: int | None = None
     message: int | None = None
