@@ -1,4 +1,4 @@
-"""Messages that were sent to be there for a time only: when it is over they are deleted for everybody, by the server."""
+"""Messages that were sent to be there for a time only: when it is over the server deletes them for everybody."""
 
 from __future__ import annotations
 
