@@ -20,6 +20,7 @@ from hubbub.chat.cases import CASES, to_moderators
 from hubbub.chat.channels import Channels, publication_of
 from hubbub.chat.directory import HANDLERS, OPERATIONS
 from hubbub.chat.filing import Files
+from hubbub.chat.judging import MODERATION, Moderation
 from hubbub.chat.ledger import AGENDA, Actor, Ledger, View
 from hubbub.chat.limits import LimitError
 from hubbub.chat.listing import without_words
@@ -74,6 +75,7 @@ class Chat:
         self.agenda = Agenda(self, HANDLERS)
         self.files: Files | None = None
         """Their bytes; None where `attachments.enabled` is off."""
+        self.moderation = Moderation(self)
         self.typists = Typists(config.chat.typing_interval)
         self._moved = Moved(self)
         self.on_press: OnPress | None = None
@@ -88,10 +90,12 @@ class Chat:
 
     async def start(self) -> None:
         await self.store.start(self._committed, self._hinted)
+        await self.moderation.start()
         self.agenda.start()
 
     async def stop(self) -> None:
         self.presence.stop()
+        self.moderation.stop()
         await self.agenda.stop()
         await self.store.stop()
 
@@ -272,6 +276,8 @@ class Chat:
         for event in logged:
             if event.channel == AGENDA:
                 self.agenda.wake(event.time)
+            elif event.channel == MODERATION:
+                self.moderation.stale()
             elif event.channel == CASES:
                 for envelope in to_moderators(event):
                     self.signal(envelope)
@@ -310,6 +316,9 @@ class Chat:
         missed, and the logs' heads are looked at."""
         if not channel:
             self.hub.spawn(self.hub.live.check_heads(at_once=True))
+            self.moderation.stale()
+        elif channel == MODERATION:
+            self.moderation.stale()
         elif channel == AGENDA:
             pass  # the node that has written it does it when it is due; if it dies, regular looks find that
         elif (live := self.hub.channels.get(channel)) is not None and live.position is not None:

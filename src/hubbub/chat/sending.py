@@ -90,6 +90,8 @@ def send(chat: Chat, caller: Caller, params: SendMessage) -> asyncio.Future[Sent
     what is answered), VALIDATION_FAILED, INVALID_DATA, LIMIT_EXCEEDED, MESSAGE_TOO_LARGE and IDEMPOTENCY_CONFLICT.
     """
     outgoing = outgoing_of(chat, caller.actor.user, params, caller.key)
+    if chat.moderation.active:
+        return chat.moderation.write(SEND, outgoing)
     return chat.store.write(SEND, outgoing, params.conversation)
 
 
