@@ -87,7 +87,7 @@ class Headcounts:
         self._peers: dict[str, _Peer] = {}
         self._number = 0
         self._told: dict[str, Count] = {}
-        self._untold: dict[str, Count] = {}
+        self._doubted: set[str] = set()
         self._due = False
         self._over: dict[str, float] = {}  # users who have too many, and since when
         hub.elsewhere = self
@@ -132,36 +132,36 @@ class Headcounts:
             self._look(session.user)
 
     def _look(self, user: str) -> None:
-        """Tell of `user`, if that is worth it, and something else than before."""
-        here = len(self._hub.users.get(user, ()))
-        worth = here >= self._worth or (here > 0 and self._told_elsewhere(user))
-        now, before = self._here(user) if worth else NONE, self._told.get(user, NONE)
-        if now != before:
-            self._say(user, now)
-
-    def _told_elsewhere(self, user: str) -> bool:
-        """Whether another node has enough of them for all to tell."""
-        return any(count.sessions >= self._worth for count in self._counts(user).values())
-
-    def _here(self, user: str) -> Count:
-        sessions = self._hub.users.get(user, ())
-        away = sum(session.absent and session.id in self._hub.detached for session in sessions)
-        return Count(len(sessions), away)
-
-    def _say(self, user: str, count: Count) -> None:
-        if count == NONE:
-            self._told.pop(user, None)
-        else:
-            self._told[user] = count
-        self._untold[user] = count
+        """What is told of `user` may have changed."""
+        self._doubted.add(user)
         if not self._due:
             self._due = True
             self._hub.clock.call_later(GATHER, self._flush)
 
     def _flush(self) -> None:
-        untold, self._untold, self._due = self._untold, {}, False
+        doubted, self._doubted, self._due = self._doubted, set(), False
+        changed = {user: now for user in doubted if (now := self._here(user)) != self._told.get(user, NONE)}
+        if not changed:
+            return
+        for user, now in changed.items():
+            if now.sessions:
+                self._told[user] = now
+            else:
+                del self._told[user]
         self._number += 1
-        self._tell(Counts(self._number, untold))
+        self._tell(Counts(self._number, changed))
+
+    def _here(self, user: str) -> Count:
+        """What is worth telling of `user`."""
+        sessions = self._hub.users.get(user, ())
+        here = len(sessions)
+        if not here or (here < self._worth and not self._told_elsewhere(user)):
+            return NONE
+        return Count(here, sum(session.absent and session.id in self._hub.detached for session in sessions))
+
+    def _told_elsewhere(self, user: str) -> bool:
+        """Whether another node has enough of them for all to tell."""
+        return any(count.sessions >= self._worth for count in self._counts(user).values())
 
     def _beaten(self) -> None:
         if self._told:  # else there is nothing that others would forget
