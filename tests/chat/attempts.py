@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.chat.attempts_agenda import AGENDA
-from tests.chat.attempts_files import FILES
 from tests.chat.attempts_cases import CASES
+from tests.chat.attempts_files import FILES
+from tests.chat.attempts_polls import POLLS, RICH
 from tests.chat.world import World
 
 
@@ -108,6 +109,7 @@ ATTEMPTS: dict[str, Callable[[Ids], Params]] = (
     | AGENDA
     | FILES
     | CASES
+    | POLLS
 )
 """The params of each operation, such that an owner may do it."""
 USERS = ("ada", "bob", "removed", "invited", "blocked", "stranger", "late")
@@ -147,8 +149,8 @@ async def furnish_group(world: World) -> Ids:
 
 
 async def _talk(world: World, conversation: str) -> Ids:
-    """A message with a thread and a reaction, by `ada`, and one that is deleted; the ids of a conversation."""
-    sent = await world.do("messages.send", "ada", conversation=conversation, parts=PARTS)
+    """A rich message with a thread and a reaction, by `ada`, and one that is deleted; the ids of a conversation."""
+    sent = await world.do("messages.send", "ada", conversation=conversation, parts=[*PARTS, *RICH])
     root = sent.message.seq
     await world.do("messages.send", "bob", conversation=conversation, parts=PARTS, thread=root)
     await world.do("reactions.add", "ada", conversation=conversation, message=root, name="+1")

@@ -159,7 +159,8 @@ async def test_nobody_is_answered_who_is_gone_or_has_blocked_the_program(chat: W
     await chat.refused(ErrorCode.CONFLICT, "cards.answer", "bot", invocation=id, parts=text("x"))
     id = await press(chat, of, "ada")
     await chat.do("members.remove", "ada", conversation=of["conversation"], user="bot")
-    for params in ({"parts": text("x")}, {"update": text("x")}):
+    answers: tuple[dict[str, Any], ...] = ({"parts": text("x")}, {"update": text("x")})
+    for params in answers:
         await chat.refused(ErrorCode.NOT_FOUND, "cards.answer", "bot", invocation=id, **params)
     await chat.refused(ErrorCode.CONFLICT, "cards.press", "ada", at="message", **of, action="approve")
 

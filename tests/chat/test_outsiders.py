@@ -24,6 +24,8 @@ GUESTS_MAY_READ = {
     "messages.get",
     "messages.list",
     "reactions.list",
+    "polls.get",
+    "polls.voters",
     "receipts.list",
     "receipts.mark",  # which says that it knows of none
     "events.list",
