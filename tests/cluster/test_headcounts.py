@@ -119,14 +119,15 @@ async def test_who_comes_in_on_all_nodes_at_once_does_not_stay_on_all() -> None:
         assert sum(node.world.metrics.rejected["connections_per_user"] for node in nodes.nodes) == 8
 
 
-async def test_those_who_came_last_are_ended_and_before_them_those_away() -> None:
-    async with several(count=2, limit=3) as nodes:
+@pytest.mark.parametrize(("limit", "left"), [(4, [True, False, True]), (3, [True, False, False])])
+async def test_those_who_came_last_are_ended_and_before_them_those_away(limit: int, left: list[bool]) -> None:
+    async with several(count=2, limit=limit) as nodes:
         first, last = sorted(nodes.nodes, key=lambda node: node.id)
         kept = [await first.connected("ada") for _ in range(2)]
         mine = [await last.connected("ada") for _ in range(3)]
         mine[1].drop()
         await nodes.pass_by(SETTLED + 3)
-        assert [client.session in last.hub.sessions for client in mine] == [True, False, False]
+        assert [client.session in last.hub.sessions for client in mine] == left
         assert all(client.session in first.hub.sessions for client in kept)
 
 
