@@ -183,7 +183,7 @@ def answer(ledger: Ledger, actor: Actor, params: Answer) -> Case:
     PERMISSION_DENIED, CONFLICT for what was not appealed or is claimed by somebody else, VALIDATION_FAILED,
     LIMIT_EXCEEDED (`limits.note_length`), and what keeps a held message from being sent.
     """
-    row, _ = find_case(ledger, actor, params.case, lock=True)
+    row, about = find_case(ledger, actor, params.case, lock=True)
     kept = row.kept
     decision = kept.decision
     if row.state != "appealed" or decision is None:
@@ -195,11 +195,11 @@ def answer(ledger: Ledger, actor: Actor, params: Answer) -> Case:
         )
     require_over(ledger, actor, decision.by, "case")
     assert row.user is not None
-    where = None
-    if decision.action in RESTRICTIONS:
-        where = moderated(ledger, actor, decision.conversation, lock=True)
+    everywhere = decision.action in RESTRICTIONS and decision.conversation is None
+    if everywhere:
+        moderated(ledger, actor, None)
     if decision.action in PERSONAL:
-        require_above(ledger, actor, row.user, where, "case")
+        require_above(ledger, actor, row.user, None if everywhere else about, "case")
     text = said(ledger, params.text, "text")
     if params.granted:
         if (kind := RESTRICTIONS.get(decision.action)) is not None:
@@ -262,9 +262,9 @@ def _checked(
         _wrong("delete", "the case is about no message that was sent")
     if action not in RESTRICTIONS and (params.until is not None or params.everywhere):
         _wrong("until" if params.until is not None else "everywhere", "this is of restrictions")
-    where = None
-    if action in RESTRICTIONS:
-        where = about if about is not None and not params.everywhere else moderated(ledger, actor, None)
+    where = None if params.everywhere else about
+    if action in RESTRICTIONS and where is None:
+        moderated(ledger, actor, None)
     if action in PERSONAL:
         if row.user is None:
             _wrong("action", "it is the server's own")
@@ -275,7 +275,7 @@ def _checked(
         ledger.now,
         actor.user or None,
         params.until,
-        None if where is None else where.id,
+        where.id if where is not None and action in RESTRICTIONS else None,
         params.delete or action == "delete",
         said(ledger, params.text, "text"),
     )
