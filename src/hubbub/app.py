@@ -134,8 +134,10 @@ class Hubbub:
         """This server as one node of several."""
         revocations = self.tokens.revocations if self._reads_tokens else None
         self.hub.results.state = self._state
-        if self.hub.user_rate is not None and self.config.cluster.shared_rates:
-            self.hub.user_rate.state = self._state
+        if self.config.cluster.shared_rates:
+            self.hub.calls.state = self._state
+            if self.hub.user_rate is not None:
+                self.hub.user_rate.state = self._state
         cluster = Cluster(self.hub, self._state, self.config, self.clock, revocations, id=id)
         self.socketio.join(cluster.bus)
         if self._chat is not None:
@@ -201,6 +203,14 @@ class Hubbub:
     def on_load(self, function: F) -> F:
         """Call `async def hook(change)` when this node's level of load has changed: a `LoadChange`."""
         self.handlers.add_hook(self.handlers.loaded, function, "change")
+        return function
+
+    def before_message(self, function: F) -> F:
+        """Ask `async def hook(draft)` about each message before it is sent, and each edit: it gets a `Draft`, and gives
+        None to let it pass or a `Judgement`. To raise HubbubError in it is to refuse the message. All hooks together
+        may take `moderation.hook_timeout`; `moderation.hook_failure` says what becomes of what they could not judge."""
+        check_parameters(function, "the before_message hook", ("draft",))
+        self.chat.moderation.hooks.judges.append(function)
         return function
 
     def on_press(self, function: F) -> F:

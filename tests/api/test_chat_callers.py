@@ -10,11 +10,8 @@ from tests.api.server import refusal
 from tests.api.toys import TOYS
 
 from hubbub.api.app import _routes
-from hubbub.api.chat_callers import Buckets
 from hubbub.chat.directory import OPERATIONS
-from hubbub.errors import ErrorCode, HubbubError
-from hubbub.hub.limits import Rate
-from hubbub.testing import FakeClock
+from hubbub.errors import ErrorCode
 
 WHO = ("POST", "/v1/toys-who")
 
@@ -131,39 +128,3 @@ class TestRates:
         for _ in range(10):
             await server.ok("", *WHO)
             await server.ok("", *WHO, headers={"Hubbub-User": "ada"})
-
-
-class TestBuckets:
-    def buckets(self, size: int) -> tuple[Buckets, FakeClock, Rate]:
-        clock = FakeClock()
-        return Buckets(clock.monotonic, size), clock, Rate(1.0, 3)
-
-    def take(self, buckets: Buckets, clock: FakeClock, rate: Rate, user: str) -> bool:
-        def spend(state: float) -> float:
-            after = rate.take(state, clock.monotonic())
-            if after < 0:
-                raise HubbubError(ErrorCode.RATE_LIMITED)
-            return after
-
-        try:
-            buckets.take(user, spend)
-        except HubbubError:
-            return False
-        return True
-
-    def test_those_that_are_full_again_are_forgotten(self) -> None:
-        buckets, clock, rate = self.buckets(10)
-        for number in range(10):
-            assert self.take(buckets, clock, rate, f"u{number}")
-        clock.advance(1.5)
-        assert self.take(buckets, clock, rate, "new")
-        assert len(buckets) == 1
-
-    def test_there_are_never_more_than_so_many_and_the_emptiest_stay(self) -> None:
-        buckets, clock, rate = self.buckets(10)
-        for _ in range(3):
-            assert self.take(buckets, clock, rate, "flood")
-        for number in range(100):
-            assert self.take(buckets, clock, rate, f"u{number}")
-            assert len(buckets) <= 10
-        assert not self.take(buckets, clock, rate, "flood")

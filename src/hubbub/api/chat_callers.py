@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
 import re
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -23,35 +21,7 @@ ACTING_FOR = "Hubbub-User"
 """The header by which the server API names the user in whose place it acts."""
 KEYED = frozenset(("write", "begin"))
 """Kinds of operations that take an idempotency key."""
-BUCKETS = 65_536
 _ID = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,128}")
-
-
-class Buckets:
-    """A token bucket for each user, whose state is one number (see `hubbub.hub.limits`). Those that are full again are
-    forgotten, and of more than `size` the fullest."""
-
-    def __init__(self, now: Callable[[], float], size: int = BUCKETS) -> None:
-        self._now = now
-        self._size = size
-        self._states: dict[str, float] = {}
-
-    def __len__(self) -> int:
-        return len(self._states)
-
-    def take(self, user: str, spend: Callable[[float], float]) -> None:
-        """Raises what `spend` raises, which gives the new state for the old one."""
-        after = spend(self._states.get(user, 0.0))
-        if user not in self._states and len(self._states) >= self._size:
-            self._forget()
-        self._states[user] = after
-
-    def _forget(self) -> None:
-        now = self._now()
-        self._states = {user: state for user, state in self._states.items() if state > now}
-        if len(self._states) > self._size // 2:
-            emptiest = heapq.nlargest(self._size // 2, self._states.items(), key=lambda item: item[1])
-            self._states = dict(emptiest)
 
 
 class Callers:
@@ -61,7 +31,6 @@ class Callers:
         self.chat = chat
         self._hub = context.hub
         self._api_keys = context.api_keys
-        self._buckets = Buckets(context.hub.clock.monotonic)
 
     async def caller(self, request: Request[Any, Any, Any], operation: Operation[Any, Any]) -> Caller:
         """Raises UNAUTHENTICATED, INVALID_TOKEN, TOKEN_EXPIRED, RATE_LIMITED; NOT_FOUND for a `Hubbub-User` that is no
@@ -85,10 +54,7 @@ class Callers:
                 ErrorCode.PERMISSION_DENIED, "only the server API acts for users", field=ACTING_FOR
             )
         if not principal.anonymous:
-            hub = self._hub
-            self._buckets.take(
-                principal.user, lambda state: hub.take(state, hub.command_rate, "command_rate")
-            )
+            self._hub.calls.spend(principal.user)
         return await self.chat.actor(principal)
 
     async def _acting_for(self, named: str) -> Actor:

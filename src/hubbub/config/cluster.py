@@ -99,8 +99,8 @@ class ClusterConfig(Section):
     )
     shared_rates: bool = Field(
         True,
-        description="Let a user's rate (`limits.user_command_rate`) be one for all nodes. If not, or while what "
-        "they share does not answer, each node has its own.",
+        description="Let a user's rates (`limits.user_command_rate`, and `limits.command_rate` of its calls by REST) "
+        "be one for all nodes. If not, or while what they share does not answer, each node has its own.",
     )
     request_timeout: Seconds = Field(2.0, gt=0, description="Seconds in which another node must answer.")
     reorder_window: Seconds = Field(

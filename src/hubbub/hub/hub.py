@@ -104,6 +104,8 @@ class Hub:
         self.command_rate = Rate(limits.command_rate, limits.command_burst)
         self.publish_rate = Rate(limits.publish_rate, limits.publish_burst)
         self.subscribe_rate = Rate(limits.subscribe_rate, limits.subscribe_burst)
+        self.calls = Buckets("command_rate", self.command_rate, clock, metrics, self.spawn)
+        """What users spend by REST."""
         self.user_rate: Buckets | None = None
         """What all sessions of a user spend together, if there is a limit."""
         if limits.user_command_rate:

@@ -85,6 +85,8 @@ class Buckets:
 
     def take(self, user: str) -> float:
         """Spend one. 0.0, or the seconds to wait, and nothing was taken."""
+        if not self._rate.interval:
+            return 0.0
         arrival = self._arrivals.get(user)
         if arrival is None:
             arrival = 0.0
