@@ -34,6 +34,7 @@ from hubbub.hub import operations
 from hubbub.hub.handlers import Handlers, Rule, check_parameters
 from hubbub.hub.hub import Hub
 from hubbub.model import Operation, Position
+from hubbub.moderation.base import Judge
 from hubbub.registry import Parts
 from hubbub.socketio.handlers import NamespaceName
 from hubbub.socketio.server import SocketIo
@@ -59,6 +60,7 @@ from hubbub.transports.sse import EventSources
 
 log = get_logger("hubbub")
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
+J = TypeVar("J", bound=Judge)
 
 
 class Lasting(Protocol):
@@ -205,7 +207,7 @@ class Hubbub:
         self.handlers.add_hook(self.handlers.loaded, function, "change")
         return function
 
-    def before_message(self, function: F) -> F:
+    def before_message(self, function: J) -> J:
         """Ask `async def hook(draft)` about each message before it is sent, and each edit: it gets a `Draft`, and gives
         None to let it pass or a `Judgement`. To raise HubbubError in it is to refuse the message. All hooks together
         may take `moderation.hook_timeout`; `moderation.hook_failure` says what becomes of what they could not judge."""

@@ -55,6 +55,8 @@ class _Item(msgspec.Struct, frozen=True):
     actor: Actor
     params: Any
     key: str | None
+    ready: Any = None
+    """What was prepared for it."""
 
 
 class Chat:
@@ -140,7 +142,8 @@ class Chat:
         if operation.kind == "read":
             return await self.read(lambda view: cast(T, operation.function(view, caller.actor, params)))
         if operation.kind == "write":
-            item = _Item(caller.actor, params, caller.key)
+            ready = await operation.prepare(self, caller, params) if operation.prepare is not None else None
+            item = _Item(caller.actor, params, caller.key, ready)
             lane = operation.lane(params) if operation.lane is not None else ""
             return cast(T, await self.store.write(self._actions[operation.name], item, lane))
         return cast(T, await operation.function(self, caller, params))
@@ -173,8 +176,9 @@ class Chat:
         ledger = Ledger(tx, self.config, self)
         if not item.actor.server and not operation.name.startswith(OPEN):
             ledger.refuse_restricted(item.actor, kinds=("ban",), field=None)
+        given = (item.params,) if operation.prepare is None else (item.params, item.ready)
         if item.key is None:
-            return operation.function(ledger, item.actor, item.params)
+            return operation.function(ledger, item.actor, *given)
         body = operation.name.encode() + b"\0" + msgspec.json.encode(item.params)
         digest = hashlib.sha256(body).hexdigest()
         query = sa.select(keys.c.digest, keys.c.result).where(
@@ -184,7 +188,7 @@ class Chat:
             if first.digest != digest:
                 raise HubbubError(ErrorCode.IDEMPOTENCY_CONFLICT, field="key")
             return msgspec.json.decode(first.result, type=operation.result)
-        result = operation.function(ledger, item.actor, item.params)
+        result = operation.function(ledger, item.actor, *given)
         tx.execute(
             keys.insert(),
             {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -17,21 +17,29 @@ from hubbub.chat.events import (
     MessageDeleted,
     MessageHidden,
     MessageUpdated,
+    MessageWithheld,
     ReactionsChanged,
     decode_event,
 )
-from hubbub.chat.ledger import Actor, Ledger, View
+from hubbub.chat.judging import Examined
+from hubbub.chat.ledger import SERVER, Actor, Ledger, View
+from hubbub.chat.masking import masked
 from hubbub.chat.mentions import MentionWhom
-from hubbub.chat.messages import find, permit, writable
+from hubbub.chat.messages import find, in_shadow, permit, writable
 from hubbub.chat.model import Annotations, ConversationId, Mentions, Message, Seq
-from hubbub.chat.operations import Nothing, read, write
+from hubbub.chat.operations import Caller, Nothing, prepared, read, write
 from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
 from hubbub.chat.rows import ConversationRow, MemberRow
 from hubbub.chat.sending import Parts
 from hubbub.chat.users import myself
+from hubbub.chat.verdicts import flag_edit, verdict_of_edit
 from hubbub.errors import ErrorCode, HubbubError
+from hubbub.moderation.base import PASS
 from hubbub.storage import bulk
 from hubbub.storage.tables import events, hidden, members, messages, reactions, versions
+
+if TYPE_CHECKING:
+    from hubbub.chat.chat import Chat
 
 _parts = msgspec.json.Decoder(tuple[Raw, ...]).decode
 
@@ -94,8 +102,19 @@ class VersionPage(Struct, frozen=True, omit_defaults=True):
 # --- editing ------------------------------------------------------------------------------------------------------
 
 
-@write("messages.edit", "PATCH", "/conversations/{conversation}/messages/{message}")
-def edit(ledger: Ledger, actor: Actor, params: EditMessage) -> EditedMessage:
+async def _judge(chat: Chat, caller: Caller, params: EditMessage) -> Examined | None:
+    """Before the transaction: hooks may wait."""
+    if not chat.moderation.active or caller.actor.server:
+        return None
+    return await chat.moderation.examine_edit(
+        caller.actor.user, params.conversation, params.message, params.parts
+    )
+
+
+@prepared("messages.edit", "PATCH", "/conversations/{conversation}/messages/{message}", _judge)
+def edit(
+    ledger: Ledger, actor: Actor, params: EditMessage, examined: Examined | None = None
+) -> EditedMessage:
     """Change what one's own message says.
 
     Its earlier versions are kept. An edit that changes nothing makes no version. Who is newly mentioned must be a
@@ -103,7 +122,7 @@ def edit(ledger: Ledger, actor: Actor, params: EditMessage) -> EditedMessage:
 
     Raises NOT_FOUND, PERMISSION_DENIED (another's message, or after `chat.edit_window`), MESSAGE_DELETED,
     CONVERSATION_CLOSED, CONFLICT for another version than the expected one, and what `messages.send` raises of parts
-    and mentions.
+    and mentions. An edit is judged as a new message is, but cannot be held: REJECTED for what would be.
     """
     row, member = ledger.access(actor, params.conversation, "read", lock=True)
     id, message = find(ledger, actor, row, member, params.message)
@@ -113,7 +132,14 @@ def edit(ledger: Ledger, actor: Actor, params: EditMessage) -> EditedMessage:
             ErrorCode.CONFLICT, f"the message has version {message.version}", field="expected_version"
         )
     before = parts.Before(message.parts, message.version + 1)
-    checked = parts.check(params.parts, ledger.config.limits, before=before)
+    if examined is None and not actor.server and ledger.chat is not None:
+        examined = ledger.chat.moderation.look_at_edit(actor.user, row.id, message.seq, params.parts)
+    given = params.parts if examined is None else examined.parts
+    checked = parts.check(given, ledger.config.limits, before=before)
+    verdict = PASS
+    if examined is not None and examined.findings.found:
+        verdict = verdict_of_edit(ledger, row, member, actor.user, examined.findings)
+        checked = masked(checked, verdict.masks)
     if actor.user:
         for needed in set(checked.needs) - parts.needs_of(message.parts):
             permit(actor, row, member, needed, "parts")
@@ -147,6 +173,11 @@ def edit(ledger: Ledger, actor: Actor, params: EditMessage) -> EditedMessage:
         if changed.annotations is None
         else msgspec.json.encode(changed.annotations).decode(),
     )
+    if verdict.flags:
+        flag_edit(ledger, changed, verdict)
+    if in_shadow(message):
+        ledger.append(row, MessageWithheld, SERVER, about=message.seq, message=message.seq)
+        return EditedMessage(row.id, message.seq, changed.version, changed.edited)
     _mention_anew(ledger, changed, message.mentions, whom)
     search_index.reindex(ledger.tx, id, row.id, checked.text)
     if _has_newcomers(ledger, row, message.seq):
@@ -347,7 +378,10 @@ def bury(ledger: Ledger, actor: Actor, row: ConversationRow, id: int, message: M
     _mention_nobody(ledger, message, message.mentions)
     search_index.remove(ledger.tx, id)
     _forget(ledger, tombstone)
-    ledger.append(row, MessageDeleted, actor, about=message.seq, message=tombstone)
+    if in_shadow(message):
+        ledger.append(row, MessageWithheld, SERVER, about=message.seq, message=message.seq)
+    else:
+        ledger.append(row, MessageDeleted, actor, about=message.seq, message=tombstone)
 
 
 def _hide(ledger: Ledger, actor: Actor, row: ConversationRow, member: MemberRow | None, seq: int) -> None:

@@ -57,6 +57,13 @@ class Live(Struct, frozen=True):
     stamp: tuple[Any, ...] = ()
 
 
+class Examined(Struct, frozen=True):
+    """An edit: the parts as hooks leave them, and what was found in them."""
+
+    parts: tuple[Raw, ...]
+    findings: Findings
+
+
 class Moderation:
     """`chat.moderation`. `judge` has the live rules; None while there are none."""
 
@@ -151,18 +158,27 @@ class Moderation:
         return await self._examine(outgoing, draft_of(outgoing))
 
     async def examine_edit(
-        self, user: str, conversation: str, message: int, content: Checked, whom: Mentions | None
-    ) -> tuple[Checked, Findings | None, bool]:
-        """What an edit says as hooks leave it, what was found in it, and whether a hook has covered something."""
-        draft = draft_of_parts(
-            content, whom, what="edit", sender=user, conversation=conversation, message=message
-        )
+        self, user: str, conversation: str, message: int, given: tuple[Raw, ...]
+    ) -> Examined:
+        """What an edit says (as hooks leave it), and what was found in it. Raises what hooks and the check of parts
+        refuse with."""
+        draft = self._draft_of_edit(user, conversation, message, given)
         left, found = await self._asked(draft) if self.hooks else (draft, ())
-        masked = left.parts is not draft.parts
-        if masked:
-            content = self._checked(left)
-        found = await self._found(left, ()) + found
-        return content, Findings("edit", found) if found else None, masked
+        found = await self._found(left, found)
+        return Examined(left.parts if left.parts is not draft.parts else given, Findings("edit", found))
+
+    def look_at_edit(self, user: str, conversation: str, message: int, given: tuple[Raw, ...]) -> Examined:
+        """The same without hooks, for an edit that begins in a transaction: a program's of its card."""
+        if self.judge is None:
+            return Examined(given, Findings("edit", ()))
+        draft = self._draft_of_edit(user, conversation, message, given)
+        return Examined(given, Findings("edit", self.judge.find(draft, 0.0)))
+
+    def _draft_of_edit(self, user: str, conversation: str, message: int, given: tuple[Raw, ...]) -> Draft:
+        content = parts.check(given, self.chat.config.limits)
+        return draft_of_parts(
+            content, None, what="edit", sender=user, conversation=conversation, message=message
+        )
 
     def _quick(self, sender: str, draft: Draft) -> bool:
         return (

@@ -66,6 +66,11 @@ def not_hidden(actor: Actor) -> Condition:
     )
 
 
+def in_shadow(message: Message) -> bool:
+    """Whether it is one that only its sender is to see: those are in no count."""
+    return message.kind == "user" and message.number is None and message.thread_number is None
+
+
 def find(
     view: View,
     actor: Actor,

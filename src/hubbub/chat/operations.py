@@ -1,8 +1,8 @@
 """What an operation of the chat is: one thing that can be done, by `call` on any session and by REST alike.
 
-`@write` takes a plain function that works in a transaction, `@read` one that works on a snapshot, `@run` an async one
-that does more than that, `@begin` one that begins a write and gives its future: one session may have many of those
-under way. The name is the method of `call` (with `chat.` before it); the path is that of REST below `/v1`, whose
+`@write` takes a plain function that works in a transaction (`@prepared` one for which something is awaited before it),
+`@read` one that works on a snapshot, `@run` an async one that does more than that, `@begin` one that begins a write and
+gives its future: one session may have many of those under way. The name is the method of `call` (with `chat.` before it); the path is that of REST below `/v1`, whose
 placeholders are fields of the params; what else the params have is the body, or for GET and DELETE the query.
 """
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hubbub.hub.session import Session
 
 P = TypeVar("P", bound=Struct)
+Q = TypeVar("Q")
 R = TypeVar("R")
 Kind = Literal["write", "read", "run", "begin"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -63,6 +64,7 @@ class Operation(Generic[P, R]):
     server: bool
     status: int
     lane: Callable[[P], str] | None = None
+    prepare: Callable[[Chat, Caller, P], Awaitable[Any]] | None = None
 
     @property
     def tag(self) -> str:
@@ -79,6 +81,7 @@ def _operation(
     server: bool,
     status: int,
     lane: Callable[[Any], str] | None = None,
+    prepare: Callable[[Chat, Caller, Any], Awaitable[Any]] | None = None,
 ) -> Operation[Any, Any]:
     hints = get_type_hints(function, include_extras=True, localns=_late())
     names = list(hints)
@@ -98,6 +101,7 @@ def _operation(
         server,
         status,
         lane,
+        prepare,
     )
 
 
@@ -118,6 +122,30 @@ def write(
     def make(function: Callable[[Ledger, Actor, P], R]) -> Operation[P, R]:
         return _operation(
             "write", name, method, path, function, server=server, status=status, lane=_of_conversation
+        )
+
+    return make
+
+
+def prepared(
+    name: str,
+    method: Method,
+    path: str,
+    prepare: Callable[[Chat, Caller, P], Awaitable[Q]],
+) -> Callable[[Callable[[Ledger, Actor, P, Q | None], R]], Operation[P, R]]:
+    """As `write`, for what must wait for more before its transaction: the function gets what `prepare` has given."""
+
+    def make(function: Callable[[Ledger, Actor, P, Q | None], R]) -> Operation[P, R]:
+        return _operation(
+            "write",
+            name,
+            method,
+            path,
+            function,
+            server=False,
+            status=200,
+            lane=_of_conversation,
+            prepare=prepare,
         )
 
     return make

@@ -108,7 +108,9 @@ def page(view: View, actor: Actor, params: ListReceipts) -> ReceiptPage:
     row, me = view.access(actor, params.conversation)
     message = view.execute(
         sa.select(messages.c.sender, messages.c.created).where(
-            messages.c.conversation == row.id, messages.c.seq == params.message
+            messages.c.conversation == row.id,
+            messages.c.seq == params.message,
+            sa.or_(messages.c.shadow.is_(None), messages.c.sender == actor.user),
         )
     ).first()
     if message is None or params.message <= floor_of(actor, row, me):

@@ -32,6 +32,7 @@ def newest(
             older.c.conversation == members.c.conversation,
             older.c.thread.is_(None),
             older.c.seq > members.c.visible,
+            sa.or_(older.c.shadow.is_(None), older.c.sender == user),
         )
         .order_by(older.c.seq.desc())
         .limit(1)
@@ -51,7 +52,11 @@ def newest(
                 messages.c.seq >= sa.func.coalesce(first, members.c.visible + 1),
             ),
         )
-        .where(members.c.user == user, members.c.conversation.in_(ids))
+        .where(
+            members.c.user == user,
+            members.c.conversation.in_(ids),
+            sa.or_(messages.c.shadow.is_(None), messages.c.sender == user),
+        )
         .order_by(messages.c.conversation, messages.c.seq)
     )
     found: dict[str, list[Message]] = {id: [] for id in ids}

@@ -6,18 +6,22 @@ import secrets
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 from msgspec.structs import replace
 
+from hubbub.chat import rules
 from hubbub.chat.cases import open_case
 from hubbub.chat.ledger import Ledger
 from hubbub.chat.masking import masked
-from hubbub.chat.model import Options
+from hubbub.chat.model import Message, Options
 from hubbub.chat.outgoing import Conversation, Held, Known, Member, Outgoing, Sent
+from hubbub.chat.rows import ConversationRow, MemberRow
+from hubbub.config import Config
 from hubbub.errors import ErrorCode, HubbubError
-from hubbub.moderation.base import PASS, Facts, Verdict, decide
+from hubbub.moderation.base import PASS, Facts, Findings, Verdict, decide
 from hubbub.storage import bulk
 from hubbub.storage.base import Transaction
-from hubbub.storage.tables import holds
+from hubbub.storage.tables import holds, users
 
 HOLD = ("id", "conversation", "sender", "key", "digest", "content", "verdict", "state", "created", "changed")
 EXPIRE = "hold.expire"
@@ -39,22 +43,48 @@ def verdict_of(item: Outgoing, conversation: Conversation, member: Member | None
         now - member.since,
         now - created,
     )
-    return judged(item, facts)
+    return _decided(item.findings, facts, item.chat.config)
 
 
-def judged(item: Outgoing, facts: Facts) -> Verdict:
-    """Raises REJECTED."""
-    assert item.findings is not None
-    settings = item.chat.config.moderation
-    verdict = decide(item.findings, facts, exempt_moderators=settings.exempt_moderators)
-    if verdict.action == "reject":
-        raise rejected(verdict)
+def verdict_of_edit(
+    ledger: Ledger, row: ConversationRow, member: MemberRow | None, user: str, findings: Findings
+) -> Verdict:
+    """What becomes of an edit: what would be held or shown to nobody else, is refused. Raises REJECTED."""
+    query = sa.select(users.c.created, users.c.office).where(users.c.id == user)
+    account = ledger.execute(query).one()
+    role = member.role if member is not None else None
+    facts = Facts(
+        row.kind,
+        row.id,
+        role,
+        account.office != "none" or rules.allowed(row.kind, "moderate", role, row.overrides),
+        ledger.now - member.since if member is not None else 0.0,
+        ledger.now - account.created,
+    )
+    return _decided(findings, facts, ledger.config, ("reject", "hold", "shadow"))
+
+
+def flag_edit(ledger: Ledger, message: Message, verdict: Verdict) -> None:
+    """Have somebody look at a message that was changed. The conversation's row is locked."""
+    open_case(
+        ledger,
+        subject="message",
+        conversation=message.conversation,
+        message=message.seq,
+        user=message.sender,
+        reason=verdict.flags[0],
+        verdict=replace(verdict, masks=()),
+        priority=verdict.priority,
+    )
+
+
+def _decided(
+    findings: Findings, facts: Facts, config: Config, refused: tuple[str, ...] = ("reject",)
+) -> Verdict:
+    verdict = decide(findings, facts, exempt_moderators=config.moderation.exempt_moderators)
+    if verdict.action in refused:  # the sender hears the rule's reason, and not which rule it was
+        raise HubbubError(ErrorCode.REJECTED, verdict.reason, field="parts")
     return verdict
-
-
-def rejected(verdict: Verdict) -> HubbubError:
-    """The sender hears the rule's reason, and not which rule it was."""
-    return HubbubError(ErrorCode.REJECTED, verdict.reason, field="parts")
 
 
 def covered(item: Outgoing, verdict: Verdict) -> Outgoing:
