@@ -27,6 +27,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+"""Headers of every answer that says nothing else."""
+
+
 def routers() -> tuple[Router, ...]:
     """The routes of the API that are written by hand, in groups by who may call them. Those of the chat are made from
     its operations."""
@@ -90,12 +94,9 @@ def build_api(context: ApiContext) -> AsgiApp:
             if message["type"] == "http.response.start":
                 requests[f"{message['status'] // 100}xx"] += 1
                 headers = list(message.get("headers", ()))
-                headers += [
-                    (b"x-request-id", request_id.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                ]
-                if not any(name.lower() == b"cache-control" for name, _ in headers):
-                    headers.append((b"cache-control", b"no-store"))
+                given = {name.lower() for name, _ in headers}
+                headers.append((b"x-request-id", request_id.encode()))
+                headers += [pair for pair in ALWAYS if pair[0] not in given]
                 message["headers"] = headers
             await send(message)
 

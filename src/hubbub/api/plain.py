@@ -107,7 +107,7 @@ class PlainRequest:
         given = list(headers)
         if status != 204:
             given.append((b"content-length", b"%d" % len(body)))
-        if not self._whole and self.method not in ("GET", "HEAD", "OPTIONS"):
+        if not self._whole and self._has_body():
             given.append((b"connection", b"close"))
         await self._start(status, given)
         await self._send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body})
@@ -156,6 +156,10 @@ class PlainRequest:
             leaving.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await leaving
+
+    def _has_body(self) -> bool:
+        fields = dict(self.scope["headers"])
+        return b"transfer-encoding" in fields or fields.get(b"content-length", b"0") != b"0"
 
     async def _gone(self) -> None:
         while (await self._receive())["type"] == "http.request":

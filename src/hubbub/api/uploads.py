@@ -167,9 +167,7 @@ class Uploads:
         if length is not None and length > self._small + BUFFER:  # with the rest of a form
             raise self._too_large()
         async with _spooled() as (path, spool):
-            name = await self._spool(request, spool)
-            await asyncio.to_thread(spool.flush)
-            size = spool.tell()
+            name, size = await self._spool(request, spool)
             if not size:
                 raise HubbubError(ErrorCode.VALIDATION_FAILED, "body: the file is empty", field="body")
             row = await self._files.take(actor, name, path, size)
@@ -177,8 +175,8 @@ class Uploads:
         location = f"{request.mounted}/v1/files/{row.id}".encode()
         await request.respond(201, [(b"content-type", b"application/json"), (b"location", location)], body)
 
-    async def _spool(self, request: PlainRequest, spool: Any) -> str:
-        """Write the file in the body to disk; its name."""
+    async def _spool(self, request: PlainRequest, spool: Any) -> tuple[str, int]:
+        """Write the file in the body to disk; its name and size."""
         kind = Message()
         kind["content-type"] = request.header("Content-Type") or ""
         buffer = bytearray()
@@ -196,7 +194,8 @@ class Uploads:
                 await asyncio.to_thread(spool.write, bytes(buffer))
                 buffer.clear()
         await asyncio.to_thread(spool.write, bytes(buffer))
-        return request.query().get("name") or (UNNAMED if form is None else form.end())
+        name = UNNAMED if form is None else form.end()
+        return request.query().get("name") or name, size
 
     def _too_large(self) -> HubbubError:
         return HubbubError(
@@ -261,8 +260,13 @@ async def _spooled() -> AsyncIterator[tuple[Path, Any]]:
     """A file on this machine's disk (`TMPDIR`), and where to write to it."""
     handle, name = await asyncio.to_thread(tempfile.mkstemp, prefix="hubbub-")
     path = Path(name)
+    spool = os.fdopen(handle, "wb", buffering=0)
     try:
-        with os.fdopen(handle, "wb") as spool:
-            yield path, spool
+        yield path, spool
     finally:
-        await asyncio.to_thread(path.unlink, missing_ok=True)
+        await asyncio.to_thread(_remove, spool, path)
+
+
+def _remove(spool: Any, path: Path) -> None:
+    spool.close()
+    path.unlink(missing_ok=True)

@@ -65,26 +65,25 @@ class ObjectBlobs:
         if self._folder is None:
             self._store = _opened(self._config)
         else:  # which is made when there is something to put into it
-            _check_writable(self._folder)
+            await asyncio.to_thread(_check_writable, self._folder)
         self._serving = True
 
     async def stop(self) -> None:
         self._store = None
         self._serving = False
 
-    @property
-    def _opened(self) -> ObjectStore:
+    async def _opened(self) -> ObjectStore:
         if not self._serving:
             raise unavailable("it is closed")
         if self._store is None:
-            self._store = _local(self._folder)
+            self._store = await asyncio.to_thread(_local, self._folder)
         return self._store
 
     @_answering
     async def put(self, key: str, content: bytes | Path) -> None:
         import obstore
 
-        await obstore.put_async(self._opened, key, content, max_concurrency=2)
+        await obstore.put_async(await self._opened(), key, content, max_concurrency=2)
 
     @_answering
     async def open(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
@@ -92,16 +91,16 @@ class ObjectBlobs:
 
         if start or end is not None:
             part: Any = {"offset": start} if end is None else (start, end)
-            found = await obstore.get_async(self._opened, key, options={"range": part})
+            found = await obstore.get_async(await self._opened(), key, options={"range": part})
         else:
-            found = await obstore.get_async(self._opened, key)
+            found = await obstore.get_async(await self._opened(), key)
         return _pieces(found.stream(min_chunk_size=CHUNK))
 
     @_answering
     async def drop(self, folder: str) -> None:
         import obstore
 
-        store = self._opened
+        store = await self._opened()
         if self._folder is not None:
             # With what a killed process has half written, which no listing shows.
             await asyncio.to_thread(shutil.rmtree, self._folder / folder, ignore_errors=True)
@@ -112,7 +111,7 @@ class ObjectBlobs:
 
     @_answering
     async def delete(self, key: str) -> None:
-        await _delete(self._opened, key)
+        await _delete(await self._opened(), key)
 
 
 async def _delete(store: ObjectStore, key: str) -> None:
