@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from hubbub.chat.limits import LimitError, check, exceeded
+from hubbub.chat.limits import LimitError, check, check_due, exceeded
 from hubbub.config.sections import LimitsConfig
-from hubbub.errors import ErrorCode
+from hubbub.errors import ErrorCode, HubbubError
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,7 @@ from hubbub.errors import ErrorCode
         ("text_length", ErrorCode.MESSAGE_TOO_LARGE),
         ("text_bytes", ErrorCode.MESSAGE_TOO_LARGE),
         ("part_bytes", ErrorCode.MESSAGE_TOO_LARGE),
+        ("card_bytes", ErrorCode.MESSAGE_TOO_LARGE),
         ("custom_bytes", ErrorCode.MESSAGE_TOO_LARGE),
     ],
 )
@@ -33,3 +34,24 @@ def test_a_limit_is_what_still_fits(size: int, fits: bool) -> None:
     with pytest.raises(LimitError) as failure:
         check(limits, "marks", size, "marks")
     assert failure.value.limit == "marks"
+
+
+@pytest.mark.parametrize(
+    ("when", "code"),
+    [
+        (0.0, ErrorCode.VALIDATION_FAILED),
+        (1_000.0, ErrorCode.VALIDATION_FAILED),
+        (1_000.5, None),
+        (1_100.0, None),
+        (1_100.5, ErrorCode.LIMIT_EXCEEDED),
+        (float("inf"), ErrorCode.LIMIT_EXCEEDED),
+    ],
+)
+def test_what_is_due_is_ahead_and_not_too_far(when: float, code: ErrorCode | None) -> None:
+    limits = LimitsConfig(schedule_ahead=100.0)
+    if code is None:
+        check_due(limits, 1_000.0, (("poll.close", when),))
+        return
+    with pytest.raises(HubbubError) as failure:
+        check_due(limits, 1_000.0, (("poll.close", 1_050.0), ("poll.close", when)), "closes")
+    assert (failure.value.code, failure.value.field) == (code, "closes")
