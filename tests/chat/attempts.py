@@ -12,6 +12,7 @@ from typing import Any
 from tests.chat.attempts_agenda import AGENDA
 from tests.chat.attempts_cases import CASES
 from tests.chat.attempts_files import FILES
+from tests.chat.attempts_moderation import MODERATION
 from tests.chat.attempts_polls import POLLS, RICH
 from tests.chat.world import World
 
@@ -110,6 +111,7 @@ ATTEMPTS: dict[str, Callable[[Ids], Params]] = (
     | FILES
     | CASES
     | POLLS
+    | MODERATION
 )
 """The params of each operation, such that an owner may do it."""
 USERS = ("ada", "bob", "removed", "invited", "blocked", "stranger", "late")

@@ -7,11 +7,13 @@ from typing import Any
 from hubbub.chat import (
     auditing,
     blocks,
+    bookmarks,
     cards,
     caseload,
     checklists,
     conversations,
     deciding,
+    drafts,
     editing,
     events_list,
     expiry,
@@ -22,6 +24,9 @@ from hubbub.chat import (
     lists,
     members,
     messages,
+    moderation,
+    pins,
+    policy_tests,
     polls,
     presence,
     queue,
@@ -53,6 +58,9 @@ MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = (
     messages.OPERATIONS,
     editing.OPERATIONS,
     reactions.OPERATIONS,
+    pins.OPERATIONS,
+    bookmarks.OPERATIONS,
+    drafts.OPERATIONS,
     polls.OPERATIONS,
     checklists.OPERATIONS,
     cards.OPERATIONS,
@@ -70,6 +78,8 @@ MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = (
     caseload.OPERATIONS,
     deciding.OPERATIONS,
     auditing.OPERATIONS,
+    moderation.OPERATIONS,
+    policy_tests.OPERATIONS,
 )
 
 OPERATIONS: dict[str, Operation[Any, Any]] = {

@@ -2,8 +2,9 @@
 
 `@write` takes a plain function that works in a transaction (`@prepared` one for which something is awaited before it),
 `@read` one that works on a snapshot, `@run` an async one that does more than that, `@begin` one that begins a write and
-gives its future: one session may have many of those under way. The name is the method of `call` (with `chat.` before it); the path is that of REST below `/v1`, whose
-placeholders are fields of the params; what else the params have is the body, or for GET and DELETE the query.
+gives its future: one session may have many of those under way. The name is the method of `call` (with `chat.` before
+it); the path is that of REST below `/v1`, whose placeholders are fields of the params; what else the params have is the
+body, or for GET and DELETE the query.
 """
 
 from __future__ import annotations
