@@ -20,6 +20,7 @@ from hubbub.api.chat_schemas import Schemas
 from hubbub.chat import events, rules
 from hubbub.chat.directory import OPERATIONS
 from hubbub.chat.model import (
+    Annotations,
     Conversation,
     ConversationKind,
     Member,
@@ -27,6 +28,8 @@ from hubbub.chat.model import (
     Message,
     MyConversation,
     MyMembership,
+    PollOption,
+    PollState,
     ReactionCount,
 )
 from hubbub.chat.operations import PREFIX, Operation
@@ -77,6 +80,11 @@ EXAMPLES: dict[Any, msgspec.Struct] = {
         events.ReactionsChanged(
             **{**HEAD, "seq": 45, "actor": "eve"}, message=42, name="+1", added=True, reactions=REACTIONS
         ),
+        events.MessageAnnotated(
+            **{**HEAD, "seq": 46, "actor": "eve"}, message=42, what="poll",
+            annotations=Annotations(poll=PollState((PollOption("1", 1, ("eve",)), PollOption("2")), 1)),
+        ),
+        events.MessageWithheld(conversation="b7Qm2x", seq=47, time=TIME, message=47),
         events.Typing("b7Qm2x", "bob", 6.0),
         events.Receipts("b7Qm2x", (events.Receipt("bob", 42, 42),)),
         events.ConversationAdded(
@@ -93,6 +101,14 @@ EXAMPLES: dict[Any, msgspec.Struct] = {
         events.ThreadUpdated(**MINE, conversation="b7Qm2x", thread=42, following=True, read=44),
         events.UserUpdated(**MINE),
         events.BlocksChanged(**MINE, user="mallory", blocked=True),
+        events.CardPressed(
+            **MINE, invocation="1f0c9a2b77de40d1a6b5c3e2", conversation="b7Qm2x", message=42, user="bob",
+            action="approve", value="17",
+        ),
+        events.CardAnswered(
+            **MINE, invocation="1f0c9a2b77de40d1a6b5c3e2", conversation="b7Qm2x", message=42,
+            parts=(Raw(b'{"type":"text","text":"It leaves today."}'),),
+        ),
         events.PresenceChanged("bob", "away", TIME - 300),
     )
 }  # fmt: skip

@@ -43,8 +43,9 @@ Part = Annotated[
 Parts = Annotated[
     tuple[Part, ...],
     Meta(
-        description="JSON objects with a `type`: `text` (`text`, `format`: plain or markdown), `data` (`data`: an "
-        "object), or a type of the application's own, which is kept as it is.",
+        description="JSON objects with a `type`: `text` (`text`, `format`: plain or markdown), `poll`, `checklist`, "
+        "`card`, `embed`, `location`, `file`, `data` (`data`: an object), or a type of the application's own, which is "
+        "kept as it is.",
         examples=[
             [{"type": "text", "text": "Hello!"}],
             [
