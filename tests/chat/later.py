@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 import sqlalchemy as sa
+from tests.chat import checks
 from tests.chat.world import World
 
 from hubbub.chat.agenda import ITEM, Item
 from hubbub.chat.ledger import View
+from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage.tables import agenda
 
 
@@ -52,3 +56,13 @@ async def until(chat: World, condition: Callable[[], object]) -> None:
             if chat.chat.agenda.resting:
                 chat.clock.advance(0.25)
             await asyncio.sleep(0.001)
+
+
+async def refused(chat: World, code: ErrorCode, operation: str, actor: str, /, **params: Any) -> HubbubError:
+    """As `World.refused`, of what has a parameter `at`."""
+    before = await chat.read(checks.everything)
+    with pytest.raises(HubbubError) as failure:
+        await chat.do(operation, actor, **params)
+    assert failure.value.code == code, failure.value
+    assert await chat.read(checks.everything) == before, "something was written"
+    return failure.value
