@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.structs import replace
 
-from hubbub.chat import attaching, checklists, mentions, parts, polls, search_index
+from hubbub.chat import attaching, checklists, mentions, parts, pins, polls, search_index
 from hubbub.chat.events import (
     LogEvent,
     MessageAnnotated,
@@ -374,6 +374,7 @@ def bury(ledger: Ledger, actor: Actor, row: ConversationRow, id: int, message: M
         reactions.delete().where(reactions.c.conversation == row.id, reactions.c.message == message.seq)
     )
     polls.forget(ledger, message)
+    pins.forget(ledger, message)
     attaching.release(ledger, row.id, (message.seq,))
     _mention_nobody(ledger, message, message.mentions)
     search_index.remove(ledger.tx, id)

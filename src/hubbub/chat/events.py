@@ -18,9 +18,11 @@ from msgspec.structs import replace
 from hubbub.chat.model import (
     Annotations,
     Availability,
+    Bookmark,
     CaseAction,
     CaseState,
     Conversation,
+    Draft,
     HoldState,
     Member,
     Message,
@@ -260,6 +262,18 @@ class ReminderDue(InboxHead, frozen=True, tag="reminder.due", kw_only=True):
     reminder: Reminder
 
 
+class BookmarkChanged(InboxHead, frozen=True, tag="bookmark.changed", kw_only=True):
+    """The user has bookmarked a message, noted something else about it, or taken the bookmark away."""
+
+    bookmark: Bookmark
+
+
+class DraftChanged(InboxHead, frozen=True, tag="draft.changed", kw_only=True):
+    """The user has written on at a draft, or has removed it. Of the events of one draft only the last has its words."""
+
+    draft: Draft
+
+
 class CardPressed(InboxHead, frozen=True, tag="card.pressed", kw_only=True):
     """Somebody (`user`) has pressed a button of a card that this user has sent, or has chosen or written something
     there. It may be answered by `cards.answer` with the `invocation`."""
@@ -300,6 +314,8 @@ InboxEvent: TypeAlias = (
     | ScheduledFailed
     | ReminderChanged
     | ReminderDue
+    | BookmarkChanged
+    | DraftChanged
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import Struct
 
-from hubbub.chat import rules
+from hubbub.chat import drafts, keeping, rules
 from hubbub.chat.events import ConversationAdded, ConversationRemoved, MemberChanged, MembershipUpdated
 from hubbub.chat.inbox import Notice, tell_all
 from hubbub.chat.ledger import Actor, Ledger, View
@@ -103,6 +103,8 @@ def go(ledger: Ledger, row: ConversationRow, actor: Actor, member: MemberRow, wh
     write_members(ledger, [member])
     for table in (mentions, followers):
         ledger.execute(table.delete().where(table.c.conversation == row.id, table.c.user == member.user))
+    keeping.forget_bookmarks(ledger, row.id, member.user)
+    drafts.forget(ledger, row.id, member.user)
     if was_joined:
         _count(ledger, row, -1)
     ledger.append(row, MemberChanged, actor, member=member.public(), members=row.members)

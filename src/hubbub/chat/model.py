@@ -268,6 +268,29 @@ class Reminder(Struct, frozen=True, omit_defaults=True):
     reminded: float | None = None
 
 
+class Bookmark(Struct, frozen=True, omit_defaults=True):
+    """A message that a user keeps for itself, and what it notes about it. `removed`: not any more."""
+
+    conversation: str
+    message: int
+    created: float
+    note: str = ""
+    removed: bool = False
+
+
+class Draft(Struct, frozen=True, omit_defaults=True):
+    """What a user has begun to write in a conversation, or in a `thread` of it. `updated` grows with each change; parts
+    are as a message's, but need not be complete. `removed`: there is none any more."""
+
+    conversation: str
+    updated: float
+    parts: tuple[Raw, ...] = ()
+    mentions: Mentions | None = None
+    thread: int | None = None
+    reply_to: int | None = None
+    removed: bool = False
+
+
 class MyMembership(Struct, frozen=True, omit_defaults=True):
     """What a conversation is to one user. Counts are of the main timeline; `role` is absent for one who is no member.
 

@@ -50,6 +50,7 @@ drafts = sa.Table(
     sa.Column("content", Json, nullable=False),  # parts, mentions, reply_to; "" once it was removed
     sa.Column("updated", Time, nullable=False),
     sa.Column("removed", sa.Boolean, nullable=False),
+    sa.Column("told", Number, nullable=False),  # the last event of it in the user's inbox
     sa.Column("changed", Number, nullable=False),
     sa.Index(None, "user", "changed"),
 )

@@ -124,6 +124,7 @@ def content(op: Operations) -> None:
         text("content"),
         time("updated"),
         flag("removed"),
+        number("told"),
         number("changed"),
         primary("drafts", "user", "conversation", "thread"),
     )
