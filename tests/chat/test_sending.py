@@ -45,7 +45,7 @@ async def test_a_message_is_what_the_log_says_it_is(chat: World) -> None:
 
 async def test_text_and_unknown_kinds_arrive_as_they_were_sent(chat: World) -> None:
     id = await chat.group("ada", "bob")
-    foreign = b'{"type":"poll",  "z":1.50,"a":[1e5, "\\u00e9", null]}'
+    foreign = b'{"type":"x-poll",  "z":1.50,"a":[1e5, "\\u00e9", null]}'
     raw = b'{"conversation":"%s","parts":[{"type":"text","text":"e\\u0301 \xf0\x9f\x91\x8d"},%s]}' % (
         id.encode(),
         foreign,
