@@ -126,13 +126,17 @@ async def _delete(store: ObjectStore, key: str) -> None:
 async def _pieces(stream: AsyncIterator[Any]) -> AsyncIterator[bytes]:
     from obstore.exceptions import BaseError
 
-    try:
-        async for chunk in stream:
-            view = memoryview(chunk)
-            for begin in range(0, len(view), CHUNK):
-                yield bytes(view[begin : begin + CHUNK])
-    except (BaseError, OSError) as error:
-        raise unavailable(type(error).__name__) from error
+    while True:
+        try:
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                chunk = await anext(stream, None)
+        except (BaseError, OSError, TimeoutError) as error:
+            raise unavailable(type(error).__name__) from error
+        if chunk is None:
+            return
+        view = memoryview(chunk)
+        for begin in range(0, len(view), CHUNK):
+            yield bytes(view[begin : begin + CHUNK])
 
 
 def _local(folder: Path | None) -> ObjectStore:

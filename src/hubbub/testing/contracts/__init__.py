@@ -3,6 +3,7 @@
 import pytest
 
 pytest.register_assert_rewrite(
+    "hubbub.testing.contracts.blobs",
     "hubbub.testing.contracts.broker_case",
     "hubbub.testing.contracts.broker_delivery",
     "hubbub.testing.contracts.broker_logs",
@@ -16,6 +17,7 @@ pytest.register_assert_rewrite(
     "hubbub.testing.contracts.store_writing",
 )
 
+from hubbub.testing.contracts.blobs import BlobsContract  # noqa: E402
 from hubbub.testing.contracts.broker import BrokerContract, SharedBrokerContract  # noqa: E402
 from hubbub.testing.contracts.broker_case import Inbox, publication  # noqa: E402
 from hubbub.testing.contracts.presence import PresenceContract  # noqa: E402
@@ -24,6 +26,7 @@ from hubbub.testing.contracts.state import StateContract  # noqa: E402
 from hubbub.testing.contracts.store import StoreContract  # noqa: E402
 
 __all__ = [
+    "BlobsContract",
     "BrokerContract",
     "Inbox",
     "PresenceContract",
