@@ -13,6 +13,7 @@ from tests.chat.attempts_agenda import AGENDA
 from tests.chat.attempts_cases import CASES
 from tests.chat.attempts_files import FILES
 from tests.chat.attempts_moderation import MODERATION
+from tests.chat.attempts_pins import PINS
 from tests.chat.attempts_polls import POLLS, RICH
 from tests.chat.world import World
 
@@ -111,6 +112,7 @@ ATTEMPTS: dict[str, Callable[[Ids], Params]] = (
     | FILES
     | CASES
     | POLLS
+    | PINS
     | MODERATION
 )
 """The params of each operation, such that an owner may do it."""

@@ -24,6 +24,7 @@ GUESTS_MAY_READ = {
     "messages.get",
     "messages.list",
     "reactions.list",
+    "pins.list",
     "polls.get",
     "polls.voters",
     "receipts.list",

@@ -14,17 +14,19 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Meta, Raw, Struct
 
-from hubbub.chat import rules, users
+from hubbub.chat import bookmarks, drafts, reminders, restrictions, rules, scheduled, users
 from hubbub.chat.blocks import Block
 from hubbub.chat.events import Receipts
 from hubbub.chat.events_list import inbox_page, log_page
+from hubbub.chat.holds import Hold
 from hubbub.chat.ledger import Actor, View
 from hubbub.chat.listing import my_conversations
-from hubbub.chat.model import Message, MyConversation, MyThread, Seq
+from hubbub.chat.model import Bookmark, Draft, Message, MyConversation, MyThread, Reminder, Scheduled, Seq
 from hubbub.chat.operations import NoParams
 from hubbub.chat.paging import cursor, read_cursor
+from hubbub.chat.restrictions import Restriction
 from hubbub.chat.rows import CONVERSATION, ConversationRow
-from hubbub.chat.sync_parts import changed_threads, newest, receipts_of
+from hubbub.chat.sync_parts import changed_holds, changed_threads, newest, receipts_of
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage.base import Snapshot
 from hubbub.storage.epoch import read_meta
@@ -80,8 +82,9 @@ class SyncConversation(Struct, frozen=True, omit_defaults=True):
 class SyncPage(Struct, frozen=True, omit_defaults=True):
     """All that has changed, the most active conversations first. `token` is for the next sync: with `more` at once.
 
-    `me`, `blocks`, `threads`, `removed` and `inbox_events` are on the first page. `reset`: the token is of no use any
-    more (the database was restored), so that this is everything, and what is not in it or a further page is gone.
+    What is not of single conversations is on the first page: `removed`, and all from `threads` to `inbox_events`.
+    `reset`: the token is of no use any more (the database was restored), so that this is everything, and what is not in
+    it or a further page is gone.
     """
 
     token: str
@@ -98,6 +101,20 @@ class SyncPage(Struct, frozen=True, omit_defaults=True):
     first of them (`threads.list` has all)."""
     blocks: tuple[Block, ...] | None = None
     """All of one's own blocks, if they may have changed."""
+    bookmarks: tuple[Bookmark, ...] | None = ()
+    """One's own that have changed, those that were removed too; without a token all. null: they are too many, so that
+    what the device has is to be thrown away, and `bookmarks.list` to be asked."""
+    drafts: tuple[Draft, ...] | None = ()
+    """In the same way (`drafts.list`). Those of conversations that one is in no more are gone."""
+    scheduled: tuple[Scheduled, ...] | None = None
+    """All messages that one has scheduled, if they may have changed."""
+    reminders: tuple[Reminder, ...] | None = None
+    """All of one's own reminders, past ones too, if they may have changed."""
+    restrictions: tuple[Restriction, ...] | None = None
+    """All mutes and bans of the user that are in force, if they may have changed."""
+    holds: tuple[Hold, ...] = ()
+    """One's own messages that wait for a moderator, or wait no more since; the newest of them (`holds.list` has
+    all)."""
     me: users.Me | None = None
     inbox: int = 0
     """The last seq of the user's inbox."""
@@ -263,15 +280,27 @@ def _with_the_rest(view: View, actor: Actor, params: Sync, page: SyncPage, token
             members.c.user == user, members.c.state == "left", members.c.changed >= token.since
         )
         removed = tuple(view.execute(left.order_by(members.c.conversation)).scalars())
-    return msgspec.structs.replace(
+    page = msgspec.structs.replace(
         page,
         removed=removed,
         threads=changed_threads(view, user, token.since),
-        blocks=_blocks(view, user) if changed is not None and changed >= token.since else None,
+        bookmarks=bookmarks.changed(view, user, token.since),
+        drafts=drafts.changed(view, user, token.since),
+        holds=changed_holds(view, user, token.since),
         me=cast(users.Me, users.get_me.function(view, actor, NoParams())),
         inbox_events=None
         if page.reset or params.token is None
         else _inbox(view, user, params.inbox, page.inbox),
+    )
+    if changed is None or changed < token.since:
+        return page
+    # Whoever changes these tells the user's inbox, too, and with it changes the user's row.
+    return msgspec.structs.replace(
+        page,
+        blocks=_blocks(view, user),
+        scheduled=scheduled.mine(view, user),
+        reminders=reminders.mine(view, user),
+        restrictions=restrictions.mine.function(view, actor, NoParams()).restrictions,
     )
 
 

@@ -9,11 +9,13 @@ import sqlalchemy as sa
 
 from hubbub.chat import rules, threads
 from hubbub.chat.events import Receipt, Receipts
+from hubbub.chat.holds import COLUMNS as HOLD
+from hubbub.chat.holds import Hold, HoldRow
 from hubbub.chat.ledger import View
 from hubbub.chat.model import Message, MyThread, Permission, Rank
 from hubbub.chat.rows import MESSAGE, ConversationRow, message_of
 from hubbub.chat.signals import receipts_event
-from hubbub.storage.tables import conversations, followers, members, messages
+from hubbub.storage.tables import conversations, followers, holds, members, messages
 
 _permissions = msgspec.json.Decoder(dict[Permission, Rank]).decode
 
@@ -127,3 +129,12 @@ def changed_threads(view: View, user: str, since: int) -> tuple[MyThread, ...]:
         for kind, permissions, role, following, read, unread, *root in view.execute(query)
         if rules.allowed(kind, "read", role, _permissions(permissions))
     )
+
+
+def changed_holds(view: View, user: str, since: int) -> tuple[Hold, ...]:
+    """The user's messages that wait for a moderator, and those on which somebody has decided since; the newest of
+    them."""
+    wanted = holds.c.changed >= since if since else holds.c.state == "pending"
+    query = sa.select(*HOLD).where(holds.c.sender == user, wanted)
+    query = query.order_by(holds.c.created.desc(), holds.c.id.desc()).limit(view.config.limits.page)
+    return tuple(HoldRow(*row).public() for row in view.execute(query))
