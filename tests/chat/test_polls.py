@@ -10,7 +10,7 @@ from tests.chat import checks
 from tests.chat.talk import limited, say
 from tests.chat.world import World
 
-from hubbub.chat.events import LogEvent, MessageAnnotated
+from hubbub.chat.events import LogEvent, MessageAnnotated, MessageWithheld
 from hubbub.chat.model import Annotations, PollOption, PollState
 from hubbub.errors import ErrorCode
 from hubbub.storage.tables import agenda, audit, events, inbox, votes
@@ -306,3 +306,18 @@ async def test_limits(database: str) -> None:
         for parts, at in ((many, "parts[0].options"), (long, "parts[0].options[0].text")):
             await chat.refused(ErrorCode.LIMIT_EXCEEDED, *send, at=at, conversation=id, parts=parts)
         assert (chat.metrics.rejected["poll_options"], chat.metrics.rejected["option_length"]) == (1, 1)
+
+
+async def test_of_a_poll_that_only_its_sender_sees_nobody_else_hears(chat: World) -> None:
+    id = await chat.group("ada", "bob")
+    await chat.do("restrictions.set", "", user="ada", kind="shadow")
+    sent = await chat.do("messages.send", "ada", conversation=id, parts=poll())
+    of = {"conversation": id, "message": sent.message.seq}
+    head = len(await chat.log(id))
+    voted = await chat.do("polls.vote", "ada", **of, options=["2"])
+    assert voted.poll.options[1] == PollOption("2", 1, ("ada",))
+    assert await standing(chat, of) == voted.poll
+    (event,) = (await chat.log(id))[head:]
+    assert isinstance(event, MessageWithheld)
+    assert event.actor is None
+    await chat.refused(ErrorCode.NOT_FOUND, "polls.vote", "bob", at="message", **of, options=["2"])

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from hubbub.chat import restraint, rules
-from hubbub.chat.events import Annotated, InboxHead, LogEvent, MessageAnnotated
+from hubbub.chat.events import Annotated, InboxHead, LogEvent, MessageAnnotated, MessageWithheld
 from hubbub.chat.model import Annotations, Office, Permission, RestrictionKind, Role
 from hubbub.chat.restraint import EVERYWHERE, Restraint
 from hubbub.chat.rows import CONVERSATION, MEMBER, ConversationRow, MemberRow
@@ -241,15 +241,20 @@ class Ledger(View):
 
     def annotate(
         self, row: ConversationRow, seq: int, what: Annotated, actor: Actor, annotations: Annotations | None
-    ) -> MessageAnnotated:
-        """Keep all that stands on a message now, and say so in the log. `row` must have been read with `lock`."""
+    ) -> None:
+        """Keep all that stands on a message now, and say so in the log; of a message that only its sender sees, nothing
+        but that it has changed. `row` must have been read with `lock`."""
         kept = None if annotations in (None, Annotations()) else annotations
-        self.execute(
+        shadow = self.execute(
             messages.update()
             .where(messages.c.conversation == row.id, messages.c.seq == seq)
             .values(annotations=None if kept is None else msgspec.json.encode(kept).decode())
-        )
-        return self.append(row, MessageAnnotated, actor, about=seq, message=seq, what=what, annotations=kept)
+            .returning(messages.c.shadow)
+        ).scalar()
+        if shadow:
+            self.append(row, MessageWithheld, SERVER, about=seq, message=seq)
+        else:
+            self.append(row, MessageAnnotated, actor, about=seq, message=seq, what=what, annotations=kept)
 
     def audit(
         self,
