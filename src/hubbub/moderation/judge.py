@@ -5,6 +5,7 @@ Rules are asked in order, each condition in the order of what it costs; what sev
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,6 +42,8 @@ COSTLY_WORK = 4_000_000
 """Bytes of a text times the instructions of all patterns, the same: some 5 to 20 ms at the worst."""
 TOTAL = 50_000
 """Instructions of all patterns of a set."""
+PUNCTUATION = re.compile(r"[!|+]+")
+"""What may be a letter within a word, and is not meant to be one where it only ends sentences."""
 MASKABLE = (Blocklist, Matches, Link)
 ORDER = (MentionsMany, Shape, Blocklist, Link, Matches)
 Content: TypeAlias = MentionsMany | Shape | Blocklist | Link | Matches
@@ -275,7 +278,8 @@ class _Look:
 
     @cached_property
     def digest(self) -> int:
-        return hash(" ".join(folded(self._draft.text).split()) or self._draft.text)
+        said = folded(PUNCTUATION.sub(" ", self._draft.text))
+        return hash(" ".join(said.split()) or self._draft.text)
 
 
 def _shaped(shape: Shape, text: str) -> bool:

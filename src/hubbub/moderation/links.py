@@ -35,9 +35,10 @@ def links(seen: Seen) -> Iterator[tuple[str, Span]]:
 
 def host(name: str) -> str:
     """A host as it is compared: in lower case, as DNS has it (IDNA), without a port."""
-    name = name.replace("[.]", ".").replace("(.)", ".").rstrip(".,;:!?)]}*_").lower()
-    if not name.startswith("["):
-        name = name.partition(":")[0]
+    if name.startswith("["):
+        return name.partition("]")[0].lower() + "]"
+    name = name.replace("[.]", ".").replace("(.)", ".").rstrip(".,;:!?)]}*_'\"").lower()
+    name = name.partition(":")[0]
     if name.isascii():
         return name
     try:

@@ -5,6 +5,7 @@ RE2's syntax is that of Python's `re` without what needs backtracking: no look-a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from unicodedata import category, normalize
 
@@ -16,6 +17,7 @@ from hubbub.moderation.folding import IGNORED
 SIZE = 5_000
 """Instructions of one pattern: what a byte of text costs at the most."""
 MEMORY = 4 << 20
+BYTE = re.compile(r"(?<!\\)(?:\\\\)*\\C")
 MOST = 1_000
 """Places of one pattern in one text."""
 
@@ -24,6 +26,8 @@ class Pattern:
     """Raises ValueError for what RE2 does not take, what is too large, and what matches nothing at all ("")."""
 
     def __init__(self, pattern: str, *, ignore_case: bool = True) -> None:
+        if BYTE.search(pattern) is not None:
+            raise ValueError("\\C (a byte) is not taken: texts are of characters")
         options = re2.Options()
         options.log_errors = False
         options.max_mem = MEMORY
