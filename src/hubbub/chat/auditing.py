@@ -47,11 +47,11 @@ class Audited(Struct, frozen=True, omit_defaults=True):
     id: int
     time: float
     act: str
+    data: Raw
     actor: str | None = None
     conversation: str | None = None
     user: str | None = None
     message: int | None = None
-    data: Raw = Raw(b"{}")
 
 
 class AuditPage(Struct, frozen=True, omit_defaults=True):
@@ -98,4 +98,4 @@ OPERATIONS = (page,)
 
 def _audited(row: Any) -> Audited:
     id, time, act, actor, conversation, user, message, data = row
-    return Audited(id, time, act, actor, conversation, user, message, Raw(data.encode()))
+    return Audited(id, time, act, Raw(data.encode()), actor, conversation, user, message)

@@ -92,7 +92,7 @@ class MyRestrictions(Struct, frozen=True):
     restrictions: tuple[Restriction, ...]
 
 
-@write("restrictions.set", "PUT", "/users/{user}/restrictions/{kind}")
+@write("restrictions.set", "PUT", "/restrictions/{kind}/{user}")
 def put(ledger: Ledger, actor: Actor, params: SetRestriction) -> Restriction:
     """Mute, ban or shadow-ban a user, or change for how long.
 
@@ -117,7 +117,7 @@ def put(ledger: Ledger, actor: Actor, params: SetRestriction) -> Restriction:
     return made
 
 
-@write("restrictions.lift", "DELETE", "/users/{user}/restrictions/{kind}")
+@write("restrictions.lift", "DELETE", "/restrictions/{kind}/{user}")
 def remove(ledger: Ledger, actor: Actor, params: LiftRestriction) -> Nothing:
     """End a restriction. It is no error if there is none.
 
