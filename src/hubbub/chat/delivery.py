@@ -19,6 +19,8 @@ from hubbub.chat.mentions import not_a_member
 from hubbub.chat.model import Message, Options, Permission
 from hubbub.chat.outgoing import Conversation, Follower, Known, Member, Outgoing, Place, Sent, Target
 from hubbub.chat.restraint import refuse, shadowed
+from hubbub.chat.rows import MESSAGE as WHOLE
+from hubbub.chat.rows import message_of
 from hubbub.chat.verdicts import Withheld, covered, verdict_of
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage import bulk
@@ -173,10 +175,13 @@ class Delivery:
             if sent.held is not None and sent.held == item.released:
                 return None
             return replace(sent, duplicate=True)
-        query = sa.select(events.c.data).where(
-            events.c.conversation == item.conversation, events.c.seq == sent
-        )
-        return Sent(_created(self.tx.execute(query).scalar_one()).message, True)
+        place = (events.c.conversation == item.conversation, events.c.seq == sent)
+        type, data = self.tx.execute(sa.select(events.c.type, events.c.data).where(*place)).one()
+        if type == TAG:
+            return Sent(_created(data).message, True)
+        # Of what is withheld the log does not say more.
+        place = (messages.c.conversation == item.conversation, messages.c.seq == sent)
+        return Sent(message_of(self.tx.execute(sa.select(*WHOLE).where(*place)).one()), True)
 
     def _check(self, item: Outgoing, conversation: Conversation, member: Member | None) -> None:
         if item.sender:
