@@ -95,7 +95,8 @@ class Writer:
 async def main(url: str, run: str, *places: str) -> None:
     async with chat_server(url, **SETTINGS) as server:
         server.app.chat.agenda.handlers[OWN.kind] = OWN
-        writers = [Writer(server, *place.split("@"), run) for place in places]
+        split = [place.partition("@") for place in places]
+        writers = [Writer(server, user, conversation, run) for user, _, conversation in split]
         await asyncio.gather(*(writer.write() for writer in writers))
 
 

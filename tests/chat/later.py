@@ -29,6 +29,7 @@ async def items(chat: World, *kinds: str) -> list[Item]:
 
 async def pass_time(chat: World, seconds: float, *, step: float = 60.0) -> None:
     """Let time pass in steps; after each, what is due is done."""
+    await quiet(chat)  # a read for which time stands still is not too late
     while seconds > 0:
         chat.clock.advance(min(step, seconds))
         seconds -= step
@@ -43,10 +44,9 @@ async def quiet(*nodes: World) -> None:
 
 
 async def _busy(nodes: tuple[World, ...]) -> bool:
-    if not all(node.chat.agenda.resting for node in nodes):
-        return True
     now = max(node.clock.now() for node in nodes)
-    return any(item.next <= now for item in await items(nodes[0]))
+    due = any(item.next <= now for item in await items(nodes[0]))  # who was just woken has begun when this is read
+    return due or not all(node.chat.agenda.resting for node in nodes)
 
 
 async def until(chat: World, condition: Callable[[], object]) -> None:

@@ -227,8 +227,8 @@ async def test_the_past_is_refused(chat: World, seconds: float) -> None:
     id = await chat.group("ada")
     made = await schedule(chat, id, "x", 100.0)
     when = {"at": at(chat, seconds)}
-    refused = {"conversation": id, "parts": text("x"), **when}
-    await refused(chat, ErrorCode.VALIDATION_FAILED, "scheduled.create", "ada", **refused)
+    params: dict[str, Any] = {"conversation": id, "parts": text("x"), **when}
+    await refused(chat, ErrorCode.VALIDATION_FAILED, "scheduled.create", "ada", **params)
     await refused(chat, ErrorCode.VALIDATION_FAILED, "scheduled.update", "ada", scheduled=made.id, **when)
 
 

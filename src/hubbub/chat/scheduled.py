@@ -206,7 +206,7 @@ def _keep_files(ledger: Ledger, actor: Actor, checked: Checked, at: float) -> No
 
 
 async def _prepare(chat: Chat, item: Item) -> Outgoing:
-    return sending.outgoing_of(chat, item.user or "", item.read(_Kept).send)
+    return await chat.moderation.examine(sending.outgoing_of(chat, item.user or "", item.read(_Kept).send))
 
 
 def _send(ledger: Ledger, item: Item, outgoing: Outgoing) -> Sent:
