@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from hubbub.chat import limits
 from hubbub.chat.ledger import Actor, Ledger, View
-from hubbub.chat.messages import find, floor_of, not_hidden, writable
+from hubbub.chat.messages import find, floor_of, not_hidden, permit, writable
 from hubbub.chat.model import Annotations, ConversationId, Message, Pin, Seq
 from hubbub.chat.operations import Nothing, read, write
 from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
@@ -111,9 +111,11 @@ def forget(ledger: Ledger, message: Message) -> None:
 
 
 def _message(ledger: Ledger, actor: Actor, params: ByPin) -> tuple[ConversationRow, Message]:
-    row, member = ledger.access(actor, params.conversation, "pin", lock=True)
+    row, member = ledger.access(actor, params.conversation, "read", lock=True)
+    _, message = find(ledger, actor, row, member, params.message)
+    permit(actor, row, member, "pin", "conversation")
     writable(ledger, actor, row)
-    return row, find(ledger, actor, row, member, params.message)[1]
+    return row, message
 
 
 OPERATIONS = (add, remove, page)
