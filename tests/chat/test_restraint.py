@@ -190,3 +190,20 @@ async def test_nobody_hears_of_who_is_shadowed(chat: World) -> None:
     assert (await chat.do("me.restrictions", "bob")).restrictions == ()
     assert (await chat.do("cases.mine", "bob")).cases == ()
     assert [type(event).__name__ for event in await chat.inbox("bob")] == ["ConversationAdded"]
+
+
+@pytest.mark.anyio
+async def test_what_is_shadowed_looks_done_to_its_user_alone(chat: World) -> None:
+    id = await chat.group("ada", "bob")
+    own, other = (await say(chat, id, "bob", "mine")).seq, (await say(chat, id, "ada", "yours")).seq
+    await restrict(chat, "ada", "bob", "shadow", conversation=id)
+    hidden = await say(chat, id, "bob", "psst")
+    before = await chat.read(checks.everything)
+    edited = await chat.do("messages.edit", "bob", conversation=id, message=own, parts=text("spam"))
+    assert edited.version == 2
+    reacted = await chat.do("reactions.add", "bob", conversation=id, message=other, name="a")
+    assert [each.count for each in reacted.reactions] == [1]
+    assert await chat.read(checks.everything) == before
+    await chat.do("messages.edit", "bob", conversation=id, message=hidden.seq, parts=text("again"))
+    assert words((await chat.do("messages.list", "bob", conversation=id)).messages)[-1] == "again"
+    assert "again" not in words((await chat.do("messages.list", "ada", conversation=id)).messages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.structs import replace
 
-from hubbub.chat import attaching, checklists, mentions, parts, pins, polls, search_index
+from hubbub.chat import attaching, checklists, legal, mentions, parts, pins, polls, search_index
 from hubbub.chat.events import (
     LogEvent,
     MessageAnnotated,
@@ -20,6 +21,7 @@ from hubbub.chat.events import (
     MessageWithheld,
     ReactionsChanged,
     decode_event,
+    tombstone,
 )
 from hubbub.chat.judging import Examined
 from hubbub.chat.ledger import SERVER, Actor, Ledger, View
@@ -29,6 +31,7 @@ from hubbub.chat.messages import find, in_shadow, permit, writable
 from hubbub.chat.model import Annotations, ConversationId, Mentions, Message, Seq
 from hubbub.chat.operations import Caller, Nothing, prepared, read, write
 from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
+from hubbub.chat.restraint import shadowed
 from hubbub.chat.rows import ConversationRow, MemberRow
 from hubbub.chat.sending import Parts
 from hubbub.chat.users import myself
@@ -151,6 +154,8 @@ def edit(
         _check_mentions(ledger, actor, row, member, message.mentions, whom)
     if whom == message.mentions and list(map(bytes, checked.parts)) == list(map(bytes, message.parts)):
         return EditedMessage(row.id, message.seq, message.version, message.edited)
+    if actor.user and not in_shadow(message) and shadowed(ledger.restraints(actor.user), row.id):
+        return EditedMessage(row.id, message.seq, before.version, ledger.now)  # as if it were
     if actor.server and message.sender is not None:
         ledger.audit(actor, "messages.edit", conversation=row.id, user=message.sender, message=message.seq)
     _keep_version(ledger, message)
@@ -354,9 +359,13 @@ def delete(ledger: Ledger, actor: Actor, params: DeleteMessage) -> Nothing:
     return Nothing()
 
 
-def bury(ledger: Ledger, actor: Actor, row: ConversationRow, id: int, message: Message) -> None:
-    """Leave a tombstone of a message that is there. `row` must have been read with `lock`."""
-    tombstone = replace(message, parts=(), mentions=None, reactions=(), annotations=None, deleted=ledger.now)
+def bury(
+    ledger: Ledger, actor: Actor, row: ConversationRow, id: int, message: Message, why: legal.Why = "deleted"
+) -> None:
+    """Leave a tombstone of a message that is there, and what a legal hold keeps. `row` must have been read with
+    `lock`."""
+    left = tombstone(message, ledger.now)
+    kept = legal.preserve(ledger, row.id, (message.seq,), why)
     # The digest goes with the text that it is of: a key alone then says that it was sent.
     _update(
         ledger,
@@ -366,7 +375,7 @@ def bury(ledger: Ledger, actor: Actor, row: ConversationRow, id: int, message: M
         reactions=None,
         annotations=None,
         digest=None,
-        deleted=tombstone.deleted,
+        deleted=left.deleted,
     )
     of_message = (versions.c.conversation == row.id, versions.c.seq == message.seq)
     ledger.execute(versions.delete().where(*of_message))
@@ -375,14 +384,14 @@ def bury(ledger: Ledger, actor: Actor, row: ConversationRow, id: int, message: M
     )
     polls.forget(ledger, message)
     pins.forget(ledger, message)
-    attaching.release(ledger, row.id, (message.seq,))
+    attaching.release(ledger, row.id, [seq for seq in (message.seq,) if seq not in kept])
     _mention_nobody(ledger, message, message.mentions)
     search_index.remove(ledger.tx, id)
-    _forget(ledger, tombstone)
+    forget(ledger, row.id, {message.seq: left})
     if in_shadow(message):
         ledger.append(row, MessageWithheld, SERVER, about=message.seq, message=message.seq)
     else:
-        ledger.append(row, MessageDeleted, actor, about=message.seq, message=tombstone)
+        ledger.append(row, MessageDeleted, actor, about=message.seq, message=left)
 
 
 def _hide(ledger: Ledger, actor: Actor, row: ConversationRow, member: MemberRow | None, seq: int) -> None:
@@ -397,26 +406,29 @@ def _hide(ledger: Ledger, actor: Actor, row: ConversationRow, member: MemberRow 
     ledger.tell(actor.user, MessageHidden, conversation=row.id, message=seq)
 
 
-def _forget(ledger: Ledger, tombstone: Message) -> None:
-    """Take what the message said out of its earlier events: they tell of the tombstone, whenever they are read."""
-    query = sa.select(events.c.seq, events.c.data).where(
-        events.c.conversation == tombstone.conversation,
+def forget(ledger: Ledger, conversation: str, left: Mapping[int, Message]) -> None:
+    """Take what messages said out of their earlier events: these tell of the tombstones (`left`, by seq), whenever they
+    are read."""
+    seqs = sorted(left)
+    query = sa.select(events.c.seq, events.c.message, events.c.data).where(
+        events.c.conversation == conversation,
         # That of its creation is at its own place, and not in the index of the others.
         sa.or_(
-            events.c.seq == tombstone.seq,
-            sa.and_(events.c.message == tombstone.seq, events.c.message != events.c.seq),
+            events.c.seq.in_(seqs),
+            sa.and_(events.c.message.in_(seqs), events.c.message != events.c.seq),
         ),
     )
     rows = [
-        (tombstone.conversation, seq, msgspec.json.encode(_emptied(decode_event(data), tombstone)).decode())
-        for seq, data in ledger.execute(query)
+        (conversation, seq, msgspec.json.encode(_emptied(decode_event(data), left[message])).decode())
+        for seq, message, data in ledger.execute(query)
+        if message in left
     ]
     bulk.update(ledger.tx, events, ("conversation", "seq"), ("data",), rows)
 
 
-def _emptied(event: LogEvent, tombstone: Message) -> LogEvent:
+def _emptied(event: LogEvent, left: Message) -> LogEvent:
     if isinstance(event, MessageCreated | MessageUpdated):
-        return replace(event, message=tombstone)
+        return replace(event, message=left)
     if isinstance(event, ReactionsChanged):
         return replace(event, name="", reactions=())
     if isinstance(event, MessageAnnotated):

@@ -15,6 +15,7 @@ from hubbub.chat.messages import find, writable
 from hubbub.chat.model import ConversationId, Message, ReactionCount, Seq, UserId
 from hubbub.chat.operations import read, write
 from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
+from hubbub.chat.restraint import shadowed
 from hubbub.chat.rows import ConversationRow
 from hubbub.chat.users import myself
 from hubbub.errors import ErrorCode, HubbubError
@@ -90,6 +91,10 @@ def add(ledger: Ledger, actor: Actor, params: React) -> Reactions:
     old = found.get(name, ReactionCount(name, 0, ()))
     if not old.count:
         limits.check(ledger.config.limits, "reactions", len(found) + 1, "name")
+    users = old.users if len(old.users) == NAMED else (*old.users, user)
+    found[name] = ReactionCount(name, old.count + 1, users)
+    if shadowed(ledger.restraints(user), row.id):
+        return Reactions(tuple(found.values()))  # as if it were
     ledger.execute(
         reactions.insert(),
         {
@@ -100,8 +105,6 @@ def add(ledger: Ledger, actor: Actor, params: React) -> Reactions:
             "time": ledger.now,
         },
     )
-    users = old.users if len(old.users) == NAMED else (*old.users, user)
-    found[name] = ReactionCount(name, old.count + 1, users)
     return _changed(ledger, actor, row, message, name, True, tuple(found.values()))
 
 
