@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -27,6 +28,37 @@ __all__ = [
 # No verdict hangs on the clock: a property does not fail because the machine is busy.
 hypothesis.settings.register_profile("hubbub", deadline=None)
 hypothesis.settings.load_profile("hubbub")
+
+
+LONG = (
+    "bench/test_faults_mutants.py",
+    "browser/test_browser.py",
+    "chat/test_machine.py",
+    "bench/test_faults_cluster.py",
+    "examples/test_support_chat.py",
+    "bench/test_crash_mutants.py",
+    "bench/test_faults.py",
+    "chat/test_outsiders_ids.py",
+    "bench/test_crash.py",
+    "bench/test_compare.py",
+    "socketio_clients/test_scenarios.py",
+    "cli/test_workers_served.py",
+    "socketio_clients/test_process.py",
+    "bench/test_chat.py",
+    "socketio_clients/test_three_nodes.py",
+    "cluster/test_cluster_brokers.py",
+    "examples/test_socketio_chat.py",
+    "socketio_clients/test_soak.py",
+    "bench/test_cluster.py",
+)
+"""Files that take long, the longest first: workers begin with them, so that nobody waits for one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    turns = {f"tests/{name}": turn for turn, name in enumerate(LONG)}
+    missing = [name for name in LONG if not (Path(__file__).parent / name).exists()]
+    assert not missing, f"tests/conftest.py names files that are not there: {missing}"
+    items.sort(key=lambda item: turns.get(item.nodeid.partition("::")[0], len(LONG)))
 
 
 @pytest.fixture(scope="session")

@@ -87,14 +87,15 @@ class Attendance:
         windows = sorted(faults)
         for record in self._seen:
             begin = record.t - self._grace
-            if any(start <= record.t and end >= begin for start, end in windows):
+            told = max(record.t, record.told)
+            if any(start <= told and end >= begin for start, end in windows):
                 self._report.count("presence not judged")
                 continue
             self._report.count("presence")
-            self._judge(record, begin)
+            self._judge(record, begin, told)
 
-    def _judge(self, record: Presence, begin: float) -> None:
-        stays, told = self._stays[record.ch], max(record.t, record.told)
+    def _judge(self, record: Presence, begin: float, told: float) -> None:
+        stays = self._stays[record.ch]
         members = set(record.members)
         for user in members:
             if not any(stay.perhaps[0] <= told and stay.perhaps[1] >= begin for stay in stays.get(user, ())):

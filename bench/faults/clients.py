@@ -220,7 +220,8 @@ class Participant:
     async def send(self, stop: asyncio.Event) -> None:
         """Send one message after the other, each until it is acknowledged or refused for good."""
         habits, chance = self._habits, self._random
-        sends = [each for each in self._channels if self.kind != "stream" or each.startswith(CONVERSATION)]
+        conversations = [each for each in self._channels if each.startswith(CONVERSATION)]
+        sends = conversations if self.kind == "stream" else self._channels
         for number in itertools.count(1):
             if stop.is_set():
                 return
@@ -229,12 +230,10 @@ class Participant:
             await self._deliver(channel, id, body_of(id, chance.randrange(200)))
             if chance.random() < habits.reads:
                 await self._read(channel)
-            if chance.random() < habits.marks:
+            if conversations and chance.random() < habits.marks:
                 # Not where it has just sent: who sends has read all before it, and there is nothing to tell.
-                others = [
-                    each for each in self._channels if each.startswith(CONVERSATION) and each != channel
-                ]
-                await self._mark(chance.choice(others or [channel]))
+                others = [each for each in conversations if each != channel]
+                await self._mark(chance.choice(others or conversations))
             if chance.random() < habits.leaves and self.kind == "native" and not stop.is_set():
                 await self._leave_for_a_while(channel)
             if chance.random() < habits.cuts and self.wire is not None:

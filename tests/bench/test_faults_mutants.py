@@ -30,9 +30,9 @@ SMALL = Settings(
             replace(
                 SMALL,
                 kinds=("redis-disconnect",),
-                calm=16.0,
+                calm=8.0,
                 people=12,
-                conversations=1,
+                conversations=0,
                 wires=("native",),
                 leaves=0.5,
                 long=1.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
@@ -39,6 +40,12 @@ pytestmark = pytest.mark.anyio
 PATIENCE = 20.0
 
 
+@pytest.fixture(scope="module")
+def redis_cluster() -> Iterator[RedisCluster]:
+    with RedisCluster() as cluster:
+        yield cluster
+
+
 @pytest.fixture(params=["redis", "cluster", "postgresql", "nats"])
 def between(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     """Settings of what stands between the nodes."""
@@ -46,8 +53,9 @@ def between(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     if kind == "redis":
         yield {"redis": request.getfixturevalue("redis_config")}
     elif kind == "cluster":
-        with RedisCluster() as cluster:
-            yield {"redis": RedisConfig(url=SecretStr(cluster.url), mode="cluster", nodes=cluster.nodes)}
+        cluster: RedisCluster = request.getfixturevalue("redis_cluster")
+        url, prefix = SecretStr(cluster.url), f"test-{secrets.token_hex(4)}"
+        yield {"redis": RedisConfig(url=url, mode="cluster", nodes=cluster.nodes, prefix=prefix)}
     else:
         storage = {"url": request.getfixturevalue("postgres_url")}
         if kind == "postgresql":

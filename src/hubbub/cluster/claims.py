@@ -89,7 +89,7 @@ class Claims:
         self._nodes = nodes
         self._bus = bus
         self._state = state
-        self._records = Records(hub, nodes.id, state, nodes.lease)
+        self._records = Records(hub, nodes.id, state, nodes.lease, self.learn)
         self._revocations = revocations
         self._interval = min(BEAT, nodes.lease / 4)
         self._running = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from hmac import compare_digest
 
 import msgspec
@@ -55,8 +56,12 @@ _decoder = msgspec.msgpack.Decoder(Record)
 class Records:
     """Of one node. Whatever is written says what was there before, so nothing of another node's is overwritten."""
 
-    def __init__(self, hub: Hub, node: str, state: State, lease: float) -> None:
+    def __init__(
+        self, hub: Hub, node: str, state: State, lease: float, lost: Callable[[str, str], object]
+    ) -> None:
+        """`lost` is told of each session that another node has taken, and of that node."""
         self._hub = hub
+        self._lost = lost
         self._node = node
         self._state = state
         self._ttl = hub.config.sessions.resume_window + lease + REFRESH + MARGIN
@@ -143,7 +148,7 @@ class Records:
                 return
             found, old = await self.get(id)
             if found is not None and found.node not in (self._node, self.origins.get(id)):
-                self._lose(session)
+                self._lose(session, found.node)
                 return
 
     def _record(self, session: Session) -> bytes | None:
@@ -187,10 +192,11 @@ class Records:
             for id, (record, _) in zip(batch, records, strict=True):
                 session = self._hub.sessions.get(id)
                 if record is not None and record.node != self._node and session is not None:
-                    self._lose(session)
+                    self._lose(session, record.node)
 
-    def _lose(self, session: Session) -> None:
+    def _lose(self, session: Session, node: str) -> None:
         log.warning("session was taken by another node", session=session.id)
+        self._lost(session.id, node)
         handover.part(session)
 
 

@@ -18,6 +18,7 @@ from hubbub.hub.session import is_id, node_of
 from hubbub.state.base import NodeInfo
 from hubbub.transports.direct import NO_LINES, Answer, Request
 from hubbub.transports.http import FORWARDED, Exchange, Scope
+from hubbub.transports.isolation import Isolation
 from hubbub.transports.node import Node
 from hubbub.transports.peers import Head, Incoming, Link, Peers, end_to_end, of_scope, request_head
 from hubbub.transports.splice import Splice
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
 
 ELSEWHERE = b"hubbub-node"
 """With an answer that a session is gone: the node to which it has gone."""
+HOLDS = b"hubbub-lease"
+"""And whether the lease holds of the node that says so: `1`, or `0`."""
+NOBODY = Incoming("GET", b"/v1/sessions/nobody/events", (), Origin("", "http"))
 CORS = (b"access-control-", b"vary")
 """What this node says itself of its answers to pages."""
 GONE = 410
 HOPS = 3
+RETRY = 1.0
 
 
 class Forwarder:
@@ -42,6 +47,7 @@ class Forwarder:
         self._claims = claims
         self._passes = passes
         self._peers = peers
+        self._isolation = Isolation(nodes, self._holds, node.hub.clock)
         nodes.beaten.append(self._beaten)
         nodes.left.append(lambda info: peers.cut(info.address))
         node.forwarder = self
@@ -81,10 +87,32 @@ class Forwarder:
         """Whether another node has the session, or had it last."""
         return self._claims.node(id) != self._nodes.id
 
-    def elsewhere(self, id: str) -> tuple[bytes, bytes]:
+    def elsewhere(self, id: str) -> list[tuple[bytes, bytes]]:
         """What is told to another node of a session that is not here (any more)."""
         node = self._claims.node(id)
-        return ELSEWHERE, node.encode() if node != self._nodes.id else b""
+        where = ELSEWHERE, node.encode() if node != self._nodes.id else b""
+        return [where, (HOLDS, b"%d" % self._nodes.sure)]
+
+    async def check(self) -> None:
+        """To be called before a session that goes on by single requests is served here. Raises NODE_UNAVAILABLE if this
+        node is cut off from the others, who may have taken the session."""
+        if self._isolation.suspected and await self._isolation.certain():
+            raise HubbubError(
+                ErrorCode.NODE_UNAVAILABLE, "this node is cut off from the others", retry_after=RETRY
+            )
+
+    async def _holds(self, node: NodeInfo) -> bool:
+        """Whether the lease of that node holds: it says so when it is asked for a session that nobody has."""
+        head = self.head(node, NOBODY, None)
+        link, answer = await self._ask(node, "GET", head, b"")
+        again = False
+        try:
+            async for _ in link.body(answer):
+                pass
+            again = answer.kept
+        finally:
+            self._peers.release(node.address, link, again=again)
+        return answer.header(HOLDS) == b"1"
 
     # --- where to -------------------------------------------------------------------------------------------
 

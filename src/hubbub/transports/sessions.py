@@ -67,19 +67,23 @@ class Sessions:
         return method in (ROUTES.get(action, ()) if slash else ROUTES["session"])
 
     async def answer(self, exchange: Exchange) -> None:
+        forwarder = self._node.forwarder
         if exchange.path == PATH:
+            if forwarder is not None:
+                await forwarder.check()
             await self._create(exchange)
             return
         id, _, action = exchange.path[len(PATH) + 1 :].partition("/")
-        forwarder = self._node.forwarder
         if forwarder is not None and (id not in self._mailboxes or forwarder.moved(id)):
             if exchange.forwarded:
-                await exchange.refuse(HubbubError(ErrorCode.SESSION_GONE), [forwarder.elsewhere(id)])
+                await exchange.refuse(HubbubError(ErrorCode.SESSION_GONE), forwarder.elsewhere(id))
             else:
                 limits = self._node.config.limits
                 await forwarder.answer(exchange, id, limits.body_bytes, limits.write_timeout)
             return
         mailbox = self._find(exchange, id)
+        if forwarder is not None:
+            await forwarder.check()
         match action:
             case "commands":
                 await self._commands(exchange, mailbox)
