@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from tests.chat.checks_content import check_standing
 from tests.chat.checks_files import check_files
+from tests.chat.checks_pins import check_kept, check_pins
 
 from hubbub.chat.events import MessageUpdated, State, apply, decode_event
 from hubbub.chat.ledger import View, channel_of, inbox_of
@@ -55,7 +56,9 @@ def check(view: View, heard: Mapping[str, Sequence[Logged]]) -> None:
         _check_counts(row, fresh)
         _check_memberships(view, row, fresh)
         check_standing(view, row, fresh)
+        check_pins(view, row)
     check_files(view)
+    check_kept(view)
     for user in view.execute(sa.select(users.c.id, users.c.head)).all():
         kept = sa.select(inbox.c.seq, inbox.c.type).where(inbox.c.user == user.id).order_by(inbox.c.seq)
         published = heard.get(inbox_of(user.id), ())

@@ -158,7 +158,9 @@ async def test_files_go_along(chat: World) -> None:
         await chat.do("files.get", "carl", file=row.id)
     other = await stored(chat, "ada", b"other")
     part = {"type": "file", "file": other.id}
-    await chat.refused(ErrorCode.NOT_FOUND, "messages.send", "bob", at="parts", conversation=to, parts=[part])
+    with pytest.raises(HubbubError) as failure:
+        await chat.do("messages.send", "bob", conversation=to, parts=[part])
+    assert failure.value.code == ErrorCode.NOT_FOUND
 
 
 async def test_the_permissions_of_where_it_goes_hold(chat: World) -> None:
