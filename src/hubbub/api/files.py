@@ -132,8 +132,13 @@ class FileServer:
             return
         content = await files.open(id, variant, start, end)
         transport: Any = (request.scope.get("extensions") or {}).get(TRANSPORT)
-        close = transport.abort if transport is not None else None
-        await request.stream(status, headers, content, config.limits.write_timeout, close)
+
+        def close() -> None:
+            self._context.hub.metrics.rejected["write_timeout"] += 1
+            transport.abort()
+
+        within = config.limits.write_timeout
+        await request.stream(status, headers, content, within, close if transport is not None else None)
 
     async def _signed(
         self, files: Files, id: str, variant: str, query: dict[str, str], *, download: bool
