@@ -66,7 +66,7 @@ async def test_pages_and_single_conversations(chat: World) -> None:
     found: list[str] = []
     cursor = None
     while True:
-        params = {} if cursor is None else {"cursor": cursor}
+        params: dict[str, Any] = {} if cursor is None else {"cursor": cursor}
         page = await chat.do("bookmarks.list", "bob", limit=2, **params)
         found += words([each.message for each in page.bookmarks])
         if (cursor := page.next) is None:
@@ -86,7 +86,7 @@ async def test_the_message_is_as_it_stands_now(chat: World) -> None:
     gone, tombstone, now = page.bookmarks
     assert (gone.message, tombstone.message.deleted is None) == (None, False)
     assert words([now.message]) == ["better"]
-    of = {"conversation": id, "message": deleted}
+    of: dict[str, Any] = {"conversation": id, "message": deleted}
     await chat.do("bookmarks.add", "bob", **of, note="it was good")
     await chat.do("bookmarks.remove", "bob", **of)
     await chat.refused(ErrorCode.MESSAGE_DELETED, "bookmarks.add", "bob", at="message", **of)
@@ -116,7 +116,7 @@ async def test_refusals(chat: World, operation: str) -> None:
     await chat.refused(ErrorCode.PERMISSION_DENIED, operation, "guest", at="conversation", **of)
     await chat.refused(ErrorCode.BAD_REQUEST, operation, "", **of)
     await chat.refused(ErrorCode.NOT_FOUND, operation, "nobody", **of)
-    none = {"conversation": topic, "message": of["message"] + 1}
+    none: dict[str, Any] = {"conversation": topic, "message": of["message"] + 1}
     await chat.refused(ErrorCode.NOT_FOUND, operation, "ada", at="message", **none)
     await chat.refused(ErrorCode.NOT_FOUND, operation, "ada", at="conversation", conversation="x", message=1)
     if operation == "bookmarks.add":
@@ -130,7 +130,7 @@ async def test_limits(database: str) -> None:
         seqs = [await marked(chat, "ada", id, f"m{n}", "abc") for n in range(2)]
         third: dict[str, Any] = {"conversation": id, "message": (await say(chat, id, "ada", "m2")).seq}
         await chat.refused(ErrorCode.LIMIT_EXCEEDED, "bookmarks.add", "ada", at="message", **third)
-        first = {"conversation": id, "message": seqs[0]}
+        first: dict[str, Any] = {"conversation": id, "message": seqs[0]}
         await chat.do("bookmarks.add", "ada", **first, note="ab\u00e9")
         await chat.refused(ErrorCode.LIMIT_EXCEEDED, "bookmarks.add", "ada", at="note", **first, note="abcd")
         assert (chat.metrics.rejected["bookmarks"], chat.metrics.rejected["note_length"]) == (1, 1)

@@ -55,7 +55,7 @@ async def test_pages(chat: World) -> None:
     found: list[str] = []
     cursor = None
     while True:
-        params = {} if cursor is None else {"cursor": cursor}
+        params: dict[str, Any] = {} if cursor is None else {"cursor": cursor}
         page = await chat.do("pins.list", "ada", conversation=id, limit=2, **params)
         found += words(page.messages)
         if (cursor := page.next) is None:
@@ -84,7 +84,7 @@ async def test_a_pin_stands_beside_a_poll(chat: World) -> None:
     id = await chat.group("ada", "bob")
     poll = {"type": "poll", "question": "Ready?", "options": [{"text": "Yes"}, {"text": "No"}]}
     sent = await chat.do("messages.send", "ada", conversation=id, parts=[poll])
-    of = {"conversation": id, "message": sent.message.seq}
+    of: dict[str, Any] = {"conversation": id, "message": sent.message.seq}
     await chat.do("polls.vote", "bob", **of, options=["1"])
     await chat.do("pins.add", "ada", **of)
     await chat.do("polls.vote", "ada", **of, options=["1"])
@@ -120,7 +120,7 @@ async def test_guests_of_a_topic_see_them(chat: World) -> None:
 @pytest.mark.parametrize("operation", ["pins.add", "pins.remove"])
 async def test_refusals(chat: World, operation: str) -> None:
     id, (message,) = await said(chat, "bob")
-    of = {"conversation": id, "message": message.seq}
+    of: dict[str, Any] = {"conversation": id, "message": message.seq}
     await chat.users("eve")
     await chat.refused(ErrorCode.NOT_FOUND, operation, "eve", at="conversation", **of)
     await chat.refused(ErrorCode.PERMISSION_DENIED, operation, "bob", **of)
@@ -145,7 +145,7 @@ async def test_the_limit(database: str) -> None:
         id, told = await said(chat, count=3)
         for message in told[:2]:
             await chat.do("pins.add", "ada", conversation=id, message=message.seq)
-        third = {"conversation": id, "message": told[2].seq}
+        third: dict[str, Any] = {"conversation": id, "message": told[2].seq}
         await chat.refused(ErrorCode.LIMIT_EXCEEDED, "pins.add", "ada", at="message", **third)
         assert chat.metrics.rejected["pins"] == 1
         await chat.do("pins.add", "ada", conversation=id, message=told[0].seq)

@@ -64,7 +64,8 @@ class Device:
         assert self.restrictions == (await world.do("me.restrictions", user)).restrictions
 
     async def _all_bookmarks(self) -> list[Bookmark]:
-        found, cursor = [], {}
+        found: list[Bookmark] = []
+        cursor: dict[str, Any] = {}
         while True:
             page = await self.world.do("bookmarks.list", self.user, **cursor)
             found += [each.bookmark for each in page.bookmarks]
@@ -73,7 +74,8 @@ class Device:
             cursor = {"cursor": page.next}
 
     async def _all_drafts(self) -> list[Draft]:
-        found, cursor = [], {}
+        found: list[Draft] = []
+        cursor: dict[str, Any] = {}
         while True:
             page = await self.world.do("drafts.list", self.user, **cursor)
             found += page.drafts

@@ -200,7 +200,7 @@ OPERATIONS = (put, remove, page)
 def changed(view: View, user: str, since: int) -> tuple[Draft, ...] | None:
     """For a device that was away: see `keeping.changed`."""
     rows = keeping.changed(view, user, sa.select(*ROW), drafts, since)
-    return None if rows is None else tuple(_Row(*row).public() for row in rows)
+    return None if rows is None else tuple(_Row(*tuple(row)).public() for row in rows)
 
 
 def forget(ledger: Ledger, conversation: str, user: str) -> None:
