@@ -15,6 +15,7 @@ from tests.chat.attempts_files import FILES
 from tests.chat.attempts_moderation import MODERATION
 from tests.chat.attempts_pins import PINS
 from tests.chat.attempts_polls import POLLS, RICH
+from tests.chat.attempts_rights import RIGHTS
 from tests.chat.world import World
 
 
@@ -109,6 +110,7 @@ ATTEMPTS: dict[str, Callable[[Ids], Params]] = (
         "typing.start": lambda ids: {"conversation": ids.conversation, "thread": ids.thread},
     }
     | AGENDA
+    | RIGHTS
     | FILES
     | CASES
     | POLLS

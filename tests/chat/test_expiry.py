@@ -47,7 +47,7 @@ async def test_it_is_there_for_its_time_and_deleted_once(chat: World) -> None:
     assert gone.deleted >= message.options.expires
     (event,) = await deletions(chat, id)
     assert (event.actor, event.message) == (None, gone)
-    assert (await chat.do("search", "bob", query="minute")).results == ()
+    assert (await chat.do("search", "bob", query="minute")).hits == ()
     assert await items(chat) == []
     await pass_time(chat, 100.0)
     assert len(await deletions(chat, id)) == 1

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from msgspec import Raw
 
 from hubbub import jsondata, model
+from hubbub.chat import retention
 from hubbub.chat.agenda import Agenda
 from hubbub.chat.arrivals import Arrivals
 from hubbub.chat.cards import OnPress
@@ -94,6 +95,7 @@ class Chat:
         await self.store.start(self._committed, self._hinted)
         await self.moderation.start()
         self.agenda.start()
+        await retention.begin(self)
 
     async def stop(self) -> None:
         self.presence.stop()

@@ -22,6 +22,7 @@ from hubbub.chat import (
     following,
     forwarding,
     holds,
+    legal,
     lists,
     members,
     messages,
@@ -36,6 +37,7 @@ from hubbub.chat import (
     reminders,
     reports,
     restrictions,
+    retention,
     scheduled,
     search,
     sending,
@@ -82,6 +84,8 @@ MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = (
     auditing.OPERATIONS,
     moderation.OPERATIONS,
     policy_tests.OPERATIONS,
+    retention.OPERATIONS,
+    legal.OPERATIONS,
 )
 
 OPERATIONS: dict[str, Operation[Any, Any]] = {
@@ -97,5 +101,7 @@ HANDLERS: tuple[Handler, ...] = (
     *reminders.HANDLERS,
     *filing.HANDLERS,
     *holds.HANDLERS,
+    *retention.HANDLERS,
 )
 """What is done when it is due: each module's `HANDLERS` (`chat/agenda.py`)."""
+assert len({handler.kind for handler in HANDLERS}) == len(HANDLERS), "two handlers have one kind"

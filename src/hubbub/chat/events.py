@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 from msgspec.structs import replace
 
+from hubbub.chat.heads import Head as Head
+from hubbub.chat.heads import InboxHead as InboxHead
 from hubbub.chat.model import (
     Annotations,
     Availability,
@@ -34,17 +36,14 @@ from hubbub.chat.model import (
     Scheduled,
     Subject,
 )
+from hubbub.chat.program_events import CardAnswered as CardAnswered
+from hubbub.chat.program_events import CardPressed as CardPressed
+from hubbub.chat.program_events import CommandAnswered as CommandAnswered
+from hubbub.chat.program_events import CommandInvoked as CommandInvoked
+from hubbub.chat.program_events import EmojiChanged as EmojiChanged
+from hubbub.chat.program_events import GroupChanged as GroupChanged
 
 Annotated: TypeAlias = Literal["pin", "poll", "checklist", "previews"]
-
-
-class Head(Struct, frozen=True, omit_defaults=True):
-    """What each event of a conversation's log begins with. `actor` is absent for what the server did itself."""
-
-    conversation: str
-    seq: int
-    time: float
-    actor: str | None = None
 
 
 # --- the conversation's log ---------------------------------------------------------------------------------------
@@ -116,6 +115,12 @@ class MessageWithheld(Head, frozen=True, tag="message.withheld", kw_only=True):
     message: int
 
 
+class MessagesExpunged(Head, frozen=True, tag="messages.expunged", kw_only=True):
+    """The time of all messages up to the seq `through` is over: they are as if each had been deleted."""
+
+    through: int
+
+
 LogEvent: TypeAlias = (
     ConversationCreated
     | ConversationUpdated
@@ -126,17 +131,11 @@ LogEvent: TypeAlias = (
     | ReactionsChanged
     | MessageAnnotated
     | MessageWithheld
+    | MessagesExpunged
 )
 
 
 # --- the inbox ----------------------------------------------------------------------------------------------------
-
-
-class InboxHead(Struct, frozen=True, omit_defaults=True):
-    """What each event of a user's inbox begins with."""
-
-    seq: int
-    time: float
 
 
 class ConversationAdded(InboxHead, frozen=True, tag="conversation.added", kw_only=True):
@@ -274,27 +273,6 @@ class DraftChanged(InboxHead, frozen=True, tag="draft.changed", kw_only=True):
     draft: Draft
 
 
-class CardPressed(InboxHead, frozen=True, tag="card.pressed", kw_only=True):
-    """Somebody (`user`) has pressed a button of a card that this user has sent, or has chosen or written something
-    there. It may be answered by `cards.answer` with the `invocation`."""
-
-    invocation: str
-    conversation: str
-    message: int
-    user: str
-    action: str
-    value: str | None = None
-
-
-class CardAnswered(InboxHead, frozen=True, tag="card.answered", kw_only=True):
-    """What a card's program says to this user alone, who has pressed there. It is no message."""
-
-    invocation: str
-    conversation: str
-    message: int
-    parts: tuple[Raw, ...]
-
-
 InboxEvent: TypeAlias = (
     ConversationAdded
     | ConversationRemoved
@@ -305,6 +283,8 @@ InboxEvent: TypeAlias = (
     | BlocksChanged
     | CardPressed
     | CardAnswered
+    | CommandInvoked
+    | CommandAnswered
     | RestrictionChanged
     | HoldChanged
     | CaseDecided
@@ -370,13 +350,18 @@ class CaseChanged(Struct, frozen=True, tag="case.changed", omit_defaults=True):
     claimed_by: str | None = None
 
 
-Signal: TypeAlias = Typing | Receipts | PresenceChanged | CaseChanged
+Signal: TypeAlias = Typing | Receipts | PresenceChanged | CaseChanged | EmojiChanged | GroupChanged
 
 decode_event = msgspec.json.Decoder(LogEvent).decode
 decode_inbox_event = msgspec.json.Decoder(InboxEvent).decode
 
 
 # --- what they do -------------------------------------------------------------------------------------------------
+
+
+def tombstone(message: Message, time: float) -> Message:
+    """What is left of a message that is deleted at `time`."""
+    return replace(message, parts=(), mentions=None, reactions=(), annotations=None, deleted=time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,6 +423,12 @@ def apply(state: State | None, event: LogEvent | Receipts) -> State:
         case ReactionsChanged():
             if (old := messages.get(event.message)) is not None:
                 messages = messages | {old.seq: replace(old, reactions=event.reactions)}
+        case MessagesExpunged(through=through):
+            changes["expunged"] = through
+            messages = {
+                seq: tombstone(message, event.time) if seq <= through and message.deleted is None else message
+                for seq, message in messages.items()
+            }
         case MessageAnnotated():
             if (old := messages.get(event.message)) is not None:
                 messages = messages | {old.seq: replace(old, annotations=event.annotations)}

@@ -20,7 +20,7 @@ def _expire(ledger: Ledger, item: Item, prepared: None) -> None:
     except HubbubError:
         return  # it is not there any more
     if message.deleted is None:
-        bury(ledger, SERVER, row, id, message)
+        bury(ledger, SERVER, row, id, message, "expired")
 
 
 HANDLERS = (Handler(EXPIRE, _expire),)

@@ -193,7 +193,10 @@ class Timeline:
             messages.c.thread.is_(None) if thread is None else messages.c.thread == thread,
             not_hidden(actor),
         )
-        if floor := floor_of(actor, row, member):
+        floor = floor_of(actor, row, member)
+        if thread is None:
+            floor = max(floor, row.expunged)  # nothing but tombstones, perhaps a million
+        if floor:
             self._where += (messages.c.seq > floor,)
 
     def before(self, seq: int | None, count: int) -> list[Message]:

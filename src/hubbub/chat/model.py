@@ -77,7 +77,7 @@ class Conversation(Struct, frozen=True, omit_defaults=True):
     """A conversation as all of its members see it. `seq` is the head of its log, `messages` the number of messages in
     its main timeline so far, `members` of those who have joined. `permissions` holds what differs from its kind's.
     `slow_mode` is the seconds between two messages of one member; `retention` those for which messages are kept (0: for
-    ever; absent: as the server's settings say)."""
+    ever; absent: as the server's settings say), and `expunged` is the seq up to which their time was over."""
 
     id: str
     kind: ConversationKind
@@ -97,6 +97,7 @@ class Conversation(Struct, frozen=True, omit_defaults=True):
     created_by: str | None = None
     slow_mode: float | None = None
     retention: float | None = None
+    expunged: int = 0
 
 
 class Member(Struct, frozen=True, omit_defaults=True):

@@ -60,6 +60,7 @@ class ConversationRow(Struct):
     created_by: str | None
     slow_mode: float | None = None
     retention: float | None = None
+    expunged: int = 0
 
     @property
     def overrides(self) -> dict[Permission, Rank]:
@@ -92,6 +93,7 @@ class ConversationRow(Struct):
             self.created_by,
             self.slow_mode,
             self.retention,
+            self.expunged,
         )
 
 

@@ -72,6 +72,7 @@ conversations = sa.Table(
     sa.Column(
         "retention", Time
     ),  # seconds for which messages are kept; 0: for ever; null: as the settings say
+    sa.Column("expunged", Number, nullable=False, server_default="0"),  # seq: all up to there is tombstones
     sa.Column("changed", Number, nullable=False),
     sa.Index(
         "ix_conversations_topics",

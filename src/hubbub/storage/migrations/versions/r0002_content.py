@@ -51,6 +51,7 @@ COLUMNS = (
     ("users", "erased"),
     ("conversations", "slow_mode"),
     ("conversations", "retention"),
+    ("conversations", "expunged"),
     ("members", "spoke"),
     ("messages", "options"),
     ("messages", "annotations"),
@@ -63,6 +64,7 @@ def upgrade(op: Operations) -> None:
     op.add_column("users", sa.Column("erased", Time))
     op.add_column("conversations", sa.Column("slow_mode", Time))
     op.add_column("conversations", sa.Column("retention", Time))
+    op.add_column("conversations", sa.Column("expunged", Number, nullable=False, server_default="0"))
     op.add_column("members", sa.Column("spoke", Time))
     op.add_column("messages", sa.Column("options", sa.Text))
     op.add_column("messages", sa.Column("annotations", sa.Text))

@@ -1,0 +1,14 @@
+"""Attempts at what is kept and taken out by law; `tests/chat/attempts.py` has them with all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+RIGHTS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "retention.update": lambda ids: {"conversation": ids.conversation, "retention": 60.0},
+    "retention.hold": lambda ids: {"subject": "user", "id": ids.user, "reason": "mine"},
+    "retention.release": lambda ids: {"subject": "user", "id": ids.user},
+    "retention.holds": lambda ids: {},
+    "retention.archive": lambda ids: {"conversation": ids.conversation, "message": ids.message},
+}
