@@ -134,6 +134,22 @@ async def test_refusals(chat: World, operation: str) -> None:
     await chat.refused(ErrorCode.CONVERSATION_CLOSED, operation, "ada", **of)
 
 
+async def test_who_is_shadowed_pins_in_vain(chat: World) -> None:
+    id = await chat.direct("ada", "bob")
+    told = [await say(chat, id, "ada", f"m{n}") for n in range(2)]
+    await chat.do("pins.add", "bob", conversation=id, message=told[0].seq)
+    await chat.do("restrictions.set", "", user="bob", kind="shadow")
+    own = await say(chat, id, "bob", "own")
+    head = (await chat.log(id))[-1].seq
+    for message in (told[1], own):
+        pin = await chat.do("pins.add", "bob", conversation=id, message=message.seq)
+        assert pin == Pin(chat.clock.now(), "bob")
+    await chat.do("pins.remove", "bob", conversation=id, message=told[0].seq)
+    await chat.do("pins.add", "", conversation=id, message=own.seq)
+    assert (await chat.log(id))[-1].seq == head
+    assert await pinned(chat, "ada", id) == ["m0"]
+
+
 async def test_both_pin_in_a_direct_conversation(chat: World) -> None:
     id = await chat.direct("ada", "bob")
     message = await say(chat, id, "ada", "address")

@@ -8,10 +8,11 @@ from msgspec.structs import replace
 
 from hubbub.chat import limits
 from hubbub.chat.ledger import Actor, Ledger, View
-from hubbub.chat.messages import find, floor_of, not_hidden, permit, writable
+from hubbub.chat.messages import find, floor_of, in_shadow, not_hidden, permit, writable
 from hubbub.chat.model import Annotations, ConversationId, Message, Pin, Seq
 from hubbub.chat.operations import Nothing, read, write
 from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
+from hubbub.chat.restraint import shadowed
 from hubbub.chat.rows import MESSAGE, ConversationRow, message_of
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage.tables import messages, pins
@@ -56,6 +57,8 @@ def add(ledger: Ledger, actor: Actor, params: ByPin) -> Pin:
     count = sa.select(sa.func.count()).where(pins.c.conversation == row.id)
     limits.check(ledger.config.limits, "pins", ledger.execute(count).scalar_one() + 1, "message")
     pin = Pin(ledger.now, actor.user or None)
+    if _in_vain(ledger, actor, row, message):
+        return pin
     ledger.execute(
         pins.insert(), {"conversation": row.id, "message": message.seq, "by": pin.by, "time": pin.time}
     )
@@ -71,7 +74,7 @@ def remove(ledger: Ledger, actor: Actor, params: ByPin) -> Nothing:
     """
     row, message = _message(ledger, actor, params)
     standing = message.annotations or Annotations()
-    if standing.pin is not None:
+    if standing.pin is not None and not _in_vain(ledger, actor, row, message):
         forget(ledger, message)
         ledger.annotate(row, message.seq, "pin", actor, replace(standing, pin=None))
     return Nothing()
@@ -116,6 +119,11 @@ def _message(ledger: Ledger, actor: Actor, params: ByPin) -> tuple[ConversationR
     permit(actor, row, member, "pin", "conversation")
     writable(ledger, actor, row)
     return row, message
+
+
+def _in_vain(ledger: Ledger, actor: Actor, row: ConversationRow, message: Message) -> bool:
+    """Whether it only looks done to the actor: nobody else is to learn of what it does, or of the message."""
+    return in_shadow(message) or (bool(actor.user) and shadowed(ledger.restraints(actor.user), row.id))
 
 
 OPERATIONS = (add, remove, page)
