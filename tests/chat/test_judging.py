@@ -16,7 +16,7 @@ from hubbub.moderation.base import Draft, Judgement
 from hubbub.storage.tables import cases, holds
 
 pytestmark = pytest.mark.anyio
-SLOW = {"moderation": {"hook_timeout": 60.0}}
+SLOW: dict[str, Any] = {"moderation": {"hook_timeout": 60.0}}
 
 
 async def rows(chat: World, table: sa.Table) -> list[Any]:

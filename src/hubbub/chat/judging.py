@@ -8,6 +8,7 @@ one sender are written in the order in which they were sent all the same.
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -75,6 +76,8 @@ class Moderation:
         self.judge: Judge | None = None
         self._stamp: tuple[Any, ...] | None = None
         self._loading = asyncio.Lock()
+        # One thread: of several, each would keep the interpreter from the event loop for a while.
+        self._beside = ThreadPoolExecutor(1, "moderation")
         self._timer: Timer | None = None
         self._turns: dict[str, asyncio.Future[None]] = {}
         """By sender, when the last of its messages that took longer is in the queue."""
@@ -95,6 +98,7 @@ class Moderation:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._beside.shutdown(wait=False, cancel_futures=True)
 
     def stale(self) -> None:
         """Something may have changed: look soon."""
@@ -244,7 +248,10 @@ class Moderation:
         judge = self.judge
         if judge is None:
             return hooks
-        looked = await asyncio.to_thread(judge.look, draft) if judge.costly(draft) else judge.look(draft)
+        if judge.costly(draft):
+            looked = await asyncio.get_running_loop().run_in_executor(self._beside, judge.look, draft)
+        else:
+            looked = judge.look(draft)
         return judge.settle(looked, draft, self.chat.clock.now(), self.recent) + hooks
 
     async def _asked(self, draft: Draft) -> tuple[Draft, tuple[Finding, ...]]:

@@ -48,7 +48,8 @@ _words = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 class Ruleset(Struct, frozen=True, omit_defaults=True):
-    """A version of the rules. `version` 0 is none at all."""
+    """A version of the rules. `version` 0 is none at all. A draft that another one has replaced is `retired`, and was
+    never live: it has no `live_since`."""
 
     version: int
     state: State
@@ -197,7 +198,8 @@ def _draft(ledger: Ledger, actor: Actor, params: DraftRules) -> Ruleset:
         "created": ledger.now,
         "changed": ledger.tx.stamp,
     }
-    ledger.execute(rulesets.delete().where(rulesets.c.state == "draft"))
+    drafted = rulesets.update().where(rulesets.c.state == "draft")
+    ledger.execute(drafted.values(state="retired", changed=ledger.tx.stamp))  # versions are never given twice
     version = ledger.execute(rulesets.insert().returning(rulesets.c.id), values).scalar_one()
     ledger.audit(actor, "moderation.rules.draft", version=version, rules=len(params.rules), note=params.note)
     return Ruleset(version, "draft", params.rules, params.note, actor.user or None, ledger.now)
@@ -259,8 +261,9 @@ def _roll_back(ledger: Ledger, actor: Actor, params: RollBack) -> Ruleset:
     row = ledger.execute(sa.select(*COLUMNS).where(rulesets.c.id == params.version)).first()
     if row is None:
         raise HubbubError(ErrorCode.NOT_FOUND, "there are no such rules", field="version")
-    if row.state != "retired":
-        raise HubbubError(ErrorCode.CONFLICT, f"version {row.id} is {row.state}", field="version")
+    if row.state != "retired" or row.live_since is None:
+        was = "was never live" if row.live_since is None else "is live"
+        raise HubbubError(ErrorCode.CONFLICT, f"version {row.id} {was}", field="version")
     before = _retire(ledger)
     values = {
         "state": "live",

@@ -8,6 +8,7 @@ found in it is only looked at closer (`words.py`).
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from unicodedata import category, combining, name, normalize
 
 from hubbub.moderation.lookalikes import LATIN, LEET
@@ -31,11 +32,15 @@ class _Letters(dict[int, str]):
 
 
 class _Folded(dict[int, str]):
-    """The same, each letter as the first of its class."""
+    """The same, each letter as the first of its class in `first`."""
+
+    def __init__(self, first: Mapping[str, str]) -> None:
+        super().__init__()
+        self._first = first
 
     def __missing__(self, code: int) -> str:
-        sign = chr(code)
-        found = FIRST.get(sign) or "".join(FIRST.get(each, each) for each in LETTERS[code])
+        sign, first = chr(code), self._first
+        found = first.get(sign) or "".join(first.get(each, each) for each in LETTERS[code])
         self[code] = found
         return found
 
@@ -86,7 +91,9 @@ def _ornaments(mark: str) -> bool:
 
 
 LETTERS = _Letters()
-FOLDED = _Folded()
+FOLDED = _Folded(FIRST)
+FINER = _Folded({sign: first for sign, first in FIRST.items() if sign != "l"})
+"""The same, but that `l` and `i` are two: "will" has no letter three times."""
 
 
 def folded(text: str) -> str:

@@ -287,7 +287,7 @@ def _shaped(shape: Shape, text: str) -> bool:
         return True
     if shape.lines is not None and len(text.splitlines()) > shape.lines:
         return True
-    if shape.capitals is not None:
+    if shape.capitals is not None and not text.islower():
         letters = [sign for sign in text if sign.isalpha()]
         if len(letters) >= LETTERS and sum(map(str.isupper, letters)) > shape.capitals * len(letters):
             return True

@@ -21,6 +21,8 @@ BEFORE_PATH = re.compile(r"[/?#\\]")
 def links(seen: Seen) -> Iterator[tuple[str, Span]]:
     """The host of each link, as `host` makes it, and where the link is."""
     text = seen.bare if seen.bare is not None else seen.original
+    if "." not in text and "//" not in text:
+        return
     for match in LINK.finditer(text):
         begin, end = match.span()
         if seen.bare is not None:

@@ -15,7 +15,17 @@ from ahocorasick_rs import AhoCorasick
 from msgspec import Struct
 
 from hubbub.moderation.base import Span
-from hubbub.moderation.folding import FIRST, FOLDED, LETTERS, folded, foreign, genuine, plain, spaceless
+from hubbub.moderation.folding import (
+    FINER,
+    FIRST,
+    FOLDED,
+    LETTERS,
+    folded,
+    foreign,
+    genuine,
+    plain,
+    spaceless,
+)
 from hubbub.moderation.lookalikes import LEET
 
 LENGTH = 100
@@ -136,7 +146,7 @@ class Words:
         # A neighbour that is a letter keeps a word from being whole, unless it may be a sign that only looks like one.
         loose = {FOLDED[ord(sign)] for sign in set(SIGNS.findall(text))} if not spaced else None
         spans = self._exactly(text, said, loose)
-        if DRAWN_OUT.search(said) is not None:
+        if DRAWN_OUT.search(said) is not None and DRAWN_OUT.search(text.translate(FINER)) is not None:
             spans = [*spans, *self._drawn(text, RUN.sub(r"\1", said), loose)]
         for entry, span in spans:
             if _whole(entry, text, span, spaced) and _means(entry, text, span, whole):
