@@ -16,7 +16,10 @@ from hubbub.chat.operations import write
 from hubbub.chat.rows import ConversationRow
 from hubbub.errors import ErrorCode, HubbubError
 
-ItemId = Annotated[str, Meta(min_length=1, max_length=20, pattern=r"^[0-9-]+$", examples=["2"])]
+ItemId = Annotated[
+    str,
+    Meta(min_length=1, max_length=20, pattern=r"^[0-9-]+$", description="Id of the item.", examples=["2"]),
+]
 
 
 class OneItem(Struct, frozen=True, forbid_unknown_fields=True):

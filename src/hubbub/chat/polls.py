@@ -27,7 +27,10 @@ from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage import bulk
 from hubbub.storage.tables import votes
 
-OptionId = Annotated[str, Meta(min_length=1, max_length=20, pattern=r"^[0-9-]+$", examples=["2"])]
+OptionId = Annotated[
+    str,
+    Meta(min_length=1, max_length=20, pattern=r"^[0-9-]+$", description="Id of the option.", examples=["2"]),
+]
 
 
 class Vote(Struct, frozen=True, forbid_unknown_fields=True):
