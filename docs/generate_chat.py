@@ -21,8 +21,10 @@ from hubbub.chat import events, rules
 from hubbub.chat.directory import OPERATIONS
 from hubbub.chat.model import (
     Annotations,
+    Bookmark,
     Conversation,
     ConversationKind,
+    Draft,
     Member,
     Mentions,
     Message,
@@ -104,6 +106,10 @@ EXAMPLES: dict[Any, msgspec.Struct] = {
         events.CardPressed(
             **MINE, invocation="1f0c9a2b77de40d1a6b5c3e2", conversation="b7Qm2x", message=42, user="bob",
             action="approve", value="17",
+        ),
+        events.BookmarkChanged(**MINE, bookmark=Bookmark("b7Qm2x", 42, TIME, "Tell sales")),
+        events.DraftChanged(
+            **MINE, draft=Draft("b7Qm2x", TIME, (Raw(b'{"type":"text","text":"Can we make it"}'),))
         ),
         events.CardAnswered(
             **MINE, invocation="1f0c9a2b77de40d1a6b5c3e2", conversation="b7Qm2x", message=42,
