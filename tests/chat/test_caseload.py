@@ -7,10 +7,7 @@ from tests.chat.review import case_of, hold, report, restrict, staff
 from tests.chat.talk import limited, say
 from tests.chat.world import World
 
-from hubbub.chat.cases import open_case
-from hubbub.chat.ledger import Ledger
 from hubbub.errors import ErrorCode
-from hubbub.storage.base import Transaction, each
 
 pytestmark = pytest.mark.anyio
 
@@ -21,26 +18,6 @@ async def reported(chat: World, *, by: str = "eve") -> tuple[str, str]:
     await chat.do("members.update", "ada", conversation=id, user="mod", role="moderator")
     seq = (await say(chat, id, "bob", "rude")).seq
     return id, await report(chat, by, conversation=id, message=seq)
-
-
-async def test_rules_open_cases_and_join_those_that_wait(chat: World) -> None:
-    id = await chat.group("ada", "bob")
-    seq = (await say(chat, id, "bob", "rude")).seq
-
-    def flag(tx: Transaction, given: dict[str, Any]) -> str:
-        ledger = Ledger(tx, chat.config)
-        ledger.find(id, lock=True)
-        return open_case(ledger, subject="message", conversation=id, message=seq, user="bob", **given)
-
-    action = each("flag", flag)
-    one = await chat.store.write(action, {"reason": "words", "verdict": {"rule": "words"}, "priority": 5})
-    assert await chat.store.write(action, {"reason": "links", "priority": 3}) == one
-    assert await report(chat, "ada", conversation=id, message=seq) == one
-    found = await case_of(chat, one)
-    assert (found.priority, found.reports, found.reasons) == (6, 1, ("words", "links", "spam"))
-    assert bytes(found.verdict or b"") == b'{"rule":"words"}'
-    await chat.do("cases.decide", "", case=one, action="dismiss")
-    assert await chat.store.write(action, {"reason": "words"}) != one
 
 
 async def test_the_queue_is_the_urgent_first_in_pages(chat: World) -> None:

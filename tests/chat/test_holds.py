@@ -115,6 +115,26 @@ async def test_it_is_sent_once_however_many_approve_it(chat: World) -> None:
     assert words((await chat.do("messages.list", "ada", conversation=id)).messages).count("rude") == 1
 
 
+async def test_two_nodes_send_it_once(postgres_url: str) -> None:
+    async with World(postgres_url) as one, World(postgres_url, beside=one) as two:
+        await staff(one)
+        id = await one.group("ada", "bob")
+        for place in range(5):
+            held = await hold(one, id, "bob", f"rude {place}", key=None if place % 2 else str(place))
+            case = await held_case(one, id, held)
+            outcomes = await asyncio.gather(
+                one.do("cases.decide", "mo", case=case, action="approve"),
+                two.do("cases.decide", "ada", case=case, action="approve"),
+                two.do("holds.withdraw", "bob", hold=held),
+                return_exceptions=True,
+            )
+            done = [each for each in outcomes if not isinstance(each, HubbubError)]
+            assert len(done) == 1, outcomes
+            sent = words((await two.do("messages.list", "ada", conversation=id)).messages)
+            approved = await state(one, held) == "approved"
+            assert sent.count(f"rude {place}") == approved
+
+
 async def test_a_rejected_one_is_not_and_may_be_appealed(chat: World) -> None:
     await staff(chat)
     id = await chat.group("ada", "bob")
