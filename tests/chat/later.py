@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from tests.chat import checks
 from tests.chat.world import World
 
-from hubbub.chat.agenda import ITEM, Item
+from hubbub.chat.agenda import ITEM, LOOK, Item
 from hubbub.chat.ledger import View
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage.tables import agenda
@@ -36,6 +36,14 @@ async def pass_time(chat: World, seconds: float, *, step: float = 60.0) -> None:
         await quiet(chat)
 
 
+async def leap(chat: World, seconds: float) -> None:
+    """Let days pass: by the clock on the wall alone, or there were millions of timers to run."""
+    await quiet(chat)
+    chat.clock.step_wall(seconds)
+    chat.clock.advance(LOOK + 1.0)
+    await quiet(chat)
+
+
 async def quiet(*nodes: World) -> None:
     """Return when nothing is due."""
     async with asyncio.timeout(60.0):
@@ -45,7 +53,9 @@ async def quiet(*nodes: World) -> None:
 
 async def _busy(nodes: tuple[World, ...]) -> bool:
     now = max(node.clock.now() for node in nodes)
-    due = any(item.next <= now for item in await items(nodes[0]))  # who was just woken has begun when this is read
+    due = any(
+        item.next <= now for item in await items(nodes[0])
+    )  # who was just woken has begun when this is read
     return due or not all(node.chat.agenda.resting for node in nodes)
 
 

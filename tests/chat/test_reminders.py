@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.chat.later import items, pass_time, quiet, refused
+from tests.chat.later import items, leap, pass_time, quiet, refused
 from tests.chat.talk import limited, say
 from tests.chat.world import World
 
@@ -95,7 +95,7 @@ async def test_past_ones_are_kept_for_a_time_and_up_to_a_number(database: str) -
             await remind(chat, 10.0, note=str(place))
             await pass_time(chat, 20.0)
         assert [each.note for each in await listed(chat, past=True)] == ["3", "4"]
-        await pass_time(chat, later.KEPT + 60.0, step=later.KEPT / 3)
+        await leap(chat, later.KEPT + 60.0)
         assert await items(chat) == []
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.chat.later import items, pass_time, quiet, refused
+from tests.chat.later import items, leap, pass_time, quiet, refused
 from tests.chat.talk import limited, said, say, text
 from tests.chat.world import World
 
@@ -177,7 +177,7 @@ async def test_what_cannot_be_sent_by_then_is_told_and_kept(chat: World, why: st
     event = (await news(chat))[-1]
     assert isinstance(event, ScheduledFailed)
     assert event.scheduled == failed
-    await pass_time(chat, later.KEPT + 60.0, step=later.KEPT / 3)
+    await leap(chat, later.KEPT + 60.0)
     assert (await listed(chat), await items(chat)) == ([], [])
     assert (await news(chat))[-1].state == "removed"
 
