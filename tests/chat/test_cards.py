@@ -9,8 +9,9 @@ from tests.chat.later import pass_time, quiet
 from tests.chat.talk import said, say, text
 from tests.chat.world import World
 
-from hubbub.chat.cards import ANSWERABLE, ANSWERS, Answer, Press
+from hubbub.chat.cards import Answer, Press
 from hubbub.chat.events import CardAnswered, CardPressed, MessageUpdated
+from hubbub.chat.invocations import ANSWERABLE, ANSWERS
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage.tables import invocations
 

@@ -121,6 +121,13 @@ class MessagesExpunged(Head, frozen=True, tag="messages.expunged", kw_only=True)
     through: int
 
 
+class UserErased(Head, frozen=True, tag="user.erased", kw_only=True):
+    """Somebody was erased, and is `user` wherever it stood in this log: what one still has of somebody who is no member
+    is to be read anew."""
+
+    user: str
+
+
 LogEvent: TypeAlias = (
     ConversationCreated
     | ConversationUpdated
@@ -132,6 +139,7 @@ LogEvent: TypeAlias = (
     | MessageAnnotated
     | MessageWithheld
     | MessagesExpunged
+    | UserErased
 )
 
 
