@@ -22,6 +22,7 @@ from hubbub.auth.keys import Keys
 from hubbub.auth.policy import TokenPolicy
 from hubbub.auth.tickets import Tickets
 from hubbub.chat.chat import Chat
+from hubbub.chat.commands import Argument, Command, program
 from hubbub.chat.filing import Files
 from hubbub.clock import Clock, SystemClock
 from hubbub.cluster.claims import Claims
@@ -226,6 +227,27 @@ class Hubbub:
         check_parameters(function, "the handler of presses", ("press",))
         self.chat.on_press = function
         return function
+
+    def command(
+        self, name: str, *, description: str = "", usage: str = "", arguments: Sequence[Argument] = ()
+    ) -> Callable[[F], F]:
+        """Answer the slash command `/name`: `async def answer(given)` gets a `Given` (`hubbub.chat.commands`) and gives
+        the parts that its giver is to see, or None. It may be called twice for one command if a node dies.
+
+        Raises TypeError for a second one of a name, ValueError for what is no name, RuntimeError where `chat.enabled`
+        is off.
+        """
+
+        def register(function: F) -> F:
+            programs = self.chat.programs
+            if name in programs:
+                raise TypeError(f"there is a handler of the command {name!r} already")
+            check_parameters(function, f"the command {name!r}", ("given",))
+            command = Command(name, None, description, usage, tuple(arguments))
+            programs[name] = program(command, function)
+            return function
+
+        return register
 
     # --- what the application does ------------------------------------------------------------------------
 

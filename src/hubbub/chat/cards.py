@@ -196,7 +196,10 @@ async def _ask(chat: Chat, item: agenda.Item) -> AnswerPress | None:
     if found is None:
         return None
     given = await asked(chat.on_press, _press(found), chat.config)
-    return None if given is None else AnswerPress(found.id, encoded(given.parts), encoded(given.update))
+    if given is None:
+        return None
+    shown, changed = (None if each is None else encoded(each) for each in (given.parts, given.update))
+    return AnswerPress(found.id, shown, changed)
 
 
 def _press(found: Invocation) -> Press:

@@ -7,7 +7,7 @@ that nothing is lost when a node dies. What was asked is kept for `ANSWERABLE` s
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -158,9 +158,9 @@ def may_answer(ledger: Ledger, actor: Actor, row: ConversationRow, found: Invoca
         reachable(ledger, row, actor.user, found.user, "who is asked", "invocation")
 
 
-def encoded(given: tuple[Any, ...] | None) -> tuple[Raw, ...] | None:
+def encoded(given: Iterable[Any]) -> tuple[Raw, ...]:
     """The parts that the server's own program gives."""
-    return None if given is None else tuple(Raw(msgspec.json.encode(part)) for part in given)
+    return tuple(Raw(msgspec.json.encode(part)) for part in given)
 
 
 async def asked(program: Callable[[P], Awaitable[R]], about: P, config: Config) -> R:
