@@ -29,7 +29,7 @@ DEEDS = 60
 """Acknowledged things between two kills."""
 WRITERS = 12
 KINDS = ("scheduled", "reminder", "expiring", "own")
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 
 class Victims:
