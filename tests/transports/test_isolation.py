@@ -58,7 +58,7 @@ async def test_its_sessions_are_left_to_the_others_until_it_is_back() -> None:
 
             lone.state.cut = False
             lone.broker.rejoin()
-            await until(lambda: lone.nodes.sure and session.id not in lone.app.hub.sessions)
+            await until(lambda: lone.nodes.sure)
             (reply,) = await session.post(publish(3, "news", "here again"))
             assert reply["type"] == "published", "the other node has answered"
             assert session.id in other.app.hub.sessions

@@ -123,6 +123,11 @@ class Claims:
         if self._timer is not None:
             self._timer.cancel()
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether others may have taken sessions that are here: the lease had run out, and it was not looked up yet."""
+        return self._lapsed or self._confirming is not None
+
     # --- where a session is ---------------------------------------------------------------------------------
 
     def node(self, id: str) -> str:

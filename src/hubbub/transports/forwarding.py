@@ -7,6 +7,7 @@ have its session says so, and where it is.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 from typing import TYPE_CHECKING
 
@@ -95,11 +96,15 @@ class Forwarder:
 
     async def check(self) -> None:
         """To be called before a session that goes on by single requests is served here. Raises NODE_UNAVAILABLE if this
-        node is cut off from the others, who may have taken the session."""
-        if self._isolation.suspected and await self._isolation.certain():
-            raise HubbubError(
-                ErrorCode.NODE_UNAVAILABLE, "this node is cut off from the others", retry_after=RETRY
-            )
+        node is cut off from the others, who may have taken the session; when it is back, it ends what they have."""
+        if self._isolation.suspected:
+            if await self._isolation.certain():
+                raise HubbubError(
+                    ErrorCode.NODE_UNAVAILABLE, "this node is cut off from the others", retry_after=RETRY
+                )
+        elif self._claims.doubtful:
+            with contextlib.suppress(HubbubError):  # away again, and for all: nobody takes anything
+                await self._claims.confirm()
 
     async def _holds(self, node: NodeInfo) -> bool:
         """Whether the lease of that node holds: it says so when it is asked for a session that nobody has."""

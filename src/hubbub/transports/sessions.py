@@ -74,6 +74,8 @@ class Sessions:
             await self._create(exchange)
             return
         id, _, action = exchange.path[len(PATH) + 1 :].partition("/")
+        if forwarder is not None and id in self._mailboxes:
+            await forwarder.check()
         if forwarder is not None and (id not in self._mailboxes or forwarder.moved(id)):
             if exchange.forwarded:
                 await exchange.refuse(HubbubError(ErrorCode.SESSION_GONE), forwarder.elsewhere(id))
@@ -82,8 +84,6 @@ class Sessions:
                 await forwarder.answer(exchange, id, limits.body_bytes, limits.write_timeout)
             return
         mailbox = self._find(exchange, id)
-        if forwarder is not None:
-            await forwarder.check()
         match action:
             case "commands":
                 await self._commands(exchange, mailbox)
