@@ -41,3 +41,12 @@ def test_an_id_never_means_two_things(versions: list[list[str]]) -> None:
         for item in now:
             assert meant.setdefault(item.id, item.text) == item.text
             assert item.text not in old or old[item.text] == item.id
+
+
+def test_new_ones_get_no_id_that_somebody_has_given() -> None:
+    old, _ = keep([Item(id="2-1", text="a"), Item(text="b")], "items", 1, "poll_options", LIMITS)
+    assert ids(revise([Item(text="c"), Item(id="2-2", text="d"), Item(text="e")], old, 2)) == {
+        "c": "2-3",
+        "d": "2-2",
+        "e": "2-4",
+    }
