@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from tests.chat.world import World
 from hubbub.chat.drafts import TICK
 from hubbub.chat.events import DraftChanged
 from hubbub.chat.model import Draft, Mentions
-from hubbub.errors import ErrorCode
+from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage.tables import drafts, inbox
 
 pytestmark = pytest.mark.anyio
@@ -229,3 +230,35 @@ async def test_limits(database: str) -> None:
         await save(chat, "ada", ids[2], "a")
         await chat.do("messages.send", "ada", conversation=ids[2], parts=text("a"))
         assert len(await kept(chat, "ada")) == 2, "to send is not to remove"
+
+
+async def test_of_two_devices_one_wins(chat: World) -> None:
+    id = await chat.group("ada")
+    for round in range(5):
+        (before,) = await kept(chat, "ada") or [Draft(id, 0.0)]
+        outcomes = await asyncio.gather(
+            *(save(chat, "ada", id, f"{round} of device {n}", expected=before.updated) for n in range(6)),
+            return_exceptions=True,
+        )
+        (won,) = [each for each in outcomes if isinstance(each, float)]
+        refusals = [each.code for each in outcomes if isinstance(each, HubbubError)]
+        assert refusals == [ErrorCode.CONFLICT] * 5
+        (after,) = await kept(chat, "ada")
+        assert after.updated == won
+
+
+async def test_nothing_stays_of_who_leaves_meanwhile(chat: World) -> None:
+    """What is left behind would be found by the check at the end."""
+    for _ in range(10):
+        id = await chat.group("ada", "bob")
+        seq = (await say(chat, id, "ada", "hello")).seq
+        outcomes = await asyncio.gather(
+            save(chat, "bob", id, "a"),
+            chat.do("bookmarks.add", "bob", conversation=id, message=seq, note="a"),
+            chat.do("members.leave", "bob", conversation=id),
+            save(chat, "bob", id, "b", thread=seq),
+            return_exceptions=True,
+        )
+        for each in outcomes:
+            assert not isinstance(each, BaseException) or isinstance(each, HubbubError), each
+        assert await kept(chat, "bob") == []

@@ -7,6 +7,8 @@ when; where it is from, only if all who read it may read there, too.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -108,9 +110,22 @@ async def forward(chat: Chat, caller: Caller, params: ForwardMessage) -> Forward
         )
         for id, origin in zip(to, source.origins, strict=True)
     ]
-    examined = tuple([await chat.moderation.examine(item) for item in outgoing])
-    sent = await chat.store.write(FORWARD, Forwarding(chat, caller.actor, message, examined))
-    return ForwardedMessages(sent)
+    examined = []
+    for place, item in enumerate(outgoing):
+        with _naming(place):
+            examined.append(await chat.moderation.examine(item))
+    forwarding = Forwarding(chat, caller.actor, message, tuple(examined))
+    return ForwardedMessages(await chat.store.write(FORWARD, forwarding))
+
+
+@contextmanager
+def _naming(place: int) -> Iterator[None]:
+    """A refusal names the conversation that refuses."""
+    try:
+        yield
+    except HubbubError as error:
+        error.field = f"to[{place}]"
+        raise
 
 
 def look(view: View, actor: Actor, params: ForwardMessage, to: tuple[str, ...]) -> Source:
@@ -158,9 +173,9 @@ def _forward(tx: Transaction, item: Forwarding) -> tuple[Sent, ...]:
         raise HubbubError(ErrorCode.CONFLICT, "the message is edited just now", field="message")
     sent = []
     for place, outcome in enumerate(Delivery(tx, item.outgoing).run()):
-        if isinstance(outcome, HubbubError):
-            outcome.field = f"to[{place}]"
-            raise outcome
+        with _naming(place):
+            if isinstance(outcome, HubbubError):
+                raise outcome
         sent.append(outcome)
     return tuple(sent)
 
