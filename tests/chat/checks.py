@@ -149,7 +149,7 @@ def _mentioned(view: View, conversation: str, member: MemberRow, unread: Sequenc
     found = set(view.execute(query).scalars())
     for message in unread:
         said = message.mentions or Mentions()
-        if said.everyone != "here":  # that hangs on who was there
+        if said.everyone != "here" and not said.groups:  # that hangs on who was there
             named = member.user in said.users or said.everyone == "all"
             assert (message.seq in found) is named, message
     return sum(message.seq in found for message in unread)

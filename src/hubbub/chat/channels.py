@@ -11,6 +11,7 @@ from msgspec import Raw, Struct
 
 from hubbub.chat import rules
 from hubbub.chat.cases import ALL, CASES
+from hubbub.chat.catalogue import CATALOGUE, CHANNEL
 from hubbub.chat.events_list import LogRow, inbox_page, log_page
 from hubbub.chat.ledger import Actor, View, channel_of, inbox_of, status_of
 from hubbub.chat.messages import floor_of
@@ -30,7 +31,7 @@ log = get_logger("hubbub.chat")
 CONVERSATION = "conversation"
 INBOX = "inbox"
 STATUS = "status"
-NAMESPACES = (CONVERSATION, INBOX, STATUS, CASES)
+NAMESPACES = (CONVERSATION, INBOX, STATUS, CASES, CATALOGUE)
 LOGGED = (CONVERSATION, INBOX)
 NOT_THERE = "there is no such channel"
 
@@ -98,7 +99,7 @@ _permissions = msgspec.json.Decoder(dict[Permission, Rank]).decode
 
 
 class Channels:
-    """The owner (`hubbub.hub.base.ChannelOwner`) of `conversation:`, `inbox:`, `status:` and `cases:`."""
+    """The owner (`hubbub.hub.base.ChannelOwner`) of `conversation:`, `inbox:`, `status:`, `cases:` and `catalogue:`."""
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
@@ -119,8 +120,8 @@ class Channels:
 
     async def authorize(self, principal: Principal, operation: Operation, channel: str) -> None:
         """Members may follow and read a conversation, users their own inbox, and the presence of those with whom they
-        share a conversation; moderators their review queue. Nobody publishes: the chat does. Raises NOT_FOUND,
-        RESTRICTED and PERMISSION_DENIED."""
+        share a conversation; moderators their review queue; all the catalogue. Nobody publishes: the chat does. Raises
+        NOT_FOUND, RESTRICTED and PERMISSION_DENIED."""
         kind, _, id = channel.partition(":")
         if operation == "publish":
             raise HubbubError(
@@ -136,6 +137,9 @@ class Channels:
                 )
         elif kind == STATUS:
             if id not in await self._chat.presence.visible(actor, [id]):
+                raise HubbubError(ErrorCode.NOT_FOUND, NOT_THERE, field="channel")
+        elif kind == CATALOGUE:
+            if channel != CHANNEL:
                 raise HubbubError(ErrorCode.NOT_FOUND, NOT_THERE, field="channel")
         elif kind == CASES:
             await self._chat.read(lambda view: moderated(view, actor, None if id == ALL else id))

@@ -18,7 +18,9 @@ from hubbub.chat.agenda import Agenda
 from hubbub.chat.arrivals import Arrivals
 from hubbub.chat.cards import OnPress
 from hubbub.chat.cases import CASES, to_moderators
+from hubbub.chat.catalogue import CATALOGUE, told
 from hubbub.chat.channels import Channels, publication_of
+from hubbub.chat.commands import Program
 from hubbub.chat.directory import HANDLERS, OPERATIONS
 from hubbub.chat.filing import Files
 from hubbub.chat.judging import MODERATION, Moderation
@@ -83,6 +85,8 @@ class Chat:
         self._moved = Moved(self)
         self.on_press: OnPress | None = None
         """The application's program for cards that the server has sent."""
+        self.programs: dict[str, Program] = {}
+        """The application's own commands, by name."""
         for operation in OPERATIONS.values():
             self._decoders[operation.name] = msgspec.json.Decoder(operation.params)
             if operation.kind == "write":
@@ -287,6 +291,8 @@ class Chat:
             elif event.channel == CASES:
                 for envelope in to_moderators(event):
                     self.signal(envelope)
+            elif event.channel == CATALOGUE:
+                self.signal(told(event))
             else:
                 self.publish(event)
 

@@ -208,6 +208,8 @@ class Delivery:
                 mentioned = self.known.members.get((item.conversation, user))
                 if mentioned is None or mentioned.state != "joined":
                     raise not_a_member(item.mentions.users, user)
+            if item.mentions.groups:
+                mentions.refuse_unknown(self.tx, item.mentions.groups)
 
     def _permit(
         self,
@@ -347,14 +349,20 @@ class Delivery:
             self.replied[item.conversation, root.seq, item.sender] = (seq, number)
 
     def _here(self, item: Outgoing) -> Sequence[str]:
-        if item.mentions is None or item.mentions.everyone != "here":
+        """Whom a message means without naming them."""
+        if item.mentions is None:
             return ()
+        found: Sequence[str] = ()
+        if item.mentions.groups:
+            found = mentions.in_groups(self.tx, item.conversation, item.mentions.groups, item.sender or None)
+        if item.mentions.everyone != "here":
+            return found
         query = sa.select(members.c.user).where(
             members.c.conversation == item.conversation,
             members.c.state == "joined",
             members.c.user != item.sender,
         )
-        return sorted(self.chat.presence.online(self.tx.execute(query).scalars()))
+        return sorted({*found, *self.chat.presence.online(self.tx.execute(query).scalars())})
 
     # --- what they are ----------------------------------------------------------------------------------------
 

@@ -259,6 +259,7 @@ def _check_mentions(
                 "mentions.everyone: who is here was settled when the message was sent",
                 field="mentions.everyone",
             )
+    mentions.refuse_unknown(ledger.tx, [id for id in new.groups if id not in before.groups])
     added = [user for user in new.users if user not in before.users]
     query = sa.select(members.c.user).where(
         members.c.conversation == row.id, members.c.state == "joined", members.c.user.in_(added)
@@ -298,16 +299,22 @@ def _author(view: View, message: Message) -> str | None:
 
 
 def _mention_anew(ledger: Ledger, message: Message, old: Mentions | None, new: Mentions | None) -> None:
-    """Rows of who was `here` stay as long as the message says so; they cannot be told from those of the named."""
+    """Rows of who was `here` stay as long as the message says so, and with them those of groups; they cannot be told
+    from those of the named. A group means whoever is in it now, once the groups are others."""
     before = old or Mentions()
     after = new or Mentions()
-    if before.everyone == "here" != after.everyone:
+    regrouped = before.groups != after.groups
+    if (before.everyone == "here" != after.everyone) or (regrouped and after.everyone != "here"):
         _mention_nobody(ledger, message, before)
         gone: set[str] = set()
+        regrouped = True
     else:
         gone = _named(before) - _named(after)
+    meant: list[str] = []
+    if after.groups and (regrouped or gone):
+        meant = mentions.in_groups(ledger.tx, message.conversation, after.groups, message.sender)
     mentions.delete(ledger.tx, message.conversation, message.seq, gone)
-    rows = mentions.rows(message.conversation, message.seq, message.number, after)
+    rows = mentions.rows(message.conversation, message.seq, message.number, after, meant)
     mentions.insert(ledger.tx, rows, ignore=True)
 
 
@@ -319,7 +326,7 @@ def _mention_nobody(ledger: Ledger, message: Message, old: Mentions | None) -> N
     if old is None:
         return
     users = _named(old)
-    if old.everyone == "here":
+    if old.everyone == "here" or old.groups:
         query = sa.select(members.c.user).where(members.c.conversation == message.conversation)
         users.update(ledger.execute(query).scalars())
     mentions.delete(ledger.tx, message.conversation, message.seq, users)
