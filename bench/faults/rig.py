@@ -31,7 +31,7 @@ from hubbub.testing.redis import RedisServer
 T = TypeVar("T")
 Broker = Literal["memory", "redis", "nats", "postgresql"]
 SERVERS: dict[str, type[ServerProcess]] = {"redis": RedisServer, "nats": NatsServer}
-START = 40.0
+START = 120.0
 """Seconds in which a node must listen, on a machine that may be busy."""
 LEASE = 3.0
 PRESENCE_GRACE = 1.0

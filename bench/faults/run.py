@@ -29,8 +29,8 @@ from hubbub.loadgen import BenchError
 
 WIRES = ("native", "native", "polling", "native", "stream", "socketio", "native", "native")
 """Of what kinds, one participant after the other."""
-BACK = 20.0
-"""Seconds after a fault in which everybody must be there again, and messages be acknowledged."""
+BACK = 60.0
+"""Seconds after a fault in which everybody must be there again, and messages be acknowledged: patience, no verdict."""
 GRACE = 5.0
 """Seconds by which presence may be late."""
 
