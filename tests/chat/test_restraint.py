@@ -184,8 +184,11 @@ async def test_nobody_hears_of_who_is_shadowed(chat: World) -> None:
     assert words((await chat.do("messages.list", "bob", conversation=id)).messages)[-1] == "psst"
     found = (await chat.do("messages.list", "ada", conversation=id)).messages
     assert "psst" not in words(found)
-    before = await chat.read(checks.everything)
+    before, published = await chat.read(checks.everything), chat.metrics.publications
     assert (await chat.do("typing.start", "bob", conversation=id)).shown, "as if it were"
+    assert chat.metrics.publications == published
+    assert (await chat.do("typing.start", "ada", conversation=id)).shown
+    assert chat.metrics.publications == published + 1
     assert await chat.read(checks.everything) == before
     assert (await chat.do("me.restrictions", "bob")).restrictions == ()
     assert (await chat.do("cases.mine", "bob")).cases == ()

@@ -40,7 +40,9 @@ async def revoke(api: Context, data: JSONBody[RevokeRequest]) -> Sessions:
         api.revocations.revoke_token(data.token_id)
     elif data.user is not None:
         api.revocations.revoke_user(data.user)
-    return sessions_of(await operations.end_revoked(api.hub, user=data.user, token_id=data.token_id))
+    ended = await operations.end_revoked(api.hub, user=data.user, token_id=data.token_id)
+    await api.audit("tokens.revoke", user=data.user, token_id=data.token_id)
+    return sessions_of(ended)
 
 
 @post(

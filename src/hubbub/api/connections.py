@@ -66,7 +66,9 @@ async def disconnect_session(
 ) -> Sessions:
     why = _reason(data)
     ended = await operations.disconnect(api.hub, session=decoded(session, "session"), reason=why)
-    return sessions_of(operations.require(ended))
+    sessions = sessions_of(operations.require(ended))
+    await api.audit("sessions.disconnect", session=decoded(session, "session"), code=why.code)
+    return sessions
 
 
 @get(
@@ -93,7 +95,9 @@ async def disconnect_user(
     api: Context, user: UserInPath, data: JSONBody[DisconnectRequest | None] = None
 ) -> Sessions:
     """They cannot be resumed. The user may come back with a token, unless it is revoked."""
-    ended = await operations.disconnect(api.hub, user=decoded(user, "user"), reason=_reason(data))
+    why = _reason(data)
+    ended = await operations.disconnect(api.hub, user=decoded(user, "user"), reason=why)
+    await api.audit("sessions.disconnect", user=decoded(user, "user"), code=why.code)
     return sessions_of(ended)
 
 

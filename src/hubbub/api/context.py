@@ -13,6 +13,7 @@ from litestar.params import SkipValidation
 from hubbub.auth.api_keys import ApiKeys
 from hubbub.auth.revocation import Revocations
 from hubbub.auth.tickets import Tickets
+from hubbub.chat.auditing import write_down
 from hubbub.chat.chat import Chat
 from hubbub.hub.hub import Hub
 
@@ -27,6 +28,11 @@ class ApiContext:
     tickets: Tickets
     revocations: Revocations | None = None
     chat: Chat | None = None
+
+    async def audit(self, act: str, *, user: str | None = None, **data: Any) -> None:
+        """Write down what was done by an API key, where there is a log for it."""
+        if self.chat is not None:
+            await write_down(self.chat, act, user=user, **data)
 
 
 Context = NamedDependency[SkipValidation[ApiContext]]

@@ -3,17 +3,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import sqlalchemy as sa
 from msgspec import Meta, Raw, Struct
 
-from hubbub.chat.ledger import Actor, View
+from hubbub.chat.ledger import SERVER, Actor, Ledger, View
 from hubbub.chat.model import ConversationId, UserId
 from hubbub.chat.operations import read
 from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
 from hubbub.chat.standing import require_office
+from hubbub.config import Config
+from hubbub.errors import HubbubError
+from hubbub.storage.base import Transaction, each
 from hubbub.storage.tables import audit
+from hubbub.telemetry.logging import get_logger
+
+if TYPE_CHECKING:
+    from hubbub.chat.chat import Chat
+
+log = get_logger("hubbub.chat")
 
 Act = Annotated[
     str,
@@ -94,6 +103,32 @@ def page(view: View, actor: Actor, params: ListAudit) -> AuditPage:
 
 
 OPERATIONS = (page,)
+
+
+# --- what is done beside the chat ---------------------------------------------------------------------------------
+
+
+class _Act(Struct, frozen=True):
+    config: Config
+    act: str
+    user: str | None
+    data: dict[str, Any]
+
+
+def _write_down(tx: Transaction, item: _Act) -> None:
+    Ledger(tx, item.config).audit(SERVER, item.act, user=item.user, **item.data)
+
+
+WRITE_DOWN = each("audit", _write_down)
+
+
+async def write_down(chat: Chat, act: str, *, user: str | None = None, **data: Any) -> None:
+    """Write down what the server API has done to sessions. It is done already: where the database does not take it,
+    the server's log has it alone."""
+    try:
+        await chat.store.write(WRITE_DOWN, _Act(chat.config, act, user, data))
+    except HubbubError as error:
+        log.warning("an act is not in the audit log", act=act, user=user, error=error.message, **data)
 
 
 def _audited(row: Any) -> Audited:
