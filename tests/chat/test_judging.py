@@ -227,13 +227,14 @@ async def test_a_shadow_is_its_senders_alone(chat: World) -> None:
     assert seq in await timeline(chat, "bob", group)
     for who in ("ada", "eve"):
         assert await timeline(chat, who, group) == [before.message.seq, after.message.seq]
-        for operation, params in [
+        attempts: list[tuple[str, dict[str, Any]]] = [
             ("messages.get", {}),
             ("messages.edit", {"parts": text("x")}),
             ("messages.delete", {}),
             ("reactions.add", {"name": "+1"}),
             ("receipts.list", {}),
-        ]:
+        ]
+        for operation, params in attempts:
             await chat.refused(ErrorCode.NOT_FOUND, operation, who, **where, **params)
         for answer in ({"thread": seq}, {"reply_to": seq}):
             await chat.refused(

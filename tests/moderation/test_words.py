@@ -106,6 +106,7 @@ def test_vowels_that_are_marks_make_another_word() -> None:
     assert not found("कुल", Words({"a": ["कल"]}))
     assert not found("が", Words({"a": ["か"]}))
     assert found("कल", Words({"a": ["कल"]}))
+    assert not found("कि ता ब", Words({"a": ["किताब"]}))  # syllables are no letters
 
 
 def test_one_sign_may_be_several_letters() -> None:
