@@ -10,5 +10,7 @@ RIGHTS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "retention.hold": lambda ids: {"subject": "user", "id": ids.user, "reason": "mine"},
     "retention.release": lambda ids: {"subject": "user", "id": ids.user},
     "retention.holds": lambda ids: {},
+    "rights.export": lambda ids: {"user": ids.user},
+    "rights.erase": lambda ids: {"user": ids.user, "messages": "delete"},
     "retention.archive": lambda ids: {"conversation": ids.conversation, "message": ids.message},
 }

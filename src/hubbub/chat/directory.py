@@ -17,6 +17,7 @@ from hubbub.chat import (
     drafts,
     editing,
     emoji,
+    erasing,
     events_list,
     expiry,
     files,
@@ -41,6 +42,7 @@ from hubbub.chat import (
     reports,
     restrictions,
     retention,
+    rights,
     scheduled,
     search,
     sending,
@@ -92,6 +94,7 @@ MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = (
     policy_tests.OPERATIONS,
     retention.OPERATIONS,
     legal.OPERATIONS,
+    rights.OPERATIONS,
 )
 
 OPERATIONS: dict[str, Operation[Any, Any]] = {
@@ -109,6 +112,7 @@ HANDLERS: tuple[Handler, ...] = (
     *filing.HANDLERS,
     *holds.HANDLERS,
     *retention.HANDLERS,
+    *erasing.HANDLERS,
 )
 """What is done when it is due: each module's `HANDLERS` (`chat/agenda.py`)."""
 assert len({handler.kind for handler in HANDLERS}) == len(HANDLERS), "two handlers have one kind"
