@@ -25,10 +25,10 @@ def masked(content: Checked, masks: Iterable[Finding]) -> Checked:
             spans[part].append(((begin, end), finding.mask))
     said = list(content.parts)
     for place, covered in spans.items():
-        part: TextPart = decode_text(bytes(said[place]))
-        text = part.text
+        kept: TextPart = decode_text(bytes(said[place]))
+        text = kept.text
         for mask in {mask for _, mask in covered}:
             text = cover(text, [span for span, each in covered if each == mask], mask)
-        said[place] = Raw(_encode(TextPart(text, part.format)))
+        said[place] = Raw(_encode(TextPart(text, kept.format)))
     whole = (b"[" + b",".join(map(bytes, said)) + b"]").decode()
     return replace(content, parts=tuple(said), json=whole, text=searchable(said))
