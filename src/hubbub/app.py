@@ -24,12 +24,14 @@ from hubbub.auth.tickets import Tickets
 from hubbub.chat.chat import Chat
 from hubbub.chat.commands import Argument, Command, program
 from hubbub.chat.filing import Files
+from hubbub.chat.previews import Previews
 from hubbub.clock import Clock, SystemClock
 from hubbub.cluster.claims import Claims
 from hubbub.cluster.cluster import Cluster
 from hubbub.cluster.nodes import new_node_id
 from hubbub.cluster.passes import Passes
 from hubbub.config import Config
+from hubbub.egress.fetch import Egress
 from hubbub.errors import ConfigError, HubbubError
 from hubbub.hub import operations
 from hubbub.hub.handlers import Handlers, Rule, check_parameters
@@ -118,6 +120,8 @@ class Hubbub:
                 scheme = self.config.attachments.url.get_secret_value().partition(":")[0]
                 blobs = registry.find(registry.BLOBS, scheme, "attachments.url")(self.config)
                 self._chat.files = Files(self._chat, blobs)
+            if self.config.previews.enabled:
+                self._chat.previews = Previews(self._chat, Egress(self.config.previews))
         self.socketio = SocketIo(self.hub, registry.PARSERS[self.config.socketio.parser](self.config))
         """The Socket.IO server: its handlers, events and rooms."""
         protocols = {name: make(self.config) for name, make in registry.PROTOCOLS.items()}
@@ -364,6 +368,8 @@ class Hubbub:
             parts.append(self._chat)
             if self._chat.files is not None:
                 parts.append(self._chat.files)
+            if self._chat.previews is not None:
+                parts.append(self._chat.previews)
         if self._cluster is not None:
             parts += [self._cluster, self._claims]
         return parts

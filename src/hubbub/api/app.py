@@ -18,6 +18,7 @@ from hubbub.api.context import ApiContext, provided
 from hubbub.api.errors import handle
 from hubbub.api.files import FileServer
 from hubbub.api.paths import route_path
+from hubbub.api.previews import PreviewImages
 from hubbub.api.security import require_api_key
 from hubbub.chat.directory import OPERATIONS
 
@@ -78,6 +79,7 @@ def build_api(context: ApiContext) -> AsgiApp:
     routes = _routes(context.hub.config.limits.body_bytes, context.chat is not None)
     callers = None if context.chat is None else Callers(context, context.chat)
     files = None if callers is None else FileServer(context, callers)
+    images = None if context.chat is None else PreviewImages(context.chat)
     requests = context.hub.metrics.http_requests
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,6 +104,8 @@ def build_api(context: ApiContext) -> AsgiApp:
 
         if files is not None and files.takes(inner["path"]):
             await files(inner, receive, answer)
+        elif images is not None and images.takes(inner["path"]):
+            await images(inner, receive, answer)
         else:
             await routes(inner, receive, answer)  # type: ignore[arg-type]
 

@@ -43,6 +43,7 @@ TAGS = {
     "commands": "Slash commands, which programs register and answer.",
     "emoji": "Custom emoji.",
     "groups": "Groups of users that can be mentioned.",
+    "previews": "Previews of links.",
     "files": "Files of messages.",
     "restrictions": "Users who are muted, banned or shadowed.",
     "reports": "What users report.",

@@ -29,6 +29,7 @@ from hubbub.chat.limits import LimitError
 from hubbub.chat.listing import without_words
 from hubbub.chat.operations import PREFIX, Caller, Operation
 from hubbub.chat.presence import Presences
+from hubbub.chat.previews import EVENTS, Previews
 from hubbub.chat.restraint import OPEN
 from hubbub.chat.signals import Moved, Typists
 from hubbub.clock import Clock
@@ -85,6 +86,8 @@ class Chat:
         self._moved = Moved(self)
         self.on_press: OnPress | None = None
         """The application's program for cards that the server has sent."""
+        self.previews: Previews | None = None
+        """Of links; None where `previews.enabled` is off."""
         self.programs: dict[str, Program] = {}
         """The application's own commands, by name."""
         for operation in OPERATIONS.values():
@@ -295,6 +298,8 @@ class Chat:
                 self.signal(told(event))
             else:
                 self.publish(event)
+                if self.previews is not None and event.event in EVENTS and b"://" in event.data:
+                    self.previews.look(event)
 
     def publish(self, logged: Logged) -> None:
         publication = publication_of(

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.structs import replace
 
-from hubbub.chat import attaching, checklists, legal, mentions, parts, pins, polls, search_index
+from hubbub.chat import attaching, checklists, legal, links, mentions, parts, pins, polls, search_index
 from hubbub.chat.events import (
     LogEvent,
     MessageAnnotated,
@@ -185,7 +185,7 @@ def edit(
         return EditedMessage(row.id, message.seq, changed.version, changed.edited)
     _mention_anew(ledger, changed, message.mentions, whom)
     search_index.reindex(ledger.tx, id, row.id, checked.text)
-    if _has_newcomers(ledger, row, message.seq):
+    if has_newcomers(ledger, row, message.seq):
         bare = replace(changed, parts=(), mentions=None)
         ledger.append(row, MessageUpdated, actor, about=message.seq, message=bare, withheld=True)
     else:
@@ -199,11 +199,12 @@ def _annotations(ledger: Ledger, message: Message, checked: parts.Checked) -> An
         message.annotations or Annotations(),
         poll=polls.revised(ledger, message, checked.parts),
         done=checklists.revised(message, checked.parts),
+        previews=links.revised(message, checked.parts, ledger.config.limits.links),
     )
     return None if standing == Annotations() else standing
 
 
-def _has_newcomers(view: View, row: ConversationRow, seq: int) -> bool:
+def has_newcomers(view: View, row: ConversationRow, seq: int) -> bool:
     """Whether there are members who came after the message, and may not read it."""
     if row.history == "all":
         return False

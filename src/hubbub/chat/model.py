@@ -142,13 +142,15 @@ class Forwarded(Struct, frozen=True, omit_defaults=True):
 
 class Options(Struct, frozen=True, omit_defaults=True):
     """How a message was sent; it never changes. `silent`: nobody is to be notified. `expires`: when it will be deleted.
-    `masked`: a rule has taken words out. `imported`: it was written elsewhere, before it came here."""
+    `masked`: a rule has taken words out. `imported`: it was written elsewhere, before it came here. `previews` is false
+    where none are to be made of its links."""
 
     silent: bool = False
     expires: float | None = None
     forwarded: Forwarded | None = None
     masked: bool = False
     imported: bool = False
+    previews: bool = True
 
 
 class Pin(Struct, frozen=True, omit_defaults=True):
@@ -186,13 +188,14 @@ class ChecklistItem(Struct, frozen=True, omit_defaults=True):
 
 class Preview(Struct, frozen=True, omit_defaults=True):
     """What is behind a link, as its page says of itself. All of it is text of strangers. `image` is a URL below this
-    server, or absent."""
+    server, or absent. One that was `removed` says nothing, and is not shown."""
 
     url: str
     title: str = ""
     description: str = ""
     site: str = ""
     image: str | None = None
+    removed: bool = False
 
 
 class Annotations(Struct, frozen=True, omit_defaults=True):

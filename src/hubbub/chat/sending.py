@@ -29,7 +29,6 @@ from hubbub.storage.base import Action, Transaction
 if TYPE_CHECKING:
     from hubbub.chat.chat import Chat
 
-SILENT = Options(silent=True)
 Part = Annotated[
     Raw,
     Meta(
@@ -77,6 +76,7 @@ class SendMessage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     reply_to: Seq | None = None
     silent: Silent = False
     expires_in: ExpiresIn | None = None
+    previews: Annotated[bool, Meta(description="Whether previews are made of its links.")] = True
 
 
 @begin("messages.send", "POST", "/conversations/{conversation}/messages", status=201)
@@ -114,6 +114,8 @@ def outgoing_of(chat: Chat, user: str, params: SendMessage, key: str | None = No
         about: tuple[Any, ...] = (params.thread, params.reply_to, whom)
         if params.silent or params.expires_in is not None:
             about += (params.silent, params.expires_in)
+        if not params.previews:
+            about += ("no previews",)
         digest = hashlib.blake2b(
             msgspec.json.encode(about) + checked.json.encode(), digest_size=16
         ).hexdigest()
@@ -127,9 +129,13 @@ def outgoing_of(chat: Chat, user: str, params: SendMessage, key: str | None = No
         params.reply_to,
         key,
         digest,
-        SILENT if params.silent else None,
+        _options(params) if params.silent or not params.previews else None,
         params.expires_in,
     )
+
+
+def _options(params: SendMessage) -> Options:
+    return Options(silent=params.silent, previews=params.previews)
 
 
 def _send(tx: Transaction, items: Sequence[Outgoing]) -> list[Sent | HubbubError]:

@@ -78,6 +78,7 @@ TABLE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "agenda": ("counter", "What was due and done, refused or put off, by its kind.", ("kind", "outcome")),
     "agenda_lag_seconds": ("histogram", "From when something was due to its being done.", ()),
     "agenda_late_seconds": ("gauge", "How late the oldest is that is due and not done.", ()),
+    "previews": ("counter", "Pages that were fetched for previews, by what came of it.", ("outcome",)),
     "broker_local_only": ("counter", "Publications that reached this node's sessions alone.", ()),
     "broker_unheard": ("counter", "Publications that nobody heard, though this node listened.", ()),
     "dead_letters": ("counter", "What a broker brought and could not be handled, by reason.", ("reason",)),
@@ -130,6 +131,7 @@ class Metrics(Collector):
         self.store_errors: Counter[str] = Counter()
         self.agenda: Counter[tuple[str, str]] = Counter()
         self.agenda_lag_seconds = Histogram()
+        self.previews: Counter[str] = Counter()
         self.broker_local_only = 0
         self.broker_unheard = 0
         self.dead_letters: Counter[str] = Counter()
