@@ -138,9 +138,7 @@ async def test_with_a_checksum_all_is_kept_or_nothing(blobs: Blobs, algorithm: s
     assert kept.steps == 1
 
 
-@pytest.mark.parametrize(
-    "header", ["", "sha1 !", "sha1 ü", "crc32 AAAA", "SHA1 AAAA", " sha512 AAAA"]
-)
+@pytest.mark.parametrize("header", ["", "sha1 !", "sha1 ü", "crc32 AAAA", "SHA1 AAAA", " sha512 AAAA"])
 async def test_wrong_checksums_are_refused(header: str) -> None:
     with pytest.raises(HubbubError):
         read_checksum(header)
