@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.chat.attempts_agenda import AGENDA
 from tests.chat.attempts_cases import CASES
+from tests.chat.attempts_commands import COMMANDS
 from tests.chat.attempts_files import FILES
 from tests.chat.attempts_moderation import MODERATION
 from tests.chat.attempts_pins import PINS
@@ -113,6 +114,7 @@ ATTEMPTS: dict[str, Callable[[Ids], Params]] = (
     | RIGHTS
     | FILES
     | CASES
+    | COMMANDS
     | POLLS
     | PINS
     | MODERATION
