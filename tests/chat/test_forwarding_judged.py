@@ -75,7 +75,7 @@ async def test_what_is_held_is_forwarded_once_it_is_approved(chat: World) -> Non
 async def test_an_edit_meanwhile_is_not_slipped_past_them(chat: World) -> None:
     source, to = await chat.group("ada", "bob"), await chat.group("bob")
     told = await say(chat, source, "ada", "hello")
-    of = {"conversation": source, "message": told.seq}
+    of: dict[str, Any] = {"conversation": source, "message": told.seq}
 
     async def edits(draft: Draft) -> Judgement | None:
         if draft.conversation == to:
