@@ -32,6 +32,7 @@ SMALL = Settings(
                 kinds=("redis-disconnect",),
                 calm=8.0,
                 people=12,
+                rate=16.0,
                 conversations=0,
                 wires=("native",),
                 leaves=0.5,
