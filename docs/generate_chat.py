@@ -115,6 +115,16 @@ EXAMPLES: dict[Any, msgspec.Struct] = {
             **MINE, invocation="1f0c9a2b77de40d1a6b5c3e2", conversation="b7Qm2x", message=42,
             parts=(Raw(b'{"type":"text","text":"It leaves today."}'),),
         ),
+        events.CommandInvoked(
+            **MINE, invocation="1f0c9a2b77de40d1a6b5c3e2", conversation="b7Qm2x", user="bob", name="remind",
+            text="me of this", arguments={"when": "tomorrow"},
+        ),
+        events.CommandAnswered(
+            **MINE, invocation="1f0c9a2b77de40d1a6b5c3e2", conversation="b7Qm2x", name="remind",
+            parts=(Raw(b'{"type":"text","text":"You will be."}'),),
+        ),
+        events.EmojiChanged("parrot"),
+        events.GroupChanged("support"),
         events.PresenceChanged("bob", "away", TIME - 300),
     )
 }  # fmt: skip

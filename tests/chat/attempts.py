@@ -138,6 +138,7 @@ async def furnish(world: World) -> Place:
     await world.users(*USERS)
     for user in ("ada", "bob"):
         await world.do("blocks.add", user, user="blocked")
+    await world.do("commands.register", "", name="remind", owner="bob", everywhere=True)
     talk = await furnish_group(world)
     topic = await world.topic("ada", "bob", name="Public")
     talk_of_topic = await _talk(world, topic)

@@ -25,6 +25,7 @@ GUESTS_MAY_READ = {
     "messages.list",
     "reactions.list",
     "pins.list",
+    "commands.list",
     "polls.get",
     "polls.voters",
     "receipts.list",

@@ -68,6 +68,15 @@ CHANNELS = (
         (),
         (events.CaseChanged,),
     ),
+    Channel(
+        "catalogue",
+        "of",
+        "Always `all`.",
+        "What all users share: custom emoji, and groups of users that can be mentioned. It has no log; `sync` says "
+        "`catalogue` to a device that was away while something of it changed.",
+        (),
+        (events.EmojiChanged, events.GroupChanged),
+    ),
 )
 
 

@@ -254,7 +254,7 @@ def remove(ledger: Ledger, actor: Actor, params: RemovePreview) -> Nothing:
     """Take the preview of a link away, for everybody.
 
     It is for who has sent the message, and for those who may delete it; it does not come back when the message is
-    edited. Raises NOT_FOUND, PERMISSION_DENIED and CONVERSATION_CLOSED.
+    edited. It is no error if there was none. Raises NOT_FOUND, PERMISSION_DENIED and CONVERSATION_CLOSED.
     """
     row, member = ledger.access(actor, params.conversation, "read", lock=True)
     _, message = find(ledger, actor, row, member, params.message)
@@ -263,7 +263,7 @@ def remove(ledger: Ledger, actor: Actor, params: RemovePreview) -> Nothing:
     writable(ledger, actor, row)
     standing = message.annotations or Annotations()
     if not any(each.url == params.url and not each.removed for each in standing.previews):
-        raise HubbubError(ErrorCode.NOT_FOUND, "there is no such preview", field="url")
+        return Nothing()
     left = tuple(
         Preview(each.url, removed=True) if each.url == params.url else each for each in standing.previews
     )

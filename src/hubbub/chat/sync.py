@@ -16,6 +16,7 @@ from msgspec import Meta, Raw, Struct
 
 from hubbub.chat import bookmarks, drafts, reminders, restrictions, rules, scheduled, users
 from hubbub.chat.blocks import Block
+from hubbub.chat.catalogue import changed_since
 from hubbub.chat.events import Receipts
 from hubbub.chat.events_list import inbox_page, log_page
 from hubbub.chat.holds import Hold
@@ -115,6 +116,8 @@ class SyncPage(Struct, frozen=True, omit_defaults=True):
     holds: tuple[Hold, ...] = ()
     """One's own messages that wait for a moderator, or wait no more since; the newest of them (`holds.list` has
     all)."""
+    catalogue: bool = False
+    """Custom emoji or groups have changed: `emoji.list` and `groups.list` have them."""
     me: users.Me | None = None
     inbox: int = 0
     """The last seq of the user's inbox."""
@@ -283,6 +286,7 @@ def _with_the_rest(view: View, actor: Actor, params: Sync, page: SyncPage, token
     page = msgspec.structs.replace(
         page,
         removed=removed,
+        catalogue=changed_since(view, token.since),
         threads=changed_threads(view, user, token.since),
         bookmarks=bookmarks.changed(view, user, token.since),
         drafts=drafts.changed(view, user, token.since),
