@@ -7,19 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from hubbub.attachments import names, sniff
 from hubbub.config import AttachmentsConfig
-
-HEAD = 4096
-MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-    (b"%PDF-", "application/pdf"),
-    (b"PK\x03\x04", "application/zip"),
-    (b"MZ", "application/x-dosexec"),
-    (b"\x7fELF", "application/x-executable"),
-)
 
 
 class Thumbnail(Struct, frozen=True):
@@ -47,19 +36,12 @@ class Examined(Struct, frozen=True):
 
 async def examine(path: Path, name: str, config: AttachmentsConfig) -> Examined:
     """Look into the file at `path`, which somebody calls `name`."""
-    return await asyncio.to_thread(_look, path, name)
+    size, type = await asyncio.to_thread(_look, path)
+    return Examined(type, names.safe(name, type, config.name_length), size)
 
 
-def _look(path: Path, name: str) -> Examined:
+def _look(path: Path) -> tuple[int, str]:
     with path.open("rb") as file:
-        head = file.read(HEAD)
-    found = next((type for magic, type in MAGIC if head.startswith(magic)), None)
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        found = "image/webp"
-    if found is None:
-        try:
-            head.decode()
-            found = "application/octet-stream" if b"\0" in head else "text/plain"
-        except ValueError:
-            found = "application/octet-stream"
-    return Examined(found, name, path.stat().st_size)
+        head = file.read(sniff.HEAD)
+    size = path.stat().st_size
+    return size, sniff.sniff(head, size)
