@@ -5,8 +5,8 @@ import sqlalchemy as sa
 from tests.chat.world import World
 
 from hubbub.chat.events import BlocksChanged, UserUpdated
-from hubbub.chat.inbox import SLACK, Notice, tell_all
-from hubbub.chat.ledger import Ledger
+from hubbub.chat.inbox import tell_all
+from hubbub.chat.ledger import SLACK, Ledger, Notice
 from hubbub.storage.base import Transaction, each
 from hubbub.storage.tables import inbox
 

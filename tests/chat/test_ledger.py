@@ -68,7 +68,9 @@ async def test_an_inbox_is_numbered_by_itself_and_keeps_the_newest(database: str
     async with World(database, chat={"inbox_size": 10}) as chat:
         await chat.users("ada", "bob")
         for number in range(40):
-            told = await write(chat, lambda ledger: ledger.tell("ada", BlocksChanged, user="x", blocked=True))
+            told = await write(
+                chat, lambda ledger: ledger.tell_now("ada", BlocksChanged, user="x", blocked=True)
+            )
             assert told.seq == number + 1
         await write(chat, lambda ledger: ledger.tell("bob", BlocksChanged, user="x", blocked=True))
         assert [event.seq for event in await chat.inbox("bob")] == [1]

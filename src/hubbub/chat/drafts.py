@@ -242,7 +242,7 @@ def _keep(
         _silence(ledger, user, old.told)
     json = "" if content is None else _encode(content).decode()
     row = _Row(conversation, thread or MAIN, json, updated, content is None, 0)
-    row.told = ledger.tell(user, DraftChanged, draft=row.public()).seq
+    row.told = ledger.tell_now(user, DraftChanged, draft=row.public()).seq
     values = (user, row.conversation, row.thread, json, updated, row.removed, row.told, ledger.tx.stamp)
     bulk.insert(ledger.tx, drafts, COLUMNS, [values], update=COLUMNS[3:])
     return DraftSaved(updated)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -16,6 +16,7 @@ from hubbub.chat.restraint import EVERYWHERE, Restraint
 from hubbub.chat.rows import CONVERSATION, MEMBER, ConversationRow, MemberRow
 from hubbub.config import Config
 from hubbub.errors import ErrorCode, HubbubError
+from hubbub.storage import bulk
 from hubbub.storage.base import Logged, Snapshot, Transaction
 from hubbub.storage.tables import (
     agenda,
@@ -60,6 +61,10 @@ class Actor(Struct, frozen=True):
 
 
 SERVER = Actor()
+Notice = tuple[str, type[InboxHead], dict[str, Any]]
+"""Whom to tell, what, and its fields."""
+SLACK = 16
+"""Events of an inbox above its size that may be there before they are deleted."""
 AGENDA = "agenda"
 """In the place of a channel: something is due at the `time` of what was logged."""
 
@@ -308,8 +313,18 @@ class Ledger(View):
         self.tx.outbox.append(Logged(AGENDA, id, kind, b"", None, due))
         return int(id)
 
-    def tell(self, user: str, event: type[N], /, **fields: Any) -> N:
-        """Write an event into a user's inbox, and have it published after the commit."""
+    def tell(self, user: str, event: type[InboxHead], /, **fields: Any) -> None:
+        """Write an event into a user's inbox when all actions of the transaction have been run, and have it published
+        after the commit."""
+        self.tell_all(((user, event, fields),))
+
+    def tell_all(self, notices: Sequence[Notice]) -> None:
+        """As `tell` for each."""
+        self.tx.notices += notices
+        self.tx.ending = self._settle
+
+    def tell_now(self, user: str, event: type[N], /, **fields: Any) -> N:
+        """As `tell`, at once; for who must know the event's seq. The user is locked from then on."""
         seq = self.execute(
             users.update()
             .where(users.c.id == user)
@@ -317,17 +332,39 @@ class Ledger(View):
             .returning(users.c.head)
         ).scalar_one()
         made = event(seq=seq, time=self.now, **fields)
-        tag = str(type(made).__struct_config__.tag)
-        data = msgspec.json.encode(made)
-        self.execute(
-            inbox.insert(),
-            {"user": user, "seq": seq, "type": tag, "time": self.now, "data": data.decode()},
-        )
-        size = self.config.chat.inbox_size
-        if seq % 16 == 0:
-            self.execute(inbox.delete().where(inbox.c.user == user, inbox.c.seq <= seq - size))
-        self.tx.outbox.append(Logged(inbox_of(user), seq, tag, data, None, self.now))
+        self._file([(user, made)], {user: (seq - 1, seq)})
         return made
+
+    def _settle(self, tx: Transaction) -> None:
+        """Number what users are to be told, in a few statements. They are locked in the order of their ids."""
+        notices: list[Notice] = tx.notices
+        if not notices:
+            return
+        told = sorted({user for user, _, _ in notices})
+        wanted = sa.select(users.c.id, users.c.head).where(users.c.id.in_(told)).order_by(users.c.id)
+        heads = {row.id: row.head for row in self.execute(wanted.with_for_update())}
+        before = dict(heads)
+        made = []
+        for user, event, fields in notices:
+            if user in heads:
+                heads[user] += 1
+                made.append((user, event(seq=heads[user], time=self.now, **fields)))
+        rows = [(user, head, tx.stamp) for user, head in heads.items()]
+        bulk.update(tx, users, ("id",), ("head", "changed"), rows)
+        self._file(made, {user: (before[user], head) for user, head in heads.items()})
+
+    def _file(self, made: Sequence[tuple[str, InboxHead]], heads: Mapping[str, tuple[int, int]]) -> None:
+        """Write events into inboxes, whose heads go from one number to another, and take out the oldest."""
+        rows = []
+        for user, event in made:
+            tag, data = str(event.__struct_config__.tag), msgspec.json.encode(event)
+            rows.append((user, event.seq, tag, self.now, data.decode()))
+            self.tx.outbox.append(Logged(inbox_of(user), event.seq, tag, data, None, self.now))
+        bulk.insert(self.tx, inbox, ("user", "seq", "type", "time", "data"), rows)
+        size = self.config.chat.inbox_size
+        for user, (before, head) in heads.items():
+            if head // SLACK != before // SLACK:
+                self.execute(inbox.delete().where(inbox.c.user == user, inbox.c.seq <= head - size))
 
 
 def channel_of(conversation: str) -> str:

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from hubbub.chat import drafts, keeping, rules
 from hubbub.chat.events import ConversationAdded, ConversationRemoved, MemberChanged, MembershipUpdated
-from hubbub.chat.inbox import Notice, tell_all
-from hubbub.chat.ledger import Actor, Ledger, View
+from hubbub.chat.inbox import tell_all
+from hubbub.chat.ledger import Actor, Ledger, Notice, View
 from hubbub.chat.limits import exceeded
 from hubbub.chat.listing import for_users, without_words
 from hubbub.chat.model import MemberState, Role

@@ -16,8 +16,8 @@ from msgspec import Meta, Struct
 
 from hubbub.chat import limits
 from hubbub.chat.events import MembershipUpdated, Receipt
-from hubbub.chat.inbox import Notice, tell_all
-from hubbub.chat.ledger import Actor, Ledger, View
+from hubbub.chat.inbox import tell_all
+from hubbub.chat.ledger import Actor, Ledger, Notice, View
 from hubbub.chat.listing import Pair, memberships_of
 from hubbub.chat.messages import floor_of
 from hubbub.chat.model import ConversationId, MyMembership, Seq
@@ -206,7 +206,9 @@ def _mark(tx: Transaction, items: Sequence[_Marks]) -> list[_Outcome | HubbubErr
     return [_outcome(item, cursors, mine) for item in items]
 
 
-MARK: Action[_Marks, _Outcome] = Action("receipts.mark", _mark)
+MARK: Action[_Marks, _Outcome] = Action(
+    "receipts.mark", _mark, lambda item: (mark.conversation for mark in item.marks)
+)
 
 
 def _lock(ledger: Ledger, ids: Sequence[str]) -> dict[str, _Place]:

@@ -7,7 +7,7 @@ threads of its own, PostgreSQL through SQLAlchemy's greenlets on asyncpg. It awa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
@@ -34,12 +34,14 @@ class Logged(Struct, frozen=True, gc=False):
 
 class Transaction:
     """What an action works on. `stamp` is to be written into `changed` columns, so that a sync token finds the rows;
-    `outbox` takes what is to be published after the commit, in order; `now` is the time of the whole transaction.
+    `outbox` takes what is to be published after the commit, in order; `now` is the time of the whole transaction. What
+    many transactions want to lock in whatever order (users, to tell them) is put off into `notices`, for `ending`,
+    which is called when all actions have been run: who locks last, and in order, is in nobody's way.
 
     An action may be run again from the start (a deadlock, a lost serialization): it must change nothing but this.
     """
 
-    __slots__ = ("connection", "dialect", "now", "outbox", "stamp")
+    __slots__ = ("connection", "dialect", "ending", "notices", "now", "outbox", "stamp")
 
     def __init__(self, connection: sa.Connection, dialect: Dialect, stamp: int, now: float) -> None:
         self.connection = connection
@@ -47,6 +49,8 @@ class Transaction:
         self.stamp = stamp
         self.now = now
         self.outbox: list[Logged] = []
+        self.notices: list[Any] = []
+        self.ending: Callable[[Transaction], object] | None = None
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[*tuple[Any, ...]]:
         return self.connection.execute(statement, parameters)
@@ -71,10 +75,11 @@ class Snapshot:
 class Action(Generic[T, R]):
     """Something that is written. `run` gets all items of it that one transaction takes, and gives for each its result,
     or the HubbubError that refuses it (of which nothing may have been written). What it raises undoes them all, and
-    each is then tried alone."""
+    each is then tried alone. `touches` are the conversations that an item locks beside its lane."""
 
     name: str
     run: Callable[[Transaction, Sequence[T]], Sequence[R | HubbubError]]
+    touches: Callable[[T], Iterable[str]] | None = None
 
 
 def each(name: str, function: Callable[[Transaction, T], R]) -> Action[T, R]:
@@ -83,7 +88,7 @@ def each(name: str, function: Callable[[Transaction, T], R]) -> Action[T, R]:
     def run(tx: Transaction, items: Sequence[T]) -> list[R | HubbubError]:
         outcomes: list[R | HubbubError] = []
         for item in items:
-            published = len(tx.outbox)
+            published, noticed = len(tx.outbox), len(tx.notices)
             savepoint = tx.connection.begin_nested()
             try:
                 outcomes.append(function(tx, item))
@@ -91,6 +96,7 @@ def each(name: str, function: Callable[[Transaction, T], R]) -> Action[T, R]:
             except HubbubError as error:
                 savepoint.rollback()
                 del tx.outbox[published:]
+                del tx.notices[noticed:]
                 outcomes.append(error)
         return outcomes
 

@@ -242,6 +242,7 @@ class PostgresStore:
                 if late or not fault.again:
                     log.warning("write failed", reason=fault.reason, error=_text(error))
                     raise TransactionFailed(fault.reason, fault.code) from error
+                self._metrics.store_retries[fault.reason] += 1
             await asyncio.sleep(PAUSE[0] * random.uniform(1.0, 2.0))
 
     async def _resolve(self, line: int, attempt: _Attempt, fault: Fault, deadline: float) -> None:

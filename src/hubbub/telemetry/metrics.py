@@ -75,6 +75,11 @@ TABLE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "commits": ("counter", "Transactions that wrote; `writes` by these is the size of a group.", ()),
     "commit_seconds": ("histogram", "From the begin of a transaction to its being on disk.", ()),
     "store_errors": ("counter", "Writes and reads that the database failed, by reason.", ("reason",)),
+    "store_retries": (
+        "counter",
+        "Transactions that the database undid and that were tried again, by reason.",
+        ("reason",),
+    ),
     "agenda": ("counter", "What was due and done, refused or put off, by its kind.", ("kind", "outcome")),
     "agenda_lag_seconds": ("histogram", "From when something was due to its being done.", ()),
     "agenda_late_seconds": ("gauge", "How late the oldest is that is due and not done.", ()),
@@ -129,6 +134,7 @@ class Metrics(Collector):
         self.commits = 0
         self.commit_seconds = Histogram()
         self.store_errors: Counter[str] = Counter()
+        self.store_retries: Counter[str] = Counter()
         self.agenda: Counter[tuple[str, str]] = Counter()
         self.agenda_lag_seconds = Histogram()
         self.previews: Counter[str] = Counter()
