@@ -59,12 +59,13 @@ class ObjectBlobs:
         self._store: ObjectStore | None = None
         self._serving = False
         url = config.url.get_secret_value()
-        self._folder = Path(url.removeprefix(FILE)).absolute() if url.startswith(FILE) else None
+        self._folder = Path(url.removeprefix(FILE)) if url.startswith(FILE) else None
 
     async def start(self) -> None:
         if self._folder is None:
             self._store = _opened(self._config)
         else:  # which is made when there is something to put into it
+            self._folder = await asyncio.to_thread(self._folder.absolute)  # whatever becomes of where we are
             await asyncio.to_thread(_check_writable, self._folder)
         self._serving = True
 
