@@ -200,7 +200,9 @@ class Ticket(Struct, frozen=True):
 class TokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Whom the token is for. `channels` maps patterns to operations; by default everything is permitted."""
 
-    user: Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["ada"])]
+    user: Annotated[
+        str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)", examples=["ada"])
+    ]
     ttl: Annotated[float, Meta(gt=0, le=86_400)] = 3600.0
     kind: Kind = "person"
     info: dict[str, Any] | None = None

@@ -29,7 +29,7 @@ Act = Annotated[
     Meta(
         min_length=1,
         max_length=64,
-        pattern=r"^[a-z_.]+$",
+        pattern=r"^[a-z_.]+$(?!\n)",
         description="An act (`members.remove`), or with a dot at its end all that begin so (`cases.`).",
         examples=["restrictions."],
     ),
@@ -40,7 +40,7 @@ class ListAudit(Struct, frozen=True, forbid_unknown_fields=True):
     """Which acts: by an `actor` ("": the server), on a `user`, in a `conversation`, of a kind, from `since` (Unix
     seconds) on and before `until`."""
 
-    actor: Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = None
+    actor: Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")] | None = None
     act: Act | None = None
     user: UserId | None = None
     conversation: ConversationId | None = None

@@ -46,7 +46,7 @@ KIND: Kind = "press"
 ASK = "card.press"
 """As the agenda calls it."""
 
-ActionId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$", examples=["approve"])]
+ActionId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$(?!\n)", examples=["approve"])]
 
 
 class PressCard(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

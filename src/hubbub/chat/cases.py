@@ -22,7 +22,7 @@ from hubbub.model import Envelope, Publication
 from hubbub.storage.base import Logged
 from hubbub.storage.tables import cases, holds, messages, users
 
-CaseId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+CaseId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
 Words = Annotated[str, Meta(examples=["Third time this week."])]
 
 TAG = str(CaseChanged.__struct_config__.tag)

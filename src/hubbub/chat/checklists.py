@@ -18,7 +18,9 @@ from hubbub.errors import ErrorCode, HubbubError
 
 ItemId = Annotated[
     str,
-    Meta(min_length=1, max_length=20, pattern=r"^[0-9-]+$", description="Id of the item.", examples=["2"]),
+    Meta(
+        min_length=1, max_length=20, pattern=r"^[0-9-]+$(?!\n)", description="Id of the item.", examples=["2"]
+    ),
 ]
 
 

@@ -51,7 +51,7 @@ ASK = "command.ask"
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,31}$"
 CommandName = Annotated[str, Meta(pattern=NAME, examples=["remind"])]
-ArgumentName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", examples=["when"])]
+ArgumentName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$(?!\n)", examples=["when"])]
 Described = Annotated[str, Meta(description="At most `limits.option_length` code points.")]
 
 

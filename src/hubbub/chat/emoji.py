@@ -19,7 +19,7 @@ from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage import bulk
 from hubbub.storage.tables import emoji, files
 
-EmojiName = Annotated[str, Meta(pattern=r"^[a-z0-9_+-]{1,64}$", examples=["party-parrot"])]
+EmojiName = Annotated[str, Meta(pattern=r"^[a-z0-9_+-]{1,64}$(?!\n)", examples=["party-parrot"])]
 
 
 class AddEmoji(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

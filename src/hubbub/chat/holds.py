@@ -27,7 +27,7 @@ from hubbub.chat.verdicts import EXPIRE
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage.tables import holds
 
-HoldId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+HoldId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
 
 
 class ByHold(Struct, frozen=True, forbid_unknown_fields=True):

@@ -39,7 +39,7 @@ InvocationId = Annotated[
     Meta(
         min_length=1,
         max_length=64,
-        pattern=r"^[0-9A-Za-z]+$",
+        pattern=r"^[0-9A-Za-z]+$(?!\n)",
         description="Id of the press or command.",
         examples=["1f0c9a2b77de40d1a6b5c3e2"],
     ),

@@ -24,7 +24,7 @@ from hubbub.storage.tables import archive, legal_holds, messages, versions
 
 Why: TypeAlias = Literal["deleted", "expired", "retention", "erasure"]
 Subject: TypeAlias = Literal["conversation", "user"]
-SubjectId = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
+SubjectId = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
 _parts = msgspec.json.Decoder(tuple[Raw, ...]).decode
 
 

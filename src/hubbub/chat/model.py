@@ -53,9 +53,9 @@ CaseState = Literal["open", "decided", "appealed", "closed"]
 CaseAction = Literal["dismiss", "warn", "delete", "mute", "ban", "shadow", "approve", "reject"]
 
 # Without control characters: PostgreSQL cannot be asked for a text with NUL in it.
-UserId = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
-ConversationId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
-GroupId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", examples=["support"])]
+UserId = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
+ConversationId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
+GroupId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$(?!\n)", examples=["support"])]
 """Of a group of users that can be mentioned."""
 Seq = Annotated[int, Meta(ge=0, le=2**53)]
 FOREVER = 9e15

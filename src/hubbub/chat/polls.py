@@ -29,7 +29,13 @@ from hubbub.storage.tables import votes
 
 OptionId = Annotated[
     str,
-    Meta(min_length=1, max_length=20, pattern=r"^[0-9-]+$", description="Id of the option.", examples=["2"]),
+    Meta(
+        min_length=1,
+        max_length=20,
+        pattern=r"^[0-9-]+$(?!\n)",
+        description="Id of the option.",
+        examples=["2"],
+    ),
 ]
 
 

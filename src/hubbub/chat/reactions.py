@@ -28,7 +28,7 @@ ReactionName = Annotated[
     str,
     Meta(
         min_length=1,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
+        pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)",
         description="An emoji or a short name; at most `limits.reaction_length` code points in NFC.",
         examples=["👍"],
     ),

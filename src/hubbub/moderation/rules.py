@@ -17,13 +17,13 @@ Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
 Many = Annotated[int, Meta(ge=1, le=250)]
 Size = Annotated[int, Meta(ge=0, le=1_000_000)]
 Share = Annotated[float, Meta(gt=0, le=1)]
-ListName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+ListName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$(?!\n)")]
 Host = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=253,
-        pattern=r"^(\*\.)?[^\s/:@*]+$",
+        pattern=r"^(\*\.)?[^\s/:@*]+$(?!\n)",
         description="A host; `*.example.com` is all below it, and `example.com` itself.",
         examples=["*.example.com"],
     ),
@@ -106,7 +106,7 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What happens (`action`) to a message that fits all conditions in `when`, and where it holds. `reason` is told to
     the sender of what was refused; `priority` is that of the case that is opened."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
     when: Annotated[tuple[Condition, ...], Meta(min_length=1, max_length=10)]
     action: Action
     where: Scope = EVERYWHERE

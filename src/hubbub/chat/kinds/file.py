@@ -14,7 +14,7 @@ from hubbub.chat import text
 from hubbub.chat.kinds.base import Kind, More, decoded, encode
 from hubbub.config.sections import LimitsConfig
 
-FileId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z_-]+$")]
+FileId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z_-]+$(?!\n)")]
 
 
 class Thumbnail(Struct, frozen=True):
