@@ -235,6 +235,17 @@ async def test_too_many_at_once(chat: World, net: Internet, monkeypatch: pytest.
     assert chat.metrics.previews["dropped"] == 1
 
 
+async def test_what_is_sent_before_they_are_started(chat: World, net: Internet) -> None:
+    chat.chat.previews = Previews(chat.chat, net.egress(ports=(80,)))
+    id = await chat.group("ada", "bob")
+    sent = await say(chat, id, "ada", URL)
+    await chat.settle()
+    assert net.asked == []
+    await chat.chat.previews.start()
+    (preview,) = await shown(chat, sent)
+    assert preview.image == chat.chat.previews.images.path("http://a.example/17.png")
+
+
 async def test_stopping_waits_for_nobody(chat: World, net: Internet) -> None:
     async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()

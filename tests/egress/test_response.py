@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 
 import pytest
 
@@ -57,6 +58,16 @@ def test_how_many_headers(count: int, refused: bool) -> None:
     with pytest.raises(HubbubError) as failure:
         fed(data, 64)
     assert failure.value.code == ErrorCode.EGRESS_REFUSED
+
+
+def test_a_bomb_takes_no_room() -> None:
+    bomb = gzip.compress(bytes(50_000_000), 9)
+    tracemalloc.start()
+    response = fed(HEAD + b"Content-Encoding: gzip\r\n\r\n" + bomb, 65_536, most=1_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (len(response.body), response.cut) == (1_000, True)
+    assert peak < 2_000_000
 
 
 def test_nothing_is_read_behind_a_redirect() -> None:

@@ -123,6 +123,7 @@ class Previews:
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking: dict[str, asyncio.Task[Found | None]] = {}
         """By URL: a link that everybody sends is fetched once."""
+        self._started = asyncio.Event()
         self.images = self._images(secrets.token_bytes(32))  # until `start`
 
     async def start(self) -> None:
@@ -133,6 +134,7 @@ class Previews:
         else:
             secret = await self._chat.store.write(KEEP_SECRET, secrets.token_urlsafe(32), "files")
         self.images = self._images(secret.encode())
+        self._started.set()
 
     async def stop(self) -> None:
         self._egress.stop()
@@ -161,6 +163,7 @@ class Previews:
             message = _said(logged.data).message
             if not (message.options or Options()).previews:
                 return
+            await self._started.wait()  # or images would be signed by nobody's secret
             made = [
                 self._public(link, found)
                 for link in links(message.parts, self._chat.config.limits.links)

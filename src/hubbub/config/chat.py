@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from hubbub.config.sections import Count, Seconds, Section
 
@@ -121,6 +122,13 @@ class PreviewsConfig(Section):
         "everybody who writes messages can make the server ask there.",
     )
     user_agent: str = Field("Hubbub-Preview/1.0", description="What the server calls itself.")
+
+    @field_validator("allowed_networks")
+    @classmethod
+    def _are_networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for each in given:
+            ip_network(each)
+        return given
 
 
 class ModerationConfig(Section):
