@@ -208,7 +208,7 @@ async def test_long_texts(database: str) -> None:
 
 async def test_who_may_not_give_it(chat: World) -> None:
     id = await place(chat)
-    params = {"conversation": id, "name": "remind"}
+    params: dict[str, Any] = {"conversation": id, "name": "remind"}
     await chat.users("eve")
     await chat.refused(ErrorCode.NOT_FOUND, "commands.invoke", "eve", at="conversation", **params)
     await chat.do("members.update", "ada", conversation=id, user="bob", role="reader")
@@ -226,7 +226,7 @@ async def test_who_may_not_give_it(chat: World) -> None:
 async def test_who_may_answer_and_how_often(chat: World) -> None:
     id = await place(chat)
     made = await give(chat, id)
-    answer = {"invocation": made, "parts": text("x")}
+    answer: dict[str, Any] = {"invocation": made, "parts": text("x")}
     for user in ("ada", "bob", ""):
         await chat.refused(ErrorCode.NOT_FOUND, "commands.answer", user, at="invocation", **answer)
     await chat.refused(ErrorCode.NOT_FOUND, "cards.answer", "bot", at="invocation", **answer)
@@ -278,7 +278,7 @@ async def test_programs_that_fail_say_so(chat: World) -> None:
         return [{"type": "poll"}]
 
     for name, run in (("broken", broken), ("silent", silent), ("wrong", wrong)):
-        chat.chat.programs[name] = program(Command(name), run)  # type: ignore[arg-type]
+        chat.chat.programs[name] = program(Command(name), run)
     id = await place(chat)
     for name in ("broken", "silent", "wrong"):
         await give(chat, id, name=name)

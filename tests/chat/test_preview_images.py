@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.egress.strangers import Internet, internet, says
 
-from hubbub.chat.preview_images import LONGEST, PATH, Images, type_of
+from hubbub.chat.preview_images import LONGEST, PATH, Image, Images, type_of
 from hubbub.errors import ErrorCode, HubbubError
 
 pytestmark = pytest.mark.anyio
@@ -40,8 +40,8 @@ async def refusal(found: Images, path: str) -> ErrorCode:
 async def test_images_are_fetched_once(net: Internet) -> None:
     found = images(net)
     path = signed(found)
-    both = await asyncio.gather(found.fetch(path), found.fetch(path))
-    assert both == [("image/png", PNG)] * 2
+    both = tuple(await asyncio.gather(found.fetch(path), found.fetch(path)))
+    assert both == (Image("image/png", PNG),) * 2
     assert await found.fetch(path) == both[0]
     assert net.paths == ["/17.png"]
 

@@ -150,7 +150,7 @@ async def test_messages_without_previews(chat: World, net: Internet) -> None:
     sent = await say(chat, id, "ada", URL, previews=False)
     assert sent.options is not None
     assert not sent.options.previews
-    edit = {"conversation": id, "message": sent.seq, "parts": text(f"{URL} {OTHER}")}
+    edit: dict[str, Any] = {"conversation": id, "message": sent.seq, "parts": text(f"{URL} {OTHER}")}
     await chat.do("messages.edit", "ada", **edit)
     assert await shown(chat, sent) == []
     await chat.do(
@@ -164,7 +164,7 @@ async def test_edits(chat: World, net: Internet) -> None:
     id = await chat.group("ada", "bob")
     sent = await say(chat, id, "ada", URL)
     (first,) = await shown(chat, sent)
-    edit = {"conversation": id, "message": sent.seq}
+    edit: dict[str, Any] = {"conversation": id, "message": sent.seq}
     await chat.do("messages.edit", "ada", **edit, parts=text(f"{OTHER} {URL}"))
     assert await shown(chat, sent) == [Preview(OTHER, "B"), first]
     await chat.do("messages.edit", "ada", **edit, parts=text(f"only {OTHER}"))
@@ -196,7 +196,7 @@ async def test_previews_are_taken_away(chat: World, net: Internet) -> None:
     id = await chat.group("ada", "bob", "cy")
     sent = await say(chat, id, "bob", f"{URL} {OTHER}")
     assert len(await shown(chat, sent)) == 2
-    of = {"conversation": id, "message": sent.seq}
+    of: dict[str, Any] = {"conversation": id, "message": sent.seq}
     await chat.refused(ErrorCode.PERMISSION_DENIED, "previews.remove", "cy", **of, url=URL)
     await chat.do("previews.remove", "bob", **of, url=URL)
     assert await shown(chat, sent) == [Preview(URL, removed=True), Preview(OTHER, "B")]
