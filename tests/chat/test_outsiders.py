@@ -51,7 +51,9 @@ def concerns(name: str, **other: Any) -> bool:
     return ATTEMPTS[name](replace(ids, **other)) != ATTEMPTS[name](ids)
 
 
-OF_CONVERSATIONS = [name for name in NAMES if concerns(name, conversation="b")]
+OFFICIAL = ("retention.archive", "retention.update")
+"""For the server and admins, whoever is in the conversation."""
+OF_CONVERSATIONS = [name for name in NAMES if concerns(name, conversation="b") and name not in OFFICIAL]
 
 
 async def outcome(world: World, name: str, who: str, params: Params) -> tuple[str, Any]:
@@ -136,7 +138,7 @@ async def test_what_came_before_one_joined_is_as_what_is_not_there(
     chat: World, place: Place, field: str
 ) -> None:
     for name in NAMES:
-        if concerns(name, **{field: 2}) and name not in PLACES_IN_THE_LOG:
+        if concerns(name, **{field: 2}) and name not in (*PLACES_IN_THE_LOG, *OFFICIAL):
             hidden = await tried(chat, name, "late", place.late)
             missing = await tried(chat, name, "late", place.late, **{field: 10**6})
             deleted = await tried(chat, name, "late", place.late, **{field: place.late.deleted})
@@ -152,6 +154,18 @@ async def test_what_is_the_servers_is_nobody_elses(chat: World, place: Place) ->
                 there = await tried(chat, name, who, place.group)
                 assert there == await tried(chat, name, who, place.group, user="nobody")
                 assert there[0] == "PERMISSION_DENIED"
+
+
+@pytest.mark.anyio
+async def test_what_takes_an_office_is_nobody_elses(chat: World, place: Place) -> None:
+    for name in OFFICIAL:
+        for who in ("ada", "stranger", "blocked"):
+            there = await tried(chat, name, who, place.group)
+            assert there == await tried(chat, name, who, place.group, conversation=NOWHERE)
+            assert there[0] == "PERMISSION_DENIED"
+        await chat.do("users.upsert", "", user="ada", office="admin")
+        assert (await outcome(chat, name, "ada", ATTEMPTS[name](place.group)))[0] == "done"
+        await chat.do("users.upsert", "", user="ada", office="none")
 
 
 @pytest.mark.anyio
