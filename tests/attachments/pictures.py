@@ -16,7 +16,7 @@ XMP = (
     b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description exif:GPSLatitude="48.8583N" '
     b'xmlns:exif="http://ns.adobe.com/exif/1.0/"/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 )
-CAMERA = "Secret Camera 48.8583"
+CAMERA = "Secret Camera"
 
 
 def chunk(name: bytes, data: bytes) -> bytes:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from tests.attachments.pictures import png
 from tests.chat.later import pass_time, quiet
 from tests.chat.sharing import content, file_row, shared, stored, usage
 from tests.chat.world import World
@@ -21,7 +22,7 @@ async def gone(chat: World, file: str) -> bool:
 
 async def test_the_server_says_what_a_file_is(chat: World) -> None:
     id = await chat.group("ada", "bob")
-    row = await stored(chat, "ada", b"\x89PNG\r\n\x1a\n" + bytes(100), "cat.png")
+    row = await stored(chat, "ada", png(), "cat.png")
     lies = {"media_type": "text/html", "size": 1, "name": "dog.png", "width": 7}
     seq = await shared(chat, "ada", id, row.id, caption="our cat", **lies)
     message = await chat.do("messages.get", "bob", conversation=id, message=seq)

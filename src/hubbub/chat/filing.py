@@ -23,7 +23,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hubbub.attachments.base import Blobs
-from hubbub.attachments.examine import Examined, examine
+from hubbub.attachments.examine import Examined, Examiner
 from hubbub.attachments.serving import matches
 from hubbub.attachments.signing import Signer
 from hubbub.attachments.uploads import Checksum, Piece, Upload, conflict, folder_of, receive
@@ -109,7 +109,7 @@ def _settle(tx: Transaction, step: _Step) -> FileRow | None:
             pieces=(),
             width=found.width,
             height=found.height,
-            duration=getattr(found, "duration", None),
+            duration=found.duration,
             thumbnails=step.pictures,
         )
         changed = replace(
@@ -212,11 +212,11 @@ def folder(id: str) -> str:
 class Files:
     """Takes, examines, serves and drops the bytes of files."""
 
-    def __init__(self, chat: Chat, blobs: Blobs, examine: Examine = examine) -> None:
+    def __init__(self, chat: Chat, blobs: Blobs, examine: Examine | None = None) -> None:
         self.blobs = blobs
         self.signer = Signer(secrets.token_bytes(32))  # until `start`
         self._chat = chat
-        self._examine = examine
+        self._examine = examine or Examiner(chat.config.attachments.image_workers)
         self._room = asyncio.Semaphore(LOOKERS * chat.config.attachments.image_workers)
         self._checking: dict[str, asyncio.Task[None]] = {}
 
@@ -326,14 +326,21 @@ class Files:
 
     async def _check(self, row: FileRow, path: Path) -> None:
         """Look at what is at `path`, keep it, and settle what it is."""
+        found = await self._examine(path, row.name, self._chat.config.attachments)
+        try:
+            await self._settle(row, found.replaced or path, found)
+        finally:
+            if found.replaced is not None:
+                await asyncio.to_thread(found.replaced.unlink, missing_ok=True)
+
+    async def _settle(self, row: FileRow, kept: Path, found: Examined) -> None:
+        """Keep what is at `kept`, unless it is refused, and write down what was found."""
         config = self._chat.config
-        found = await self._examine(path, row.name, config.attachments)
         if found.refused is None and (why := _unwanted(found.type, config.attachments)):
             found = msgspec.structs.replace(found, refused=why)
         pictures: tuple[Picture, ...] = ()
         size = found.size
         if found.refused is None:
-            kept = found.replaced or path
             size = (await asyncio.to_thread(kept.stat)).st_size
             place = folder(row.id)
             await self.blobs.put(f"{place}/content", kept)
