@@ -220,6 +220,22 @@ class Hubbub:
         self.chat.moderation.hooks.judges.append(function)
         return function
 
+    def scan_file(self, function: F) -> F:
+        """Ask `async def hook(file)` about each file before anybody can read it: it gets a `ScannedFile`
+        (`hubbub.attachments.scan`), and gives None to take it, or why it is refused. It may take
+        `attachments.scan_timeout`; `attachments.scan_failure` says what becomes of what it could not judge.
+
+        Raises TypeError for a second one, RuntimeError where `chat.enabled` or `attachments.enabled` is off.
+        """
+        files = self.chat.files
+        if files is None:
+            raise RuntimeError("attachments.enabled is off")
+        if files.scan_file is not None:
+            raise TypeError("there is a hook that scans files already")
+        check_parameters(function, "the scan_file hook", ("file",))
+        files.scan_file = function
+        return function
+
     def on_press(self, function: F) -> F:
         """Answer who presses a button of a card that the server has sent: `async def answer(press)` gets a `Press` and
         gives an `Answer` (`hubbub.chat.cards`) or None. It may be called twice for one press if a node dies.

@@ -4,7 +4,6 @@ import asyncio
 import os
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -111,14 +110,13 @@ async def test_a_process_has_no_secrets(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 async def test_a_process_that_hangs_is_ended_and_holds_up_no_other(tmp_path: Path) -> None:
-    hanging = partial(in_process, command=worker("time.sleep(1000)"))
+    waits = iter((0.5, 0.0))
 
     async def once(task: Task, seconds: float) -> Picture:
-        nonlocal look
-        asked, look = look, in_process
-        return await asked(task, seconds if asked is in_process else 0.5)
+        if patience := next(waits):
+            return await in_process(task, patience, worker("time.sleep(1000)"))
+        return await in_process(task, seconds)
 
-    look = hanging
     examiner = Examiner(1, once)
     path = await written(tmp_path, saved(image(), "PNG"))
     both = await asyncio.gather(examiner(path, "a.png", CONFIG), examiner(path, "a.png", CONFIG))

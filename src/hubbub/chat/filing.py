@@ -24,6 +24,7 @@ from msgspec.structs import replace
 
 from hubbub.attachments.base import Blobs
 from hubbub.attachments.examine import Examined, Examiner
+from hubbub.attachments.scan import ScanFile, ScannedFile, scan
 from hubbub.attachments.serving import matches
 from hubbub.attachments.signing import Signer
 from hubbub.attachments.uploads import Checksum, Piece, Upload, conflict, folder_of, receive
@@ -219,6 +220,8 @@ class Files:
         self._examine = examine or Examiner(chat.config.attachments.image_workers)
         self._room = asyncio.Semaphore(LOOKERS * chat.config.attachments.image_workers)
         self._checking: dict[str, asyncio.Task[None]] = {}
+        self.scan_file: ScanFile | None = None
+        """The application's hook."""
 
     async def start(self) -> None:
         await self.blobs.start()
@@ -338,10 +341,14 @@ class Files:
         config = self._chat.config
         if found.refused is None and (why := _unwanted(found.type, config.attachments)):
             found = msgspec.structs.replace(found, refused=why)
+        size = (await asyncio.to_thread(kept.stat)).st_size
+        if found.refused is None and self.scan_file is not None:
+            asked = ScannedFile(kept, row.id, found.name, found.type, size, row.owner)
+            found = msgspec.structs.replace(
+                found, refused=await scan(self.scan_file, asked, config.attachments)
+            )
         pictures: tuple[Picture, ...] = ()
-        size = found.size
         if found.refused is None:
-            size = (await asyncio.to_thread(kept.stat)).st_size
             place = folder(row.id)
             await self.blobs.put(f"{place}/content", kept)
             for number, each in enumerate(found.thumbnails):
