@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 from urllib.parse import quote
 from weakref import WeakSet
 
@@ -199,8 +199,7 @@ class Peers:
     def cut(self, address: str) -> None:
         """The node there is gone: nobody waits for it any more."""
         for transport in self._sockets.pop(address, ()):
-            assert isinstance(transport, asyncio.Transport)
-            transport.abort()
+            cast(asyncio.Transport, transport).abort()  # uvloop's do not derive from it
         for link in (*self._used.pop(address, ()), *self._idle.pop(address, ())):
             link.abort()
 
