@@ -5,6 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hubbub.api.paths import COLLECTIONS, decoded, encoded, route_path
+from hubbub.chat.directory import OPERATIONS
 from hubbub.errors import ErrorCode, HubbubError
 
 
@@ -52,3 +53,11 @@ def test_a_name_is_utf8(segment: str) -> None:
     with pytest.raises(HubbubError) as refused:
         decoded(segment, "channel")
     assert (refused.value.code, refused.value.field) == (ErrorCode.BAD_REQUEST, "channel")
+
+
+def test_all_that_follows_a_user_is_an_action() -> None:
+    below = [
+        each.path.rpartition("/") for each in OPERATIONS.values() if each.path.startswith("/users/{user}/")
+    ]
+    assert {action for _, _, action in below} <= COLLECTIONS["/v1/users/"]
+    assert {name for name, _, _ in below} == {"/users/{user}"}

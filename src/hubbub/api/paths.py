@@ -14,7 +14,9 @@ from hubbub.errors import ErrorCode, HubbubError
 
 COLLECTIONS: dict[str, frozenset[str]] = {
     "/v1/channels/": frozenset(("history", "presence")),
-    "/v1/users/": frozenset(("publish", "connections", "disconnect", "subscribe", "unsubscribe", "queue")),
+    "/v1/users/": frozenset(
+        ("publish", "connections", "disconnect", "subscribe", "unsubscribe", "queue", "export", "erasure")
+    ),
     "/v1/connections/": frozenset(("publish", "disconnect")),
 }
 """Path prefixes that a name follows, and the actions that may follow the name."""
