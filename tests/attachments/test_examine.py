@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.attachments.pictures import PLACE, image, png, saved, telling
+from tests.attachments.test_duration import wav
 from tests.waiting import until
 
 from hubbub.attachments.examine import UNREADABLE, Examined, Examiner, Thumbnail, examine, in_process
@@ -60,6 +61,9 @@ async def test_other_files_need_no_process(tmp_path: Path) -> None:
 
     path = await written(tmp_path, b"words")
     assert await Examiner(look=never)(path, "a\0.txt", CONFIG) == Examined("text/plain", "a.txt", 5)
+    path = await written(tmp_path, wav(1.5))
+    sound = await Examiner(look=never)(path, "a", CONFIG)
+    assert (sound.type, sound.name, sound.duration) == ("audio/wav", "a.wav", 1.5)
     path = await written(tmp_path, b"<svg>")
     assert (await Examiner(look=never)(path, "a.png", CONFIG)).type == "image/svg+xml"
 

@@ -33,9 +33,10 @@ def test_sides_and_thumbnails(tmp_path: Path, type: str) -> None:
         assert red[2] < 150 < blue[2]
 
 
+@pytest.mark.parametrize("type", ["image/jpeg", "image/png", "image/webp", "image/tiff", "image/avif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_thumbnails_stand_upright(tmp_path: Path, orientation: int) -> None:
-    found = looked(tmp_path, saved(image(), "JPEG", exif=exif(orientation)), "image/jpeg")
+def test_thumbnails_stand_upright(tmp_path: Path, orientation: int, type: str) -> None:
+    found = looked(tmp_path, saved(image(), FORMATS[type], exif=exif(orientation)), type)
     turned = orientation >= 5
     assert (found.width, found.height) == ((30, 40) if turned else (40, 30))
     small = Image.open(io.BytesIO(found.thumbnails[1].content)).convert("RGB")

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from hubbub.attachments import names, sniff
+from hubbub.attachments.duration import lasting
 from hubbub.attachments.images import FORMATS, THUMBNAIL, UNREAD, Picture, Task
 from hubbub.config import AttachmentsConfig
 from hubbub.telemetry.logging import get_logger
@@ -65,19 +66,17 @@ class Examiner:
 
     async def __call__(self, path: Path, name: str, config: AttachmentsConfig) -> Examined:
         """Look into the file at `path`, which somebody calls `name`."""
-        size, type = await asyncio.to_thread(_sniffed, path)
-        found = Examined(type, names.safe(name, type, config.name_length), size)
+        size, type, seconds = await asyncio.to_thread(_sniffed, path)
+        found = Examined(type, names.safe(name, type, config.name_length), size, duration=seconds)
         if type not in FORMATS and type not in UNREAD:
             return found
         kept = path.with_name(f"{path.name}.kept")
-        seconds = config.image_timeout
-        task = Task(
-            str(path), str(kept), type, config.image_pixels, config.thumbnails, math.ceil(seconds) + 1
-        )
+        within = config.image_timeout
+        task = Task(str(path), str(kept), type, config.image_pixels, config.thumbnails, math.ceil(within) + 1)
         picture = Picture()
         try:
             async with self._room:
-                picture = await self._look(task, seconds)
+                picture = await self._look(task, within)
         finally:
             if not picture.replaced:  # also what a process that was ended has begun
                 await asyncio.to_thread(kept.unlink, missing_ok=True)
@@ -99,11 +98,12 @@ async def examine(path: Path, name: str, config: AttachmentsConfig) -> Examined:
     return await Examiner()(path, name, config)
 
 
-def _sniffed(path: Path) -> tuple[int, str]:
-    with path.open("rb") as file:
-        head = file.read(sniff.HEAD)
+def _sniffed(path: Path) -> tuple[int, str, float | None]:
+    """Size, type and duration."""
     size = path.stat().st_size
-    return size, sniff.sniff(head, size)
+    with path.open("rb") as file:
+        type = sniff.sniff(file.read(sniff.HEAD), size)
+        return size, type, lasting(file, type, size)
 
 
 async def in_process(task: Task, seconds: float, command: tuple[str, ...] = COMMAND) -> Picture:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from hubbub.attachments.untold import Broken, untold
+from hubbub.attachments.untold import ORIENTATION, Broken, untold
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,6 +42,8 @@ SPARE = 402_653_184
 """Bytes of addresses that Python and Pillow take without an image, with their libraries."""
 PIXEL = 20
 """Bytes of addresses for a pixel: as it was decoded, turned, and converted."""
+SIDEWAYS = (5, 6, 7, 8)
+"""Orientations that change width and height. (Those of TIFF Pillow minds itself.)"""
 SLACK = 16_777_216
 """Bytes that the file without what it told may be longer, which it is not."""
 
@@ -104,7 +106,7 @@ def _decoded(data: bytes, task: Task) -> Picture:
                 return Picture(
                     refused=f"the image has more than attachments.image_pixels = {task.pixels} pixels"
                 )
-            if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):
+            if task.type != "image/tiff" and image.getexif().get(ORIENTATION) in SIDEWAYS:
                 width, height = height, width
             longest = max(width, height)
             sides = [each for each in sorted(set(task.sides)) if 0 < each < longest]
