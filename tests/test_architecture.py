@@ -33,6 +33,7 @@ FLOORS = {
     "egress": 2,
     "cluster": 3,
     "chat": 3,
+    "transfer": 3,
     "socketio": 3,
     "transports": 4,
     "api": 4,
@@ -62,8 +63,11 @@ OWN_PROTOCOLS = {
 
 PURE_ROOMS = (
     "protocols",
+    "attachments.names",
     "attachments.serving",
     "attachments.signing",
+    "attachments.sniff",
+    "attachments.untold",
     "broker.stream",
     "broker.envelopes",
     "auth.tokens",

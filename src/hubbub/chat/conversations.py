@@ -156,7 +156,7 @@ def create(ledger: Ledger, actor: Actor, params: CreateConversation) -> MyConver
         avatar=None if params.avatar is None else profile.avatar(params.avatar),
         custom=None if params.custom is UNSET else profile.custom(ledger.config, params.custom),
         history=params.history,
-        permissions=_overrides(params.kind, params.permissions),
+        permissions=overrides(params.kind, params.permissions),
     )
     if row.name is None and row.kind in NAMED:
         raise HubbubError(ErrorCode.VALIDATION_FAILED, f"a {row.kind} needs a name", field="name")
@@ -370,7 +370,7 @@ def _changes(ledger: Ledger, row: ConversationRow, params: UpdateConversation) -
     if params.history is not UNSET:
         changes["history"] = params.history
     if params.permissions is not UNSET:
-        changes["permissions"] = _overrides(row.kind, params.permissions)
+        changes["permissions"] = overrides(row.kind, params.permissions)
     if params.closed is not UNSET:
         changes["closed"] = params.closed
     if params.slow_mode is not UNSET:
@@ -378,7 +378,7 @@ def _changes(ledger: Ledger, row: ConversationRow, params: UpdateConversation) -
     return {column: value for column, value in changes.items() if getattr(row, column) != value}
 
 
-def _overrides(kind: ConversationKind, permissions: Mapping[Permission, Rank]) -> str:
+def overrides(kind: ConversationKind, permissions: Mapping[Permission, Rank]) -> str:
     """Those that differ from the kind's, as they are kept. Raises VALIDATION_FAILED for what would lock out everybody,
     or let in those who are no members where nobody can see it."""
     for permission, rank in permissions.items():

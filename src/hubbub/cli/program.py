@@ -20,6 +20,7 @@ from hubbub.cli import (
     reference,
     serve,
     token,
+    transfers,
 )
 from hubbub.cli.output import FAILED, Problem, report
 from hubbub.errors import ConfigError, HubbubError
@@ -32,7 +33,19 @@ cli = typer.Typer(
     help="Self-hosted real-time messaging: channels, presence and gapless recovery.",
     epilog="Begin with `hubbub serve --dev`. A traceback for an error: `HUBBUB_DEBUG=1`.",
 )
-for module in (serve, token, messages, deadletters, configuration, doctor, backup, migrate, bench, reference):
+for module in (
+    serve,
+    token,
+    messages,
+    deadletters,
+    configuration,
+    doctor,
+    backup,
+    migrate,
+    transfers,
+    bench,
+    reference,
+):
     module.add_to(cli)
 
 

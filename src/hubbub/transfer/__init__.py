@@ -1,0 +1,1 @@
+"""Workspaces that come from elsewhere, and go there."""

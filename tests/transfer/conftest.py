@@ -1,0 +1,3 @@
+from tests.chat.conftest import chat, database
+
+__all__ = ["chat", "database"]
