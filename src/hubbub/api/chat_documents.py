@@ -65,6 +65,8 @@ MEANINGS = {
     "user": "Id of the user.",
     "message": "`seq` of the message.",
     "thread": "`seq` of the message that the thread is about.",
+    "group": "Id of the group.",
+    "invocation": "What was asked, as its event names it.",
     "limit": "At most so many.",
     "cursor": "`next` of the page before.",
 }
