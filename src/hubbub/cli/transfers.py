@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from hubbub.config import Config
     from hubbub.storage.base import Store
     from hubbub.transfer.batches import Counts
+    from hubbub.transfer.importing import Report
+    from hubbub.transfer.reading import Source
 
 SHOWN = 100
 """Lines that were not brought, of which the reasons are printed."""
@@ -50,7 +52,20 @@ def export(
     if target.exists() and not force:
         raise Problem(f"{target} is there already.", "name another file, or replace it with --force.")
     settings = _settings(config, assignments)
-    counts = asyncio.run(_export(settings, target))
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        descriptor = os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            counts = asyncio.run(_export(settings, _store(settings), file))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, target)
+    except OSError as error:
+        raise Problem(
+            f"cannot write {target}: {error.strerror or error}.", "see that there is room."
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
     print(f"{target}: {_said(counts)}")
 
 
@@ -73,39 +88,54 @@ def bring(
     Works on the database itself: stop the server of a SQLite database first. What is there already is not brought
     again. The exit status is 1 if there were lines that could not be brought; standard error has their numbers.
     """
-    return asyncio.run(_import(_settings(config, assignments), source, slack, resume, strict))
+    from hubbub.transfer.reading import Unreadable
+
+    settings = _settings(config, assignments)
+    store = _store(settings)
+    try:
+        report = asyncio.run(_import(settings, store, _source(source, slack), resume, strict))
+    except Unreadable as error:
+        raise Problem(f"{error}.", "see `hubbub import --help`: is it the right file?") from error
+    except OSError as error:
+        raise Problem(f"cannot read {source}: {error.strerror or error}.") from error
+    counts = _counted(report.counts)
+    if report.again:
+        print(f"{source} was imported before: {counts}")
+        return 0
+    print(f"{source}: {counts}")
+    if not report.whole:
+        raise Problem(
+            f"{source} ends early: it has no `end`.", "with the whole file, go on with --resume.", status=1
+        )
+    return 1 if report.counts.faults else 0
 
 
-async def _export(config: Config, target: Path) -> dict[str, int]:
+def _source(path: Path, slack: bool) -> Source:
+    if slack:
+        from hubbub.transfer.slack import SlackExport
+
+        return SlackExport(path)
+    from hubbub.transfer.reading import LineFile
+
+    return LineFile(path)
+
+
+async def _export(config: Config, store: Store, file: BinaryIO) -> dict[str, int]:
     import time
 
     from hubbub.transfer.exporting import Exporter
 
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    async with _store(config) as store:
+    async with _started(store):
         exporter = Exporter(store, config, time.time())
-        total = await exporter.total()
-        try:
-            descriptor = os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file, _bar("exporting", total) as advance:
-                async for raw in exporter.lines():
-                    file.write(raw)
-                    advance(exporter.counts["message"], _said(exporter.counts))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, target)
-        except OSError as error:
-            raise Problem(f"cannot write {target}: {error.strerror}.", "see that there is room.") from error
-        finally:
-            partial.unlink(missing_ok=True)
+        with _Bar("exporting", await exporter.total()) as advance:
+            async for raw in exporter.lines():
+                await asyncio.to_thread(file.write, raw)
+                advance(exporter.counts["message"], _said(exporter.counts))
     return dict(exporter.counts)
 
 
-async def _import(config: Config, path: Path, slack: bool, resume: bool, strict: bool) -> int:
-    from msgspec.structs import asdict
-
+async def _import(config: Config, store: Store, source: Source, resume: bool, strict: bool) -> Report:
     from hubbub.transfer.importing import Importer
-    from hubbub.transfer.reading import LineFile, Source, Unreadable
 
     shown = 0
 
@@ -117,42 +147,25 @@ async def _import(config: Config, path: Path, slack: bool, resume: bool, strict:
         elif shown == SHOWN + 1:
             print("... and more", file=sys.stderr)
 
-    def said(counts: Counts) -> str:
-        known = {f"{name[:-1]}": count for name, count in asdict(counts).items() if name.endswith("s")}
-        return _said({**known, "already there": counts.known, "fault": counts.faults})
+    async with _started(store):
+        with _Bar("importing", source.size) as advance:
+            importer = Importer(
+                store,
+                config,
+                source,
+                strict=strict,
+                progress=lambda counts, place: advance(place, _counted(counts)),
+                tell=tell,
+            )
+            return await importer.run(resume=resume)
 
-    try:
-        source: Source
-        if slack:
-            from hubbub.transfer.slack import SlackExport
 
-            source = SlackExport(path)
-        else:
-            source = LineFile(path)
-        async with _store(config) as store:
-            with _bar("importing", source.size) as advance:
-                importer = Importer(
-                    store,
-                    config,
-                    source,
-                    strict=strict,
-                    progress=lambda counts, place: advance(place, said(counts)),
-                    tell=tell,
-                )
-                report = await importer.run(resume=resume)
-    except Unreadable as error:
-        raise Problem(f"{error}.", "see docs/how-to/import-export.md.") from error
-    except OSError as error:
-        raise Problem(f"cannot read {path}: {error.strerror or error}.") from error
-    if report.again:
-        print(f"{path} was imported before: {said(report.counts)}")
-        return 0
-    print(f"{path}: {said(report.counts)}")
-    if not report.whole:
-        raise Problem(
-            f"{path} ends early: it has no `end`.", "with the whole file, go on with --resume.", status=1
-        )
-    return 1 if report.counts.faults else 0
+def _counted(counts: Counts) -> str:
+    from msgspec.structs import asdict
+
+    found = {name[:-1]: count for name, count in asdict(counts).items() if name.endswith("s")}
+    faults = found.pop("fault")
+    return _said({**found, "already there": counts.known, "fault": faults})
 
 
 def _settings(config: Path | None, assignments: list[str] | None) -> Config:
@@ -161,19 +174,23 @@ def _settings(config: Path | None, assignments: list[str] | None) -> Config:
     return load_config(config, **parse_assignments(assignments or ()))
 
 
-@asynccontextmanager
-async def _store(config: Config) -> AsyncIterator[Store]:
-    """The store of the settings, with nobody who listens. Raises ConfigError if it is in use."""
+def _store(config: Config) -> Store:
+    """The store of the settings."""
     from hubbub import registry
     from hubbub.clock import SystemClock
     from hubbub.telemetry.metrics import Metrics
 
     scheme = config.storage.url.get_secret_value().partition(":")[0].partition("+")[0]
     parts = registry.Parts(config, SystemClock(), Metrics(), "transfer")
-    store = registry.find(registry.STORES, scheme, "storage.url")(parts)
+    return registry.find(registry.STORES, scheme, "storage.url")(parts)
+
+
+@asynccontextmanager
+async def _started(store: Store) -> AsyncIterator[None]:
+    """With nobody who listens. Raises ConfigError if it is in use."""
     await store.start(lambda logged: None, lambda channel, offset: None)
     try:
-        yield store
+        yield
     finally:
         await store.stop()
 
@@ -187,7 +204,7 @@ def _said(counts: dict[str, int]) -> str:
     )
 
 
-class _bar:
+class _Bar:
     """Progress on a terminal; nothing elsewhere."""
 
     def __init__(self, what: str, total: int) -> None:
