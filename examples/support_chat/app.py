@@ -1,5 +1,6 @@
-"""A support desk: customers open tickets, the team answers them. In this folder: `hubbub serve app:app --dev`, and a
-web server for the page: `python -m http.server 9000 --bind 127.0.0.1 --directory page`. Then http://127.0.0.1:9000/."""
+"""A support desk: customers open tickets, the team answers them and moderates. In the folder above this one:
+`hubbub serve support_chat.app:app --dev --config support_chat/hubbub.toml`, and a web server for the page: `python -m
+http.server 9000 --bind 127.0.0.1 --directory support_chat/page`. Then http://127.0.0.1:9000/."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from hubbub import ErrorCode, Hubbub, HubbubError, Principal, Session
-from hubbub.auth.base import ConnectionInfo
-from hubbub.model import Operation
+
+from .solved import add_to
 
 TEAM = {"sam": "Sam Okafor", "mia": "Mia Lindqvist"}
 PEOPLE = TEAM | {"carla": "Carla Reyes", "tom": "Tom Weber"}  # yours would ask a database
@@ -31,25 +32,26 @@ class Opened(Struct):
 class Names:
     """Whoever says a name is let in under it. Without this Policy the token would have to be a JWT."""
 
-    async def authenticate(self, token: str | None, info: ConnectionInfo) -> Principal:
+    async def authenticate(self, token: str | None, info: object) -> Principal:
         if not re.fullmatch("[a-z]{1,24}", token or ""):
             raise HubbubError(ErrorCode.UNAUTHENTICATED, "A name has 1 to 24 small letters.")
         return Principal(str(token))
 
     async def authorize(
-        self, principal: Principal, operation: Operation, channel: str, token: str | None = None
+        self, principal: Principal, operation: object, channel: str, token: str | None = None
     ) -> None:
         raise HubbubError(ErrorCode.PERMISSION_DENIED, "There are conversations here, and nothing else.")
 
 
 app = Hubbub(policy=Names())
 chat = app.chat
+add_to(app, TEAM)
 
 
 async def introduce(user: str) -> None:
-    """Make a user known, or keep its profile in step. The page shows the team other things by `custom`."""
-    name = PEOPLE.get(user, user.title())
-    await chat.call("users.upsert", user=user, name=name, custom={"team": user in TEAM})
+    """Make a user known, or keep its profile in step. The page goes by `custom`, reviewing by the office."""
+    name, office = PEOPLE.get(user, user.title()), "moderator" if user in TEAM else "none"
+    await chat.call("users.upsert", user=user, name=name, custom={"team": user in TEAM}, office=office)
 
 
 @app.on_connect

@@ -52,9 +52,10 @@ export async function open(t, as, options = {}) {
   t.after(() => context.close());
   context.setDefaultTimeout(20_000);
   const page = await context.newPage();
-  [page.faults, page.sent] = [[], []];
+  [page.faults, page.sent, page.requests] = [[], [], []];
   page.on("pageerror", (error) => page.faults.push(String(error)));
   page.on("console", (message) => message.type() === "error" && page.faults.push(message.text()));
+  page.on("request", (request) => request.url().includes("/v1/uploads/") && page.requests.push(request.method()));
   page.on("websocket", (socket) => {
     page.socket = socket;
     socket.on("framesent", ({ payload }) => page.sent.push(JSON.parse(payload)));
@@ -63,6 +64,10 @@ export async function open(t, as, options = {}) {
   if (as) await state(page, "Live");
   return page;
 }
+
+/** For who wants to look: a picture of the page in the folder SHOTS. */
+export const shot = (page, name) =>
+  process.env.SHOTS ? page.screenshot({ path: `${process.env.SHOTS}/${name}.png` }) : null;
 
 export const has = (page, selector, text) => page.locator(selector).filter({ hasText: text }).first().waitFor();
 export const state = (page, text) => has(page, "#status", new RegExp(`^${text}$`));

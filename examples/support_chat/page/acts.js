@@ -4,13 +4,21 @@ import { compose, submit } from "./composer.js";
 import { current, draw, pane, shown } from "./desk.js";
 import { find } from "./dom.js";
 import { known } from "./model.js";
+import { PARTS } from "./parts.js";
 import { focus, older, openThread, openTicket, read } from "./reading.js";
+import { report, reports } from "./reporting.js";
+import { REVIEW } from "./review.js";
 
+let session;
 const PRESSED = { // by data-do; the rest of it is said behind a space
+  ...PARTS,
+  ...REVIEW,
+  report,
+  solved: () => session.call("support.solved", { conversation: shown.id }),
   open: ({ ticket }) => openTicket(ticket),
   jump: ({ ticket, seq, thread }) => openTicket(ticket, Number(seq), thread ? Number(thread) : null),
   new: () => startAsking(),
-  list: () => (pane("list"), Object.assign(shown, { id: null, asking: false }), draw()),
+  list: () => (pane("list"), Object.assign(shown, { id: null, asking: false, reviewing: false }), draw()),
   thread: ({ seq }) => openThread(Number(seq)),
   unthread: () => (pane("ticket"), (shown.root = null), draw(), focus("#message")),
   older: () => older(find("#log")),
@@ -23,7 +31,7 @@ const PRESSED = { // by data-do; the rest of it is said behind a space
 };
 
 export function startAsking() {
-  Object.assign(shown, { asking: true, id: null });
+  Object.assign(shown, { asking: true, reviewing: false, id: null });
   pane("ticket");
   draw();
   find("#subject").focus();
@@ -41,16 +49,18 @@ async function ask({ call }) {
   }
 }
 
-export function listen(session) {
+export function listen(given) {
+  session = given;
   document.onclick = ({ target }) => {
     const button = target.closest("[data-do]");
-    find("#problem").textContent = "";
+    find("#problem").textContent = find("#told").textContent = "";
     const [act, ...name] = button?.dataset.do.split(" ") ?? [];
     if (act) Promise.resolve(PRESSED[act](button.dataset, name.join(" "), button.ariaPressed === "true")).catch(problem);
   };
   submit(find("#ask"), () => ask(session));
   submit(find("#finder"), () => find("#hits button")?.click());
   find("#query").oninput = ({ target }) => search(target.value.trim()).catch(problem);
+  reports();
   compose(find("#ticket .composer"), () => null);
   compose(find("#thread .composer"), () => shown.root);
   document.addEventListener("keydown", ({ key }) => key === "Escape" && shown.root && PRESSED.unthread());

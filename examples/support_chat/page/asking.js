@@ -3,8 +3,12 @@ import { draw, shown } from "./desk.js";
 import { known, moved } from "./model.js";
 
 /** Do an operation of the chat; docs/reference/chat.md has them all. */
-export let call;
-export const use = (session) => (call = (method, params, key) => session.call(`chat.${method}`, params, key));
+export let call, follow;
+export function use(session) {
+  call = (method, params, key) => session.call(`chat.${method}`, params, key);
+  follow = session.subscribe;
+}
+export const server = new URLSearchParams(location.search).get("server") ?? "http://127.0.0.1:8000";
 
 /** Who is in it, how far they have read, and, from now on, whether they are there. */
 export async function people(ticket) {

@@ -1,5 +1,6 @@
 // Writing a message, in a ticket or in a thread of it, and seeing that others do.
 import { call } from "./asking.js";
+import { attach } from "./attaching.js";
 import { current, draw, shown } from "./desk.js";
 
 export const submit = (form, then) => form.addEventListener("submit", (event) => (event.preventDefault(), then()));
@@ -8,8 +9,9 @@ const INTERVAL = 2000; // milliseconds, between two times of saying that one typ
 /** `root()` is the thread that the form writes in; null: none. */
 export function compose(form, root) {
   const input = form.querySelector("textarea");
+  const attached = attach(form);
   let typed = 0;
-  submit(form, () => send(input, root()));
+  submit(form, () => send(input, root(), attached));
   input.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
@@ -23,15 +25,17 @@ export function compose(form, root) {
 }
 
 /** It is shown at once, and sent when there is a connection; the key makes it one message, however often it is sent. */
-async function send(input, root) {
+async function send(input, root, attached) {
   const ticket = current();
-  const one = { key: crypto.randomUUID(), text: input.value.trim(), thread: root };
-  if (!one.text) return;
+  const one = { key: crypto.randomUUID(), text: input.value.trim(), files: attached(), thread: root };
+  if (!one.text && !one.files.length) return;
   input.value = "";
   ticket.sending.push(one);
   draw();
-  const what = { conversation: ticket.id, parts: [{ type: "text", text: one.text }], thread: root ?? undefined };
   try {
+    const files = await Promise.all(one.files.map(async ({ id }) => ({ type: "file", file: await id })));
+    const parts = one.text ? [{ type: "text", text: one.text }, ...files] : files;
+    const what = { conversation: ticket.id, parts, thread: root ?? undefined };
     const { message } = await call("messages.send", what, one.key);
     ticket.sending.splice(ticket.sending.indexOf(one), 1);
     if (root || !ticket.after) ticket.messages.set(message.seq, { ...message, ...ticket.messages.get(message.seq) });

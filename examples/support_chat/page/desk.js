@@ -2,9 +2,10 @@
 import { avatar, find, make } from "./dom.js";
 import { drawMessages, drawTyping } from "./messages.js";
 import { known, name } from "./model.js";
+import { showQueue } from "./review.js";
 import { drawTickets } from "./tickets.js";
 
-export const shown = { id: null, root: null, found: null, hits: null, asking: false };
+export const shown = { id: null, root: null, found: null, hits: null, asking: false, reviewing: false };
 export const current = () => known.tickets.get(shown.id);
 
 /** On a phone there is room for one of list, ticket and thread. */
@@ -13,15 +14,17 @@ export const pane = (which) => (find("#desk").dataset.pane = which);
 export function draw() {
   const ticket = current();
   drawTickets(shown);
+  showQueue();
   find("#opening").hidden = !shown.asking;
-  find("#nothing").hidden = shown.asking || Boolean(ticket);
-  find("#ticket").hidden = shown.asking || !ticket;
+  find("#nothing").hidden = shown.asking || shown.reviewing || Boolean(ticket);
+  find("#ticket").hidden = shown.asking || shown.reviewing || !ticket;
   find("#thread").hidden = find("#ticket").hidden || !shown.root;
   if (find("#ticket").hidden) return;
   const { about, mine } = ticket;
   find("#name").textContent = about.name;
   find("#people").replaceChildren(...[...ticket.readers.keys()].filter((user) => user !== known.me).map(person));
   find("#close").hidden = mine.role !== "admin";
+  find("#solved").hidden = find("#close").hidden || about.closed;
   find("#close").textContent = about.closed ? "Reopen" : "Close ticket";
   for (const form of document.querySelectorAll(".composer")) form.hidden = about.closed;
   find("#closed").hidden = !about.closed;

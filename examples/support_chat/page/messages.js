@@ -1,6 +1,7 @@
 // Messages, in the ticket and in a thread: what was said, reactions, replies, and who has read it.
 import { avatar, find, keep, make, time } from "./dom.js";
-import { known, name, words } from "./model.js";
+import { known, name } from "./model.js";
+import { drawParts, urlsOf } from "./parts.js";
 
 export const REACTIONS = { "👍": "thumbs up", "❤️": "heart", "🎉": "hooray" };
 const people = (ids) => new Intl.ListFormat("en").format(ids.map((id) => (id === known.me ? "you" : name(id))));
@@ -23,10 +24,11 @@ function message(ticket, { seq, sender, created, kind, deleted, edited, reaction
   if (kind === "system") return [seq, rest.parts, () => make("p", { className: "note" }, happened(rest.parts[0]))];
   const own = sender === known.me;
   const follows = before?.sender === sender && created - before.created < 300 && before.seq !== root;
-  const text = deleted ? "This message was deleted." : words(rest);
+  const { parts = [] } = deleted ? {} : rest;
+  const answer = ticket.answers?.get(seq);
   const unread = known.threads.get(`${ticket.id}/${seq}`) ?? 0;
   const seen = last ? receipt(ticket, seq) : "";
-  const shown = [text, reactions, replies, unread, name(sender), edited, follows, seen, seq === found, ticket.about.closed];
+  const shown = [parts, deleted, urlsOf(parts), answer, reactions, replies, unread, name(sender), edited, follows, seen, seq === found, ticket.about.closed];
   const chips = reactions.map(({ name: kind, count, users }) =>
     react(seq, kind, users.includes(known.me), `${kind} ${count}, ${REACTIONS[kind] ?? "reaction"}: ${people(users)}`, ` ${count}`));
   const tools = Object.keys(REACTIONS).filter((kind) => !reactions.some((each) => each.name === kind))
@@ -35,13 +37,14 @@ function message(ticket, { seq, sender, created, kind, deleted, edited, reaction
     make("article", { className: `message ${own ? "own" : ""} ${follows ? "follows" : ""} ${seq === found ? "found" : ""}`, tabIndex: -1 },
       avatar(sender, name(sender)),
       make("div", { className: "said" },
-        make("header", {}, make("strong", {}, own ? "You" : name(sender)), time(created), edited && make("small", {}, "edited")),
-        make("p", { className: deleted ? "text gone" : "text" }, text),
+        make("header", {}, make("strong", {}, own ? "You" : name(sender)), time(created), edited && sender && make("small", {}, "edited")),
+        deleted ? make("p", { className: "text gone" }, "This message was deleted.") : drawParts(parts, seq, ticket.about.closed, answer),
         make("div", { className: "under" }, chips,
           !root && replies > 0 && make("button", { className: "replies", "data-do": "thread", "data-seq": seq },
             `${replies} ${replies === 1 ? "reply" : "replies"}`, unread > 0 && make("span", { className: "badge" }, `${unread} new`)),
           !deleted && !ticket.about.closed && make("span", { className: "tools" }, tools,
-            !root && make("button", { "data-do": "thread", "data-seq": seq }, "Reply in thread"))),
+            !root && make("button", { "data-do": "thread", "data-seq": seq }, "Reply in thread"),
+            sender && !own && make("button", { "data-do": "report", "data-seq": seq }, "Report"))),
         seen && make("small", { className: "receipt" }, seen)));
   return [seq, shown, draw];
 }
@@ -51,9 +54,9 @@ function react(seq, kind, mine, label, count = "") {
     "data-do": `react ${kind}`, "data-seq": seq }, `${kind}${count}`);
 }
 
-const waiting = ({ text, problem }) =>
+const waiting = ({ text, files, problem }) =>
   make("article", { className: "message own waiting" }, make("div", { className: "said" },
-    make("p", { className: "text" }, text), make("small", { className: "receipt" }, problem ?? "Sending…")));
+    make("p", { className: "text" }, [text, ...files.map(({ name }) => name)].filter(Boolean).join("\n")), make("small", { className: "receipt" }, problem ?? "Sending…")));
 
 function receipt(ticket, seq) {
   const others = [...ticket.readers.values()].filter(({ user }) => user !== known.me);

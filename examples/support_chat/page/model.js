@@ -34,7 +34,7 @@ export function apply(ticket, event) {
   else if (type === "member.changed") member.state === "joined" ? readers.set(member.user, member) : readers.delete(member.user);
   else if (type === "reactions.changed") replace(messages, message, { reactions: event.reactions });
   else if (event.withheld) replace(messages, message.seq, message); // all but the words
-  else if (type === "message.updated" || type === "message.deleted") messages.has(message.seq) && messages.set(message.seq, message);
+  else if (type === "message.updated" || type === "message.deleted") (messages.has(message.seq) && messages.set(message.seq, message), ticket.last?.seq === message.seq && (ticket.last = message));
   else if (type === "message.created") {
     if (message.thread) replace(messages, message.thread, { replies: event.replies });
     if (message.thread || !ticket.after) messages.set(message.seq, message);
@@ -44,7 +44,7 @@ export function apply(ticket, event) {
       ticket.last = message;
       if (message.sender === known.me) mine.unread = 0;
       else mine.unread = (mine.unread ?? 0) + 1;
-      moved(ticket, [{ user: message.sender, read: message.seq, delivered: message.seq }]); // who sends has read
+      if (message.sender) moved(ticket, [{ user: message.sender, read: message.seq, delivered: message.seq }]); // who sends has read
     }
     return true;
   }
@@ -76,5 +76,5 @@ export function received(event) {
 }
 
 export const name = (id) => known.people.get(id)?.name || id || "Support"; // the server itself has no id
-export const words = ({ parts = [] }) => parts.map((part) => (part.type === "text" ? part.text : `[${part.type}]`)).join("\n");
+export const words = ({ parts = [] }) => parts.map((part) => part.title ?? part.text ?? part.name ?? `[${part.type}]`).join("\n");
 export const byActivity = () => [...known.tickets.values()].sort((a, b) => b.about.last_activity - a.about.last_activity);

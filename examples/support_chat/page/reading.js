@@ -24,7 +24,7 @@ function turn(ticket, page, place) {
 }
 
 export async function openTicket(id, seq = null, root = null) {
-  Object.assign(shown, { id, root: null, found: null, asking: false });
+  Object.assign(shown, { id, root: null, found: null, asking: false, reviewing: false });
   pane("ticket");
   const ticket = current();
   if (!ticket) return draw(); // just opened: it comes by the inbox

@@ -36,7 +36,7 @@ export function connect({ url, token, onLive, onPublication, onState }) {
     for (const { channel, position, recovered, publications = [] } of subscriptions) {
       publications.forEach(handOn);
       if (position) positions[channel] = position;
-      if (!recovered && !channel.startsWith("status:")) whole = false; // who is there is in no log
+      if (!recovered && !/^(status|cases):/.test(channel)) whole = false; // what these say is in no log
     }
     onState("live", "Live");
     for (const { command } of waiting.values()) send(command);
@@ -67,13 +67,14 @@ export function connect({ url, token, onLive, onPublication, onState }) {
     if (!ended && !cut) timer = setTimeout(open, wait);
   }
 
-  const call = (method, params = {}, key = undefined) =>
+  const ask = (what) =>
     new Promise((resolve, reject) => {
-      const command = { type: "call", id: ++id, method, params, key };
+      const command = { ...what, id: ++id };
       waiting.set(id, { command, resolve, reject });
       if (live) send(command);
     });
   addEventListener("online", () => !live && !cut && !ended && (attempt = 0, lost()));
   open();
-  return { call, cut: (off) => ((cut = off), (attempt = 0), lost()) };
+  const call = (method, params = {}, key = undefined) => ask({ type: "call", method, params, key });
+  return { call, subscribe: (channel) => ask({ type: "subscribe", channel }), cut: (off) => ((cut = off), (attempt = 0), lost()) };
 }

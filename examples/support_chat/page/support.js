@@ -1,14 +1,15 @@
 // The page: its session, and what comes by it.
 import { listen, startAsking } from "./acts.js";
-import { call, meet, people, threads, use } from "./asking.js";
+import { call, meet, people, server, threads, use } from "./asking.js";
 import { typing } from "./composer.js";
 import { current, draw, shown } from "./desk.js";
 import { avatar, find, make } from "./dom.js";
-import { apply, behind, known, moved, name, received, returned, words } from "./model.js";
+import { inbox } from "./inbox.js";
+import { apply, behind, known, moved, name, returned, words } from "./model.js";
 import { openThread, openTicket, read } from "./reading.js";
+import { load, watch } from "./review.js";
 import { connect } from "./session.js";
 
-const server = new URLSearchParams(location.search).get("server") ?? "http://127.0.0.1:8000";
 let syncing = Promise.resolve();
 
 /** Everything, or all that has changed since the last time; from there on the session follows what is new. */
@@ -29,17 +30,19 @@ async function sync() {
   await meet([...known.tickets.values()].flatMap(({ about, last }) => [about.custom?.customer, last?.sender]));
   await threads();
   if (current() && shown.root) await openThread(shown.root);
-  await back();
+  if (known.team) await watch();
+  if (current()) await people(current());
 }
 
 /** The logs have brought what was missed; receipts and presence are in none. */
-const back = () => current() && people(current());
+const back = () => Promise.all([current() && people(current()), known.team && load()]);
 
 function publication({ channel, event, data }) {
   const [kind, id] = channel.split(":");
   const ticket = known.tickets.get(id);
   if (kind === "status") known.there.set(data.user, data.availability);
   else if (kind === "inbox") inbox(data);
+  else if (kind === "cases") load();
   else if (!ticket) return;
   else if (ticket.paging) return behind(id, () => publication({ channel, event, data }));
   else if (event === "receipts") moved(ticket, data.receipts);
@@ -48,17 +51,8 @@ function publication({ channel, event, data }) {
   draw();
 }
 
-function inbox(event) {
-  received(event);
-  if (event.type === "thread.updated") threads();
-  if (event.type !== "conversation.added") return;
-  const { id, custom } = event.conversation.conversation;
-  meet([custom?.customer]);
-  if (shown.id === id) openTicket(id);
-}
-
 function arrived(ticket, message) {
-  find("#said").textContent = message.sender ? `${name(message.sender)}: ${words(message)}` : "";
+  find("#said").textContent = `${name(message.sender)}: ${words(message)}`;
   read(ticket);
   meet([message.sender]);
   if (message.thread) threads();
