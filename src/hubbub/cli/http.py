@@ -6,7 +6,7 @@ import http.client
 import json
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from hubbub.cli.output import Problem
 from hubbub.errors import ERRORS, ErrorCode
@@ -17,7 +17,9 @@ TIMEOUT = 15.0
 class Api:
     """A server's API at `url` (`http`, `https`; `ws` and `wss` mean the same places)."""
 
-    def __init__(self, url: str, api_key: str | None = None, *, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, url: str, api_key: str | None = None, *, timeout: float = TIMEOUT, acting_for: str | None = None
+    ) -> None:
         parts = urlsplit(url if "//" in url else f"http://{url}")
         secure = {"http": False, "ws": False, "https": True, "wss": True}.get(parts.scheme)
         if secure is None or not parts.hostname:
@@ -27,6 +29,8 @@ class Api:
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         self._connection = kind(parts.hostname, parts.port, timeout=timeout)
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        if acting_for is not None:
+            self._headers["Hubbub-User"] = quote(acting_for, safe="")
 
     def __enter__(self) -> Self:
         return self

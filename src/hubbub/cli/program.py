@@ -12,6 +12,7 @@ from hubbub import __version__
 from hubbub.cli import (
     backup,
     bench,
+    chat,
     configuration,
     deadletters,
     doctor,
@@ -43,6 +44,7 @@ for module in (
     backup,
     migrate,
     transfers,
+    chat,
     bench,
     reference,
 ):
