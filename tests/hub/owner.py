@@ -57,6 +57,9 @@ class Owner:
         self.asked.append(list(channels))
         return {channel: self.head(channel) for channel in channels}
 
+    def sift(self, envelope: Envelope) -> Envelope | None:
+        return envelope
+
     def passed(self, envelope: Envelope) -> None:
         assert isinstance(envelope.push, Publication)
         self.seen.append(envelope.push.event)

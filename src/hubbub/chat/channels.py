@@ -17,6 +17,7 @@ from hubbub.chat.ledger import Actor, View, channel_of, inbox_of, status_of
 from hubbub.chat.messages import floor_of
 from hubbub.chat.model import ConversationKind, MemberState, Permission, Rank, Role
 from hubbub.chat.standing import moderated
+from hubbub.chat.told import Told
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.hub.session import Session
 from hubbub.model import Envelope, History, Operation, Position, Principal, Publication
@@ -111,6 +112,7 @@ class Channels:
         for namespace in NAMESPACES:
             self._hub.own(namespace, self, logged=namespace in LOGGED)
         self._hub.ended.append(self._ended)
+        self._told = Told(self._hub.channels)
 
     @property
     def lossless(self) -> bool:
@@ -198,6 +200,13 @@ class Channels:
         """Where the user may not read now: its sessions enter when it may."""
         if user in self.following and (names := set(channels)):
             self._shut.setdefault(user, set()).update(names)
+
+    def sift(self, envelope: Envelope) -> Envelope | None:
+        try:
+            return self._told.sift(envelope)
+        except Exception:
+            log.exception("what came from another node could not be read", channel=envelope.push.channel)
+            return None
 
     def passed(self, envelope: Envelope) -> None:
         """What goes through a channel of ours changes who is in it."""

@@ -65,6 +65,9 @@ class ChannelOwner(Protocol):
     async def heads(self, channels: Sequence[str]) -> dict[str, Position]:
         """Where the logs of many channels stand."""
 
+    def sift(self, envelope: Envelope) -> Envelope | None:
+        """What of a publication that is in no log is to be told on this node; None: nothing. Never raises."""
+
     def passed(self, envelope: Envelope) -> None:
         """`envelope` has just been written to all of this node's sessions in its channel. Never raises."""
 

@@ -54,9 +54,14 @@ class Live:
             if push.offset is not None:
                 self._in_order(channel, envelope, push)
                 return
-            if channel.buffers:
+            if channel.owner is not None:
+                sifted = channel.owner.sift(envelope)
+                if sifted is None:
+                    return
+                envelope = sifted
+            if channel.buffers and type(told := envelope.push) is Publication:
                 for buffer in channel.buffers:
-                    buffer.append(push)
+                    buffer.append(told)
         self.broadcast(channel, envelope)
 
     def missed(self) -> None:
