@@ -137,6 +137,12 @@ def reachable(value: Any, seen: set[str] | None = None) -> set[str]:
     return seen
 
 
+def sample(type: Any) -> Any:
+    """Something that a path may have there."""
+    schema = msgspec.json.schema(type)
+    return 1 if "int" in str(type) else schema.get("enum", ["x"])[0]
+
+
 @EACH
 def test_the_example_of_a_body_is_one(operation: Operation[Any, Any]) -> None:
     body = described(operation).get("requestBody")
@@ -144,9 +150,7 @@ def test_the_example_of_a_body_is_one(operation: Operation[Any, Any]) -> None:
         return
     example = body["content"]["application/json"]["example"]
     fields = {each.name: each for each in msgspec.structs.fields(operation.params)}
-    path = {
-        name: 1 if "int" in str(fields[name].type) else "x" for name in PLACEHOLDER.findall(operation.path)
-    }
+    path = {name: sample(fields[name].type) for name in PLACEHOLDER.findall(operation.path)}
     msgspec.json.decode(msgspec.json.encode({**path, **example}), type=operation.params)
 
 
