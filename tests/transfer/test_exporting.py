@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from msgspec.structs import replace
 from tests.chat.talk import say, text
 from tests.chat.world import World
@@ -16,6 +17,7 @@ from tests.transfer.moving import bring, take
 
 from hubbub.chat.events import State
 from hubbub.chat.model import Message
+from hubbub.storage.tables import messages
 from hubbub.transfer import exporting
 from hubbub.transfer.lines import End, Workspace, decode
 
@@ -54,8 +56,8 @@ def shape(state: State, at: dict[int, int]) -> list[Any]:
         replace(state.conversation, seq=0, last_message=None),
         sorted((each.user, each.role, each.state) for each in state.members.values()),
     ]
-    messages = sorted(state.messages.values(), key=lambda each: each.seq)
-    return [*found, *(_shape(message, at) for message in messages)]
+    said = sorted(state.messages.values(), key=lambda each: each.seq)
+    return [*found, *(_shape(message, at) for message in said)]
 
 
 def _shape(message: Message, at: dict[int, int]) -> Message:
@@ -69,8 +71,8 @@ def _shape(message: Message, at: dict[int, int]) -> Message:
     )
 
 
-def places(messages: Sequence[int]) -> dict[int, int]:
-    return {seq: place for place, seq in enumerate(sorted(messages))}
+def places(seqs: Sequence[int]) -> dict[int, int]:
+    return {seq: place for place, seq in enumerate(sorted(seqs))}
 
 
 @pytest.mark.parametrize("page", [2, 1000])
@@ -116,3 +118,32 @@ async def test_the_file_begins_and_ends_as_it_should(chat: World, tmp_path: Path
     assert isinstance(end, End)
     assert end.counts["user"] == 4
     assert sum(end.counts.values()) == len(lines) - 1
+
+
+async def test_what_began_here_is_not_brought_a_second_time(chat: World, tmp_path: Path) -> None:
+    await busy(chat)
+    path = await take(chat, tmp_path / "all.jsonl")
+    raw = await asyncio.to_thread(path.read_bytes)
+    # As a copy by `hubbub backup` would name itself.
+    await asyncio.to_thread(path.write_bytes, raw.replace(chat.store.epoch.encode(), b"a-copy"))
+    before = await chat.read(
+        lambda view: view.execute(sa.select(sa.func.count()).select_from(messages)).scalar()
+    )
+    moved = await bring(chat, path)
+    assert (moved.counts.messages, moved.counts.conversations, moved.counts.members) == (0, 0, 0)
+    assert {why for _, why in moved.refused} == {"the conversation began in this database"}
+    after = await chat.read(
+        lambda view: view.execute(sa.select(sa.func.count()).select_from(messages)).scalar()
+    )
+    assert before == after
+
+
+async def test_copies_of_one_database_are_one(chat: World, tmp_path: Path) -> None:
+    await busy(chat)
+    path = await take(chat, tmp_path / "all.jsonl")
+    async with World(f"sqlite:///{tmp_path / 'other.db'}") as other:
+        await bring(other, path)
+        raw = await asyncio.to_thread(path.read_bytes)
+        await asyncio.to_thread(path.write_bytes, raw.replace(chat.store.epoch.encode(), b"a-copy"))
+        moved = await bring(other, path)
+        assert (moved.counts.messages, moved.refused) == (0, [])

@@ -197,11 +197,12 @@ async def _started(store: Store) -> AsyncIterator[None]:
 
 def _said(counts: dict[str, int]) -> str:
     """`3 users, 1 message, 2 already there`."""
-    return ", ".join(
+    found = [
         f"{count:,} {name}" + ("" if count == 1 or name == "already there" else "s")
         for name, count in counts.items()
         if count and name not in ("workspace", "end", "cursor")
-    )
+    ]
+    return ", ".join(found) or "nothing"
 
 
 class _Bar:

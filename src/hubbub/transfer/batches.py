@@ -31,7 +31,7 @@ from hubbub.transfer.lines import (
     UserLine,
     encode,
 )
-from hubbub.transfer.posting import EVENT, Places, Posting, Refused
+from hubbub.transfer.posting import EVENT, Places, Posting, Refused, brought
 
 HIDDEN = 2**53
 """`visible` of a member of whom it is not known yet what it may see."""
@@ -139,7 +139,7 @@ class _Applying:
         avatar = None if line.avatar is None else profile.avatar(line.avatar)
         created = now if line.created is None else line.created
         custom = self._custom(line.custom)
-        kept = (line.id, line.kind, name, avatar, custom, "everyone", 0, created, now, self.tx.stamp)
+        kept = (line.id, line.kind, name, avatar, custom, "contacts", 0, created, now, self.tx.stamp)
         rows.append(kept)
         return "users"
 
@@ -158,7 +158,7 @@ class _Applying:
     def _conversation(self, line: ConversationLine) -> str | None:
         ledger, config = self.ledger, self.batch.config
         profile.check_id(line.id, "id")
-        if (there := ledger.find(line.id)) is not None:
+        if (there := brought(ledger, line.id)) is not None:
             if (there.kind, there.created) != (line.kind, line.created):
                 raise Refused("id: there is another conversation with it")
             return None
@@ -212,7 +212,11 @@ class _Applying:
             self._members(conversation, list(run))
 
     def _members(self, conversation: str, of: Sequence[Entry]) -> None:
-        row = self.ledger.find(conversation, lock=True)
+        try:
+            row = brought(self.ledger, conversation)
+        except Refused as error:
+            self.refused += [(entry.number, str(error)) for entry in of]
+            return
         ids = [entry.line.user for entry in of if isinstance(entry.line, MemberLine)]
         there = set(members_of(self.ledger, conversation, ids))
         unknown = set(self.ledger.missing_users(ids))
@@ -273,7 +277,11 @@ class _Applying:
     def cursors(self, entries: Sequence[Entry]) -> None:
         for conversation, run in groupby(entries, key=_conversation_of):
             of = list(run)
-            row = self.ledger.find(conversation, lock=True)
+            try:
+                row = brought(self.ledger, conversation)
+            except Refused as error:
+                self.refused += [(entry.number, str(error)) for entry in of]
+                continue
             lines = [entry.line for entry in of if isinstance(entry.line, CursorLine)]
             there = members_of(self.ledger, conversation, [line.user for line in lines])
             wanted = {number for line in lines for number in (line.read, line.delivered, line.unseen)}

@@ -73,7 +73,7 @@ class Importer:
 
         Raises Unreadable, HubbubError VALIDATION_FAILED (`strict`) and what the store raises.
         """
-        if self.source.origin == self.store.epoch:
+        if self.source.id.partition(":")[0] == self.store.epoch:
             raise Unreadable("it was exported from this database")
         place = 0
         if (before := await self.store.read(self._before)) is not None:

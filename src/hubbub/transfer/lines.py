@@ -37,7 +37,8 @@ Number = Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class Workspace(Struct, frozen=True, tag="workspace", omit_defaults=True):
-    """The first line. `source` says where all this comes from: what of it is there already is not brought again."""
+    """The first line. `source` and `created` name the import, which is done once. (What a later one has again is known
+    by the ids of conversations and messages.)"""
 
     version: Literal[1]
     source: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z._-]+$(?!\n)")]

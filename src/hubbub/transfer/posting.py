@@ -72,6 +72,17 @@ class Refused(Exception):
     """Why a line is not brought."""
 
 
+def brought(ledger: Ledger, id: str) -> ConversationRow | None:
+    """A conversation that was imported, locked; None if there is none. Raises Refused for one that began here: what is
+    in it would be brought a second time. (Its first event is as old as itself.)"""
+    row = ledger.find(id, lock=True)
+    if row is not None:
+        first = sa.select(events.c.time).where(events.c.conversation == id, events.c.seq == 1)
+        if ledger.execute(first).scalar() == row.created:
+            raise Refused("the conversation began in this database")
+    return row
+
+
 class _Root(Struct):
     seq: int
     replies: int
@@ -91,6 +102,7 @@ class Posting:
         self.refused: list[tuple[int, str]] = []
         self.written = self.known = 0
         self.rows: dict[str, ConversationRow] = {}
+        self.native: dict[str, Refused] = {}
         self.inside: set[tuple[str, str]] = set()
         self.people: set[str] = set()
         self.roots: dict[tuple[str, int], _Root] = {}
@@ -120,8 +132,13 @@ class Posting:
 
     def _look(self, lines: Sequence[MessageLine]) -> None:
         for id in sorted({line.conversation for line in lines}):
-            if (row := self.ledger.find(id, lock=True)) is not None:
-                self.rows[id] = row
+            try:
+                row = brought(self.ledger, id)
+            except Refused as error:
+                self.native[id] = error
+            else:
+                if row is not None:
+                    self.rows[id] = row
         senders = {(line.conversation, line.sender) for line in lines if line.sender is not None}
         names = ("conversation", "user")
         self.inside = set(bulk.select(self.tx, members, names, names, sorted(senders)))
@@ -211,6 +228,8 @@ class Posting:
     # --- one message ----------------------------------------------------------------------------------------------
 
     def _post(self, line: MessageLine) -> None:
+        if line.conversation in self.native:
+            raise self.native[line.conversation]
         row = self.rows.get(line.conversation)
         if row is None:
             raise Refused("there is no such conversation")

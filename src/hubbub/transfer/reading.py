@@ -16,7 +16,7 @@ class Unreadable(Exception):
 
 
 class Source(Protocol):
-    """Something to import. `id` names this import, `origin` where its messages have their ids from; `size` is in the
+    """Something to import. `id` names this import, `origin` what its messages' ids are of; `size` is in the
     units of `Entry.place`."""
 
     @property
@@ -33,7 +33,10 @@ class Source(Protocol):
 
 
 class LineFile:
-    """A file in the format of `lines`."""
+    """A file in the format of `lines`. A conversation keeps its id wherever it goes, so that its messages are known by
+    theirs in it, whichever copy of a database they come from."""
+
+    origin = "lines"
 
     def __init__(self, path: Path) -> None:
         """Raises Unreadable and OSError."""
@@ -44,7 +47,6 @@ class LineFile:
         if not isinstance(first, Workspace):
             why = f": {first.why}" if isinstance(first, Fault) else ""
             raise Unreadable(f"{path}: the first line is no workspace of version 1{why}")
-        self.origin = first.source
         self.id = f"{first.source}:{first.created!r}"
 
     def entries(self, place: int, number: int) -> Iterator[Entry]:
