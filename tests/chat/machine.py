@@ -9,10 +9,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
+from tests.chat.later import quiet
 from tests.chat.machine_devices import Device
+from tests.chat.machine_kept import Kept
 from tests.chat.machine_live import check_live, check_synced
 from tests.chat.machine_place import Place
-from tests.chat.machine_stage import MOST_PLACES, USERS, Deed, Stage, answer
+from tests.chat.machine_stage import MOST_PLACES, USERS, Deed, answer
 
 from hubbub.chat.model import FOREVER
 
@@ -34,7 +36,7 @@ bursts = st.lists(st.tuples(st.integers(0, 7), actors, users, numbers), min_size
 keys = st.sampled_from((None, None, None, "k1", "k2"))
 
 
-class Machine(Stage):
+class Machine(Kept):
     """See `Stage`."""
 
     @initialize(
@@ -413,16 +415,21 @@ class Machine(Stage):
         await asyncio.sleep(0)
         await self._do(deeds, [returning])
 
-    @precondition(lambda self: any(not device.connected for device in self.devices))
+    @precondition(
+        lambda self: any(not device.connected for device in self.devices) or self.model.something_ends
+    )
     @rule()
     def much_later(self) -> None:
-        """So much that sessions which are away are gone."""
+        """So much that sessions which are away are gone, and what was said or forbidden for a while is over."""
         self.run(self._later())
 
     async def _later(self) -> None:
         for _ in range(int(self.world.config.sessions.resume_window) // 2 + 2):
             self.world.clock.advance(2.0)
             await self.quiet()
+            await quiet(self.world)
+            self.model.pass_time(self.world.clock.now())
+        await self.quiet()
 
 
 def _named(mine: Any, place: Place) -> None:

@@ -50,6 +50,7 @@ def message_view(message: Message) -> dict[str, Any]:
         "number": message.number,
         "thread_number": message.thread_number,
         "replies": message.replies,
+        "pinned": message.annotations is not None and message.annotations.pin is not None,
     }
 
 
@@ -73,6 +74,7 @@ def post_view(place: Place, post: Post) -> dict[str, Any]:
         "number": number,
         "thread_number": in_thread,
         "replies": len(place.replies(post.seq)),
+        "pinned": post.pinned,
     }
 
 
@@ -148,6 +150,13 @@ def check_lists(view: View, model: Model, user: str) -> None:
     for each in shown_threads:
         check_thread(each, *wanted_threads[_place_of(each)], user)
     blocked = {each.user for each in ask(view, "blocks.list", user).blocks}
+    bookmarks = ask(view, "bookmarks.list", user, limit=MOST).bookmarks
+    assert {(each.bookmark.conversation, each.bookmark.message) for each in bookmarks} == {
+        (place.id, seq)
+        for place in model.places
+        for (other, seq), kept in place.bookmarks.items()
+        if kept and other == user
+    }, user
     assert blocked == {other for one, other in model.blocks if one == user}, user
 
 
@@ -206,6 +215,8 @@ def check_place(view: View, model: Model, place: Place, user: str) -> None:
         replies = ask(view, "messages.list", user, conversation=conversation, thread=root.seq, limit=MOST)
         told = [message_view(each) for each in replies.messages]
         assert told == [post_view(place, post) for post in posts if post.thread == root.seq]
+    pinned = ask(view, "pins.list", user, conversation=conversation, limit=MOST)
+    assert {each.seq for each in pinned.messages} == {post.seq for post in posts if post.pinned}, user
     floor = place.floor(user)
     shown = [
         (seq, kind)

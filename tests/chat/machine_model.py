@@ -51,8 +51,13 @@ class Model:
     def blocked(self, one: str, other: str) -> bool:
         return (one, other) in self.blocks or (other, one) in self.blocks
 
+    def muted(self, user: str, place: Place) -> bool:
+        until = place.mutes.get(user, 0.0)
+        return until is None or until > self.now
+
     def writable(self, user: str, place: Place) -> None:
         refuse(ErrorCode.CONVERSATION_CLOSED, place.closed)
+        refuse(ErrorCode.RESTRICTED, self.muted(user, place))
         refuse(ErrorCode.PERMISSION_DENIED, any(self.blocked(user, other) for other in place.pair))
 
     def tell(self, user: str, kind: str, place: Place | None = None) -> None:
@@ -100,12 +105,14 @@ class Model:
 
     def describe(self, user: str, place: Place, name: str) -> None:
         self.access(user, place, "update")
+        refuse(ErrorCode.RESTRICTED, self.muted(user, place))
         if place.name != name:
             place.name = name
             place.log.append(("conversation.updated", None))
 
     def manage(self, user: str, place: Place, **changes: Any) -> None:
         self.access(user, place, "manage")
+        refuse(ErrorCode.RESTRICTED, self.muted(user, place))
         if "permissions" in changes:
             usual = NEEDED[place.kind]
             given = changes["permissions"].items()
@@ -148,6 +155,7 @@ class Model:
         seat.state, seat.role, seat.by, seat.since = "left", place.usual, None, self.now
         seat.archived = seat.muted = False
         place.follows = {key: follow for key, follow in place.follows.items() if key[1] != user}
+        place.bookmarks |= {key: False for key in place.bookmarks if key[0] == user}
         place.log.append(("member.changed", None))
         if was_joined:
             self.announce(place, [user])
@@ -155,6 +163,7 @@ class Model:
 
     def add(self, user: str, place: Place, users: Sequence[str], role: str | None, invite: bool) -> None:
         self.access(user, place, "invite")
+        refuse(ErrorCode.RESTRICTED, self.muted(user, place))
         role = role or place.usual
         mine = place.role(user) or ""
         above = RANKS[role] > RANKS[place.usual]
@@ -318,10 +327,25 @@ class Model:
             return
         post = self.find(user, place, seq)
         self.access(user, place, "delete_own" if post.sender == user else "delete_any")
+        self.bury(place, post)
+
+    def bury(self, place: Place, post: Post) -> None:
         if not post.deleted:
             post.deleted, post.words, post.users, post.everyone = True, "", (), False
-            post.reactions = {}
-            place.log.append(("message.deleted", seq))
+            post.reactions, post.pinned, post.expires = {}, False, None
+            place.log.append(("message.deleted", post.seq))
+
+    @property
+    def something_ends(self) -> bool:
+        return any(post.expires is not None for place in self.places for post in place.posts.values())
+
+    def pass_time(self, now: float) -> None:
+        """What was said for a while is gone when that is over."""
+        self.now = now
+        for place in self.places:
+            over = [post for post in place.posts.values() if post.expires is not None and post.expires <= now]
+            for post in sorted(over, key=lambda post: (post.expires, post.seq)):
+                self.bury(place, post)
 
     def react(self, user: str, place: Place, seq: int, name: str, added: bool) -> None:
         self.access(user, place, "react")

@@ -23,8 +23,12 @@ GROUP = {
     "update": "admin",
     "manage": "admin",
     "join": "nobody",
+    "pin": "moderator",
+    "moderate": "moderator",
 }
-DIRECT = dict.fromkeys(("delete_any", "invite", "remove", "update", "manage"), "nobody")
+DIRECT = dict.fromkeys(("delete_any", "invite", "remove", "update", "manage", "moderate"), "nobody") | {
+    "pin": "member"
+}
 BROADCAST = {
     "send": "moderator",
     "reply": "moderator",
@@ -58,6 +62,8 @@ class Post:
     deleted: bool = False
     reactions: dict[str, list[str]] = field(default_factory=dict)
     first_words: str = ""
+    pinned: bool = False
+    expires: float | None = None
 
     @property
     def counted(self) -> bool:
@@ -103,6 +109,10 @@ class Place:
     hidden: set[tuple[str, int]] = field(default_factory=set)
     follows: dict[tuple[int, str], Follow] = field(default_factory=dict)
     keys: dict[tuple[str, str], tuple[object, int]] = field(default_factory=dict)
+    bookmarks: dict[tuple[str, int], bool] = field(default_factory=dict)
+    """False are those that were there."""
+    mutes: dict[str, float | None] = field(default_factory=dict)
+    """Until when."""
 
     @property
     def head(self) -> int:

@@ -21,7 +21,7 @@ from hubbub.testing.postgres import TEMPLATE, create_database, drop_database
 
 LONG = os.environ.get("HUBBUB_TEST_MACHINE") == "long"
 MEMORY = Path("/dev/shm")
-pytestmark = pytest.mark.timeout(0 if LONG else 120)
+pytestmark = pytest.mark.timeout(0 if LONG else 300)
 
 
 @contextmanager
