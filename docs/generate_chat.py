@@ -33,6 +33,8 @@ from hubbub.chat.model import (
     PollOption,
     PollState,
     ReactionCount,
+    Reminder,
+    Scheduled,
 )
 from hubbub.chat.operations import PREFIX, Operation
 from hubbub.errors import ERRORS, ErrorCode
@@ -55,6 +57,11 @@ MESSAGE = Message(
 REACTIONS = (ReactionCount("+1", 2, ("bob", "eve")),)
 HEAD: dict[str, Any] = {"conversation": "b7Qm2x", "seq": 42, "time": TIME, "actor": "ada"}
 MINE: dict[str, Any] = {"seq": 7, "time": TIME}
+CASE = "5e1b7c0d9a3f48e2b6d1c4a7"
+SCHEDULED = Scheduled(
+    5, "b7Qm2x", TIME + 3600, (Raw(b'{"type":"text","text":"Good morning!"}'),), TIME
+)  # fmt: skip
+REMINDER = Reminder(6, TIME + 3600, TIME, "Call back", "b7Qm2x", 42)
 EXAMPLES: dict[Any, msgspec.Struct] = {
     type(each): each
     for each in (
@@ -87,6 +94,8 @@ EXAMPLES: dict[Any, msgspec.Struct] = {
             annotations=Annotations(poll=PollState((PollOption("1", 1, ("eve",)), PollOption("2")), 1)),
         ),
         events.MessageWithheld(conversation="b7Qm2x", seq=47, time=TIME, message=47),
+        events.MessagesExpunged(conversation="b7Qm2x", seq=48, time=TIME, through=31),
+        events.UserErased(conversation="b7Qm2x", seq=49, time=TIME, user="erased-9f2c"),
         events.Typing("b7Qm2x", "bob", 6.0),
         events.Receipts("b7Qm2x", (events.Receipt("bob", 42, 42),)),
         events.ConversationAdded(
@@ -123,6 +132,23 @@ EXAMPLES: dict[Any, msgspec.Struct] = {
             **MINE, invocation="1f0c9a2b77de40d1a6b5c3e2", conversation="b7Qm2x", name="remind",
             parts=(Raw(b'{"type":"text","text":"You will be."}'),),
         ),
+        events.RestrictionChanged(
+            **MINE, kind="mute", conversation="b7Qm2x", until=TIME + 86400, reason="Advertising"
+        ),
+        events.HoldChanged(
+            **MINE, hold="c7d41a90be2f4a6c8d35e1f0", state="approved", conversation="b7Qm2x", message=42
+        ),
+        events.CaseDecided(
+            **MINE, case=CASE, action="warn", conversation="b7Qm2x", message=42, text="Be kind.",
+            appeal_until=TIME + 86400,
+        ),
+        events.AppealAnswered(**MINE, case=CASE, granted=True, text="All right."),
+        events.ReportDecided(**MINE, case=CASE, acted=True),
+        events.ScheduledChanged(**MINE, scheduled=SCHEDULED),
+        events.ScheduledFailed(**MINE, scheduled=SCHEDULED),
+        events.ReminderChanged(**MINE, reminder=REMINDER),
+        events.ReminderDue(**MINE, reminder=REMINDER),
+        events.CaseChanged(CASE, "message", "open", 1, "b7Qm2x"),
         events.EmojiChanged("parrot"),
         events.GroupChanged("support"),
         events.PresenceChanged("bob", "away", TIME - 300),
