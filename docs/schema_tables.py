@@ -33,6 +33,8 @@ def kind_of(schema: dict[str, Any]) -> str:
         return " or ".join(f"`{json.dumps(each)}`" for each in values)
     match schema.get("type"):
         case "array":
+            if "prefixItems" in schema:  # a tuple
+                return f"list of {', '.join(map(kind_of, schema['prefixItems']))}"
             return f"list of {kind_of(schema['items'])}"
         case "object":
             value = schema.get("additionalProperties")
