@@ -23,7 +23,9 @@ def default_of(schema: dict[str, Any]) -> str:
     return "absent" if value is None else f"`{json.dumps(value)}`"
 
 
-def kind_of(schema: dict[str, Any]) -> str:
+def kind_of(schema: dict[str, Any] | bool) -> str:
+    if isinstance(schema, bool):  # whatever there may be
+        return "any JSON"
     if reference := schema.get("$ref"):
         name = reference.rpartition("/")[2]
         return f"[{name}](#{name.lower()})"

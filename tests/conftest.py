@@ -34,6 +34,7 @@ LONG = (
     "bench/test_faults_mutants.py",
     "browser/test_browser.py",
     "chat/test_machine.py",
+    "chat/test_agenda_killed.py",
     "bench/test_faults_cluster.py",
     "examples/test_support_chat.py",
     "bench/test_crash_mutants.py",

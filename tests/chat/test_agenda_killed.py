@@ -65,7 +65,7 @@ class Victims:
     async def until_done(self, count: int) -> None:
         """Return when the youngest has acknowledged so much."""
         youngest = self._running[-1]
-        await until(lambda: len(self._lines[-1]) >= count or youngest.returncode is not None)
+        await until(lambda: len(self._lines[-1]) >= count or youngest.returncode is not None, within=200)
 
     async def kill(self) -> None:
         """SIGKILL the eldest."""

@@ -134,7 +134,9 @@ class LimitsConfig(Section):
         description="Commands a second of all sessions of one user together; 0 means no limit. See "
         "`cluster.shared_rates`.",
     )
-    user_command_burst: Count = Field(5_000, description="Commands that all sessions of a user may send at once.")
+    user_command_burst: Count = Field(
+        5_000, description="Commands that all sessions of a user may send at once."
+    )
     publish_rate: Seconds = Field(
         100.0, description="Publishes a second of one session, sustained; 0 means no limit."
     )
