@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
 from hubbub.chat.heads import InboxHead
 
@@ -37,7 +37,7 @@ class CommandInvoked(InboxHead, frozen=True, tag="command.invoked", kw_only=True
     user: str
     name: str
     text: str = ""
-    arguments: dict[str, str] = {}
+    arguments: dict[str, str] = field(default_factory=dict)
     thread: int | None = None
 
 
