@@ -4,6 +4,8 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -15,14 +17,15 @@ from hubbub.engines.postgres import Part, Postgres
 from hubbub.errors import ConfigError, ErrorCode, HubbubError
 from hubbub.telemetry.metrics import Metrics
 from hubbub.testing.postgres import execute
+from hubbub.testing.proxy import FaultProxy
 
 pytestmark = pytest.mark.anyio
 
 PART = Part("test", 1, "CREATE UNLOGGED TABLE IF NOT EXISTS hubbub_live.things (id int)")
 
 
-def engine(url: str) -> Postgres:
-    return Postgres(StorageConfig(url=SecretStr(url)), SystemClock(), Metrics())
+def engine(url: str, **settings: Any) -> Postgres:
+    return Postgres(StorageConfig(url=SecretStr(url), **settings), SystemClock(), Metrics())
 
 
 @asynccontextmanager
@@ -141,3 +144,35 @@ async def test_a_node_is_known_by_its_listener(empty_postgres_url: str) -> None:
         async with asyncio.timeout(60):
             while (await here.fetch(alive, there.node))[0][0]:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+
+
+async def test_a_network_that_goes_silent_while_it_begins_to_listen_leaves_nobody_waiting(
+    empty_postgres_url: str,
+) -> None:
+    parts = urlsplit(empty_postgres_url)
+    assert parts.port is not None
+    async with FaultProxy("127.0.0.1", parts.port) as proxy:
+        netloc = f"{parts.netloc.rpartition(':')[0]}:{proxy.port}"
+        postgres = engine(parts._replace(netloc=netloc).geturl(), timeout=1.0)
+        await postgres.start()
+        connect, silences = postgres._connect, 0
+
+        async def connect_and_go_silent() -> Any:
+            nonlocal silences
+            proxy.to_server.black_hole = False
+            connection = await connect()
+            if not silences:
+                silences += 1
+                proxy.to_server.black_hole = True
+            return connection
+
+        postgres._connect = connect_and_go_silent  # type: ignore[method-assign]
+        postgres._listener.cut()
+        await until(lambda: silences)
+        heard: list[str] = []
+        postgres.heard = lambda name, payload: heard.append(payload)
+        await until(lambda: postgres.condition.up and postgres._listener.open)
+        await postgres.listen("a")
+        await postgres.fetch("SELECT pg_notify('a', 'x')")
+        await until(lambda: heard)
+        await postgres.stop()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -20,12 +21,15 @@ class Wire:
 
     def __init__(self) -> None:
         self.deaf = False
+        self.silent = False
         self.closed = False
         self.said: list[str] = []
         self.hear: Callable[..., None] = len  # type: ignore[assignment]
         self.ended: Callable[[Any], None] = len  # type: ignore[assignment]
 
     async def add_listener(self, channel: str, callback: Callable[..., None]) -> None:
+        if self.silent:
+            await asyncio.Event().wait()
         self.hear = callback
 
     def add_termination_listener(self, callback: Callable[[Any], None]) -> None:
@@ -48,6 +52,7 @@ class World:
         self.wires: list[Wire] = []
         self.hints: list[tuple[str, int]] = []
         self.fail = 0
+        self.silent = 0
         self.notices = Notices(self.connect, self.hint, 0.05, Metrics())
 
     async def connect(self, within: float) -> Wire:
@@ -55,6 +60,9 @@ class World:
             self.fail -= 1
             raise ConnectionRefusedError("by the test")
         self.wires.append(Wire())
+        if self.silent:
+            self.silent -= 1
+            self.wires[-1].silent = True
         return self.wires[-1]
 
     def hint(self, channel: str, offset: int) -> None:
@@ -145,4 +153,12 @@ async def test_what_nobody_takes_does_not_pile_up(world: World) -> None:
     world.notices.start()
     world.notices.tell(event(f"c{n}", 1) for n in range(MOST + 1))
     assert world.notices._pending == {ANY: 0}
+    await world.notices.stop()
+
+
+async def test_a_server_that_goes_silent_before_it_listens_is_left(world: World) -> None:
+    world.silent = 2
+    world.notices.start()
+    await world.notices.listening.wait()
+    assert [wire.closed for wire in world.wires] == [True, True, False]
     await world.notices.stop()

@@ -272,7 +272,13 @@ class Postgres:
 
     async def _connect_listening(self, heard: Heard) -> Any:
         connection = await self._connect()
-        await connection.execute(f"SELECT pg_advisory_lock_shared({NODE_LOCKS}, {self.node})")
+        try:
+            # A network that goes silent just now would leave this node deaf, and who subscribes waiting, for ever.
+            async with asyncio.timeout(self.timeout):
+                await connection.execute(f"SELECT pg_advisory_lock_shared({NODE_LOCKS}, {self.node})")
+        except BaseException:
+            connection.terminate()
+            raise
         connection.heard = heard
         return connection
 

@@ -106,7 +106,8 @@ class Notices:
             connection = None
             try:
                 connection = await self._connect(self._timeout)
-                await connection.add_listener(CHANNEL, self._heard)
+                async with asyncio.timeout(self._timeout):
+                    await connection.add_listener(CHANNEL, self._heard)
                 connection.add_termination_listener(self._ended)
                 if before:
                     # In the meantime nobody heard us, nor we them.
