@@ -9,20 +9,24 @@ import pytest
 from blockbuster import BlockBuster
 from tests.services import (
     empty_postgres_url,
+    migrated_sqlite,
     postgres_server,
     postgres_url,
     redis_config,
     redis_server,
     redis_url,
+    sqlite_url,
 )
 
 __all__ = [
     "empty_postgres_url",
+    "migrated_sqlite",
     "postgres_server",
     "postgres_url",
     "redis_config",
     "redis_server",
     "redis_url",
+    "sqlite_url",
 ]
 
 # No verdict hangs on the clock: a property does not fail because the machine is busy.

@@ -4,12 +4,16 @@ a test."""
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from pydantic import SecretStr
 
 from hubbub.config.cluster import RedisConfig
+from hubbub.storage import migrations
 from hubbub.testing.postgres import TEMPLATE, create_database, drop_database, shared
 from hubbub.testing.redis import RedisServer
 
@@ -25,6 +29,26 @@ def postgres_server() -> str:
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """`storage.url` of a migrated database for this test alone."""
     yield from _database(postgres_server, TEMPLATE)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with all tables: to copy it takes a hundredth of the time that making them takes."""
+    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        migrations.upgrade(connection)
+        connection.commit()
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    """`storage.url` of a migrated file for this test alone, in its `tmp_path`."""
+    path = tmp_path / "chat.db"
+    shutil.copyfile(migrated_sqlite, path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture

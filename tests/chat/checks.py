@@ -20,10 +20,18 @@ from hubbub.storage.base import Logged
 from hubbub.storage.tables import events, inbox, members, mentions, messages, metadata, users
 
 TABLES = [table for table in metadata.sorted_tables if table.name != "meta"]
+_EVERYTHING = " UNION ALL ".join(
+    f"SELECT '{table.name}', t::text FROM \"{table.name}\" t" for table in TABLES
+)
 
 
 def everything(view: View) -> dict[str, list[Any]]:
-    """All rows of all tables."""
+    """All rows of all tables. (On PostgreSQL as texts, by one statement: forty of them take their time.)"""
+    if view.dialect == "postgresql":
+        found: dict[str, list[Any]] = {table.name: [] for table in TABLES}
+        for name, row in view.source.connection.exec_driver_sql(_EVERYTHING):
+            found[name].append(row)
+        return {name: sorted(rows) for name, rows in found.items()}
     return {
         table.name: sorted((tuple(row) for row in view.execute(sa.select(table))), key=repr)
         for table in TABLES

@@ -37,8 +37,10 @@ async def test_devices_that_were_away_learn_of_it(chat: World) -> None:
     await chat.do("emoji.add", "", name="parrot", url=URL)
     second = await chat.do("sync", "ada", token=first.token)
     assert second.catalogue
+    # It may be told again while PostgreSQL has older transactions under way, of whatever database.
     third = await chat.do("sync", "ada", token=second.token)
-    assert not third.catalogue
+    while third.catalogue:
+        third = await chat.do("sync", "ada", token=third.token)
     await chat.do("groups.upsert", "", group="support")
     assert (await chat.do("sync", "ada", token=third.token)).catalogue
     assert (await chat.do("sync", "ada", token=first.token)).catalogue

@@ -256,7 +256,7 @@ async def test_who_may_not_vote(chat: World, operation: str, params: dict[str, A
         (["9"], ErrorCode.NOT_FOUND),
         (["1", "9"], ErrorCode.NOT_FOUND),
         (["Monday"], ErrorCode.VALIDATION_FAILED),
-        (["1\n"], ErrorCode.NOT_FOUND),
+        (["1\n"], ErrorCode.VALIDATION_FAILED),
         ("1", ErrorCode.VALIDATION_FAILED),
         ([1], ErrorCode.VALIDATION_FAILED),
         (None, ErrorCode.VALIDATION_FAILED),

@@ -123,10 +123,10 @@ async def test_pages_until_all_is_told(database: str) -> None:
         page = await sync(chat, "bob", page.token, conversations=50)
         assert page.more
         later = list(by_id(page))
-        page = await sync(chat, "bob", page.token)
-        later += list(by_id(page))
+        while page.more:  # two pages, or more if a horizon lies back
+            page = await sync(chat, "bob", page.token)
+            later += list(by_id(page))
         assert {groups[0], groups[4], new} <= set(later)
-        assert not page.more
         (single,) = (await sync(chat, "bob", conversations=1)).conversations
         assert single.conversation.conversation.id == new, "it was made last"
 

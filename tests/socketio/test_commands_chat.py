@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.api.chat_server import ChatServer
+from tests.api.test_chat_results import NEED_MORE
 from tests.chat.attempts import ATTEMPTS, Ids, furnish, furnish_group
 from tests.chat.speaking import SocketIoNode, Speak, native, rest, socketio
 
@@ -28,9 +29,14 @@ SHOW_MORE = {
     "me.get",
     "me.update",
     "users.queue",
+    "rights.export",
 }
 """They show what the ways before have left, too."""
-WHO = {"members.join": "invited", "members.leave": "bob", "users.queue": "bob"}
+WHO = {"members.join": "invited", "members.leave": "bob", "users.queue": "bob", "reports.create": "bob"}
+ONCE = ("emoji.", "groups.", "restrictions.", "retention.", "rights.erase", "moderation.")
+"""Not to be done five times over: they change what all others find."""
+MADE = ("id", "next", "token", "invocation", "case", "upload")
+"""Fields that hold what was made up for this answer."""
 
 
 @pytest.fixture
@@ -60,11 +66,7 @@ def alike(content: Any, ids: Ids) -> Any:
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
             return {
-                key: "(time)"
-                if isinstance(inner, float)
-                else "(id)"
-                if key in ("id", "next", "token")
-                else plain(inner)
+                key: "(time)" if isinstance(inner, float) else "(id)" if key in MADE else plain(inner)
                 for key, inner in value.items()
             }
         return [plain(each) for each in value] if isinstance(value, list) else value
@@ -75,9 +77,10 @@ def alike(content: Any, ids: Ids) -> Any:
 async def test_a_result_is_the_same_by_every_way(server: ChatServer) -> None:
     """Each way finds a place of its own, furnished alike."""
     await furnish(server.world)
+    await server.world.do("users.upsert", "", user="ada", office="admin")
     users = {user: await ways(server, user) for user in ("ada", "bob", "invited")}
     for name, operation in OPERATIONS.items():
-        if operation.server or name in NEEDS_A_SESSION:
+        if operation.server or name in NEEDS_A_SESSION or name.startswith(ONCE):
             continue
         answers = {}
         ids: Ids | None = None
@@ -86,7 +89,7 @@ async def test_a_result_is_the_same_by_every_way(server: ChatServer) -> None:
                 ids = await furnish_group(server.world)
             about = replace(ids, user="stranger") if name.startswith("blocks.") else ids
             code, content = await speak(name, ATTEMPTS[name](about))
-            assert code == "done", (name, way, content)
+            assert code == "done" or name.startswith(NEED_MORE), (name, way, content)
             answers[way] = alike(content, ids)
         first = answers.pop("rest")
         for way, answer in answers.items():

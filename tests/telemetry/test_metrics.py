@@ -18,6 +18,7 @@ FROM_ELSEWHERE = {
     "subscriptions",
     "nodes",
     "presence_behind",
+    "agenda_late_seconds",
 }
 """Gauges that the hub, the node and the cluster hang in."""
 

@@ -39,7 +39,9 @@ if (options.breakAt === undefined) {
   let broken = false;
   const first = begin(
     {},
-    () => console.log(JSON.stringify({ error: "it was not broken" })),
+    () => {
+      if (!broken) console.log(JSON.stringify({ error: "it was not broken" }));
+    },
     async (sent) => {
       if (broken || sent < options.breakAt || first.url === null) return;
       broken = true;
