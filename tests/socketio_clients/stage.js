@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { io } from "socket.io-client";
 import * as msgpack from "socket.io-msgpack-parser";
 
-export const PATIENCE = Number(process.env.PATIENCE ?? 15_000); // milliseconds, for anything that is awaited
+export const PATIENCE = Number(process.env.PATIENCE ?? 40_000); // milliseconds, for anything that is awaited
 const TRANSPORTS = { polling: ["polling"], websocket: ["websocket"], upgrade: ["polling", "websocket"] };
 
 /** The promise, or an error that names what did not come. */
