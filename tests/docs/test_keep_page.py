@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.docs.running import run
 from tests.examples.server import ExampleServer, example_server
 
 from hubbub.chat.sync import SyncPage
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "keep-and-forward.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-BLOCK = re.compile(r"^```sh\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
-STRICT = 'set -eu\ncurl() { command curl -sSf "$@" && echo; }\n'
 
 
 @pytest.fixture
@@ -30,21 +25,8 @@ def server(tmp_path: Path) -> Iterator[ExampleServer]:
 
 
 def test_the_commands_run_as_they_stand(server: ExampleServer) -> None:
-    assert shutil.which("jq") is not None, "install jq: the page uses it"
-    script = STRICT + "\n".join(BLOCK.findall(TEXT)).replace("localhost:8000", server.url)
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    done = subprocess.run(
-        ["sh", "-c", script],
-        cwd=server.directory,
-        env={**os.environ, "PATH": path, "HUBBUB_API_KEY": server.api_key},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    results: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
+    said = run(server, TEXT)
+    results: list[dict[str, Any]] = [json.loads(line) for line in said.splitlines() if line.strip()]
     (pinned,) = next(each["messages"] for each in results if "messages" in each)
     assert pinned["annotations"]["pin"]["by"] == "ada"
     (bookmark,) = next(each["bookmarks"] for each in results if "bookmarks" in each)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from tests.docs.running import blocks, run
 from tests.examples.server import ExampleServer, example_server
 
 from hubbub.moderation.base import Action, Draft, Judgement
@@ -21,12 +17,6 @@ from hubbub.moderation.rules import Condition
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "moderate.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-BLOCK = re.compile(r"^```(sh|python)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
-STRICT = 'set -eu\ncurl() { command curl -sSf "$@" && echo; }\n'
-
-
-def blocks(language: str) -> list[str]:
-    return [text for each, text in BLOCK.findall(TEXT) if each == language]
 
 
 @pytest.fixture
@@ -36,22 +26,9 @@ def server(tmp_path: Path) -> Iterator[ExampleServer]:
 
 
 def test_the_commands_run_as_they_stand(server: ExampleServer) -> None:
-    assert shutil.which("jq") is not None, "install jq: the page uses it"
-    script = STRICT + "\n".join(blocks("sh")).replace("localhost:8000", server.url)
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    done = subprocess.run(
-        ["sh", "-c", script],
-        cwd=server.directory,
-        env={**os.environ, "PATH": path, "HUBBUB_API_KEY": server.api_key},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    results: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
-    assert results, done.stdout
+    said = run(server, TEXT)
+    results: list[dict[str, Any]] = [json.loads(line) for line in said.splitlines() if line.strip()]
+    assert results, said
     (sent,) = [each["message"] for each in results if "message" in each]
     assert (sent["parts"][0]["text"], sent["options"]) == ("oh ••••", {"masked": True})
     (tried,) = [each for each in results if "matches" in each]
@@ -72,7 +49,7 @@ def test_all_conditions_and_actions_are_told_of() -> None:
 def test_the_hook_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HUBBUB_CHAT__ENABLED", "true")
-    (program,) = blocks("python")
+    (program,) = blocks(TEXT, "python")
 
     class Model:
         async def spam(self, text: str) -> float:
