@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.waiting import until
 
-from hubbub.testing.proxy import FaultProxy
+from hubbub.testing.proxy import Cut, FaultProxy, asked
 from hubbub.testing.raw import RawClient
 
 pytestmark = pytest.mark.anyio
@@ -133,3 +133,73 @@ async def test_refuses_new_ones(proxy: FaultProxy, client: RawClient) -> None:
             await second.read(1)
     await client.send(b"still here")
     assert await client.read(10) == b"still here"
+
+
+@pytest.mark.parametrize(
+    ("spill", "arrived"),
+    [(0, b"a1;publi"), (2, b"a1;publish"), (99, b"a1;publish3;"), (None, b"a1;publish3;")],
+)
+async def test_cuts_at_what_passes_for_the_nth_time(
+    proxy: FaultProxy, client: RawClient, echo: Echo, spill: int | None, arrived: bytes
+) -> None:
+    proxy.to_server.cut = Cut(b"publi", nth=2, spill=spill)
+    await client.send(b"publish1;")
+    assert await client.read(9) == b"publish1;"
+    await client.send(b"a1;publish3;")
+    assert await client.read_end() == "reset"
+    await until(lambda: echo.ended)
+    assert b"".join(echo.pieces) == b"publish1;" + arrived
+    assert proxy.to_server.cuts == 1
+
+
+async def test_cuts_once_and_counts_over_connections(proxy: FaultProxy, client: RawClient) -> None:
+    proxy.to_client.cut = Cut(b"", nth=2)
+    await client.send(b"one")
+    assert await client.read(3) == b"one"
+    async with await RawClient.open("127.0.0.1", proxy.port) as second:
+        await second.send(b"two")
+        assert await second.read_end() == "reset"
+    await client.send(b"three")
+    assert await client.read(5) == b"three"
+
+
+UPGRADE = b"GET /v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n"
+STREAM = b"GET /v1/sessions/1/events HTTP/1.1\r\nAccept: text/event-stream\r\n\r\n"
+POST = b"POST /v1/sessions HTTP/1.1\r\nHost: x\r\n\r\n{}"
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [(UPGRADE, "websocket"), (STREAM, "sse"), (POST, "http"), (b"\x81\x85upgrade: websocket", None)],
+)
+def test_knows_what_is_asked_for(data: bytes, kind: str | None) -> None:
+    assert asked(data) == kind
+
+
+async def test_refuses_some_requests_only(proxy: FaultProxy, client: RawClient) -> None:
+    proxy.refused = {"websocket"}
+    await client.send(POST)
+    assert await client.read(len(POST)) == POST
+    await client.send(UPGRADE)
+    assert await client.read_end() == "reset"
+    assert proxy.accepted == 1
+
+
+async def test_leaves_some_requests_unanswered(proxy: FaultProxy, client: RawClient, echo: Echo) -> None:
+    proxy.unanswered = {"sse"}
+    await client.send(STREAM)
+    await until(lambda: proxy.to_server.swallowed == len(STREAM))
+    await client.send(POST)
+    assert await client.read(len(POST)) == POST
+    assert b"".join(echo.pieces) == POST
+
+
+async def test_holds_what_was_on_its_way(proxy: FaultProxy, client: RawClient) -> None:
+    await client.send(b"a")
+    await client.read(1)
+    proxy.to_client.frozen = True
+    await client.send(b"held")
+    with pytest.raises(TimeoutError):
+        await client.read(1, within=0.1)
+    proxy.to_client.frozen = False
+    assert await client.read(4) == b"held"

@@ -11,10 +11,27 @@ import asyncio
 import random
 import socket
 import struct
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Literal
 
 CHUNK = 65_536
+LINGER = 0.02
+"""Seconds in which bytes go out, before a reset throws away what the peer has not read."""
+Request = Literal["websocket", "sse", "http"]
+"""What an HTTP request asks for: to become a WebSocket, a stream of events, anything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where a connection is to be reset: when `needle` has passed for the `nth` time, on whichever connections, and
+    `spill` more bytes of what it came with: in the middle of a frame; None: all of that. An empty needle is in
+    every chunk, which on a quiet connection is a frame. One that comes in two pieces is not seen."""
+
+    needle: bytes
+    nth: int = 1
+    spill: int | None = 0
 
 
 @dataclass(slots=True)
@@ -24,7 +41,8 @@ class Way:
     `delay` and `jitter` are seconds for each chunk (the order is kept); `bandwidth` is bytes a second, 0 for no
     bound; `slice` is how many bytes a write may have, 0 for any; `black_hole` swallows what comes; `frozen` stops
     reading, so that TCP's window closes; after `reset_after` bytes the connection is reset, in the middle of a frame
-    perhaps. `passed` and `swallowed` count bytes.
+    perhaps; with `cut` it is reset once, at what the Cut says. `passed` and `swallowed` count bytes, `cuts` those that
+    were made.
     """
 
     delay: float = 0.0
@@ -34,8 +52,37 @@ class Way:
     black_hole: bool = False
     frozen: bool = False
     reset_after: int | None = None
+    cut: Cut | None = None
     passed: int = 0
     swallowed: int = 0
+    cuts: int = 0
+    _found: int = field(default=0, repr=False)
+
+    def cut_at(self, data: bytes) -> int | None:
+        """How much of `data` passes before the cut, if it is due in it; it is then used up."""
+        if self.cut is None:
+            return None
+        cut, at = self.cut, 0
+        while (place := data.find(cut.needle, at)) >= 0:
+            self._found += 1
+            at = place + max(1, len(cut.needle))
+            if self._found == cut.nth:
+                self.cut, self._found = None, 0
+                self.cuts += 1
+                return len(data) if cut.spill is None else min(len(data), place + len(cut.needle) + cut.spill)
+            if not cut.needle:
+                break
+        return None
+
+
+def asked(data: bytes) -> Request | None:
+    """What a chunk that goes to the server asks for, if a request of HTTP's begins with it."""
+    if not data.startswith((b"GET ", b"POST ", b"DELETE ")):
+        return None
+    head = data.partition(b"\r\n\r\n")[0].lower()
+    if b"\r\nupgrade: websocket" in head:
+        return "websocket"
+    return "sse" if b"text/event-stream" in head else "http"
 
 
 class _Link:
@@ -66,13 +113,18 @@ class FaultProxy:
     """Listens on a free port (`port`) of the address `listen` and connects each client to `host:target`.
 
     `to_server` and `to_client` hold for all connections, those that come later included. With `refusing` new ones
-    are reset at once. Use it as an async context manager; `seed` makes the jitter repeatable.
+    are reset at once; `accepted` counts all of them. Requests of the kinds in `refused` are reset, those in
+    `unanswered` are swallowed, as by what stands between and does not know them. Use it as an async context manager;
+    `seed` makes the jitter repeatable.
     """
 
     def __init__(self, host: str, target: int, *, seed: int = 0, listen: str = "127.0.0.1") -> None:
         self.to_server = Way()
         self.to_client = Way()
         self.refusing = False
+        self.refused: Set[Request] = frozenset()
+        self.unanswered: Set[Request] = frozenset()
+        self.accepted = 0
         self.port = 0
         self._target = (host, target)
         self._listen = listen
@@ -115,6 +167,7 @@ class FaultProxy:
         loop = asyncio.get_running_loop()
         while True:
             client, _ = await loop.sock_accept(listener)
+            self.accepted += 1
             server = socket.socket()
             for sock in (client, server):
                 sock.setblocking(False)
@@ -141,10 +194,13 @@ class FaultProxy:
     async def _pump(self, link: _Link, source: socket.socket, target: socket.socket, way: Way) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            while way.frozen:  # noqa: ASYNC110 (a flag that tests set as they please)
-                await asyncio.sleep(0.01)
+            await self._thaw(way)
             data = await loop.sock_recv(source, CHUNK)
-            if way.black_hole:
+            await self._thaw(way)  # what came while it waited for it
+            kind = asked(data) if way is self.to_server and (self.refused or self.unanswered) else None
+            if kind in self.refused:
+                raise ConnectionResetError(f"refused: {kind}")
+            if way.black_hole or kind in self.unanswered:
                 way.swallowed += len(data)
                 if not data:
                     return
@@ -154,9 +210,20 @@ class FaultProxy:
                 return
             if way.delay or way.jitter:
                 await asyncio.sleep(max(0.0, way.delay + way.jitter * self._random.uniform(-1, 1)))
-            size = way.slice or (max(1, int(way.bandwidth / 50)) if way.bandwidth else len(data))
+            end = way.cut_at(data)
+            if end is not None:
+                data = data[:end]
+            size = way.slice or (max(1, int(way.bandwidth / 50)) if way.bandwidth else len(data) or 1)
             for at in range(0, len(data), size):
                 await self._write(link, target, way, data[at : at + size])
+            if end is not None:
+                await asyncio.sleep(LINGER)
+                raise ConnectionResetError("cut")
+
+    @staticmethod
+    async def _thaw(way: Way) -> None:
+        while way.frozen:  # noqa: ASYNC110 (a flag that tests set as they please)
+            await asyncio.sleep(0.01)
 
     async def _write(self, link: _Link, target: socket.socket, way: Way, data: bytes) -> None:
         loop = asyncio.get_running_loop()
@@ -164,8 +231,7 @@ class FaultProxy:
             data = data[: max(0, way.reset_after - way.passed)]
             await loop.sock_sendall(target, data)
             way.passed += len(data)
-            # Let the bytes go out before the reset throws away what the peer has not read.
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(LINGER)
             raise ConnectionResetError("reset_after")
         await loop.sock_sendall(target, data)
         way.passed += len(data)
