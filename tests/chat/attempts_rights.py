@@ -12,5 +12,6 @@ RIGHTS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "retention.holds": lambda ids: {},
     "rights.export": lambda ids: {"user": ids.user},
     "rights.erase": lambda ids: {"user": ids.user, "messages": "delete"},
+    "statistics.get": lambda ids: {"days": 3},
     "retention.archive": lambda ids: {"conversation": ids.conversation, "message": ids.message},
 }

@@ -48,6 +48,7 @@ from hubbub.chat import (
     search,
     sending,
     signals,
+    statistics,
     threads,
     users,
 )
@@ -97,6 +98,7 @@ MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = (
     retention.OPERATIONS,
     legal.OPERATIONS,
     rights.OPERATIONS,
+    statistics.OPERATIONS,
 )
 
 OPERATIONS: dict[str, Operation[Any, Any]] = {

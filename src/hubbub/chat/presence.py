@@ -86,6 +86,10 @@ class Presences:
         """Those who are there, away or not."""
         return {user for user in among if user in self._known}
 
+    def everybody(self) -> tuple[str, ...]:
+        """All who are there, on all nodes."""
+        return tuple(self._known)
+
     def set_away(self, sessions: Iterable[Session], away: bool) -> None:
         for session in sessions:
             if session.idle is not away:
