@@ -1,0 +1,3 @@
+export function ConnectionBar() {
+  return null;
+}

@@ -1,0 +1,3 @@
+export function SignIn(_props: { error?: string | undefined; busy: boolean }) {
+  return null;
+}

@@ -1,0 +1,3 @@
+export function ConversationHeader(_props: { conversation: string }) {
+  return null;
+}

@@ -1,0 +1,53 @@
+/** Which language the app speaks, and in which direction. */
+
+import type { Text } from "./texts.ts";
+
+export interface Language {
+  readonly code: string;
+  /** As its speakers call it. */
+  readonly name: string;
+  readonly direction: "ltr" | "rtl";
+  /** What is translated, by room (folder) and key; the rest is English. Absent for English. */
+  readonly load?: () => Promise<{ default: Translation }>;
+}
+
+export type Translation = Readonly<Record<string, Readonly<Record<string, Text>>>>;
+
+const ENGLISH: Language = { code: "en", name: "English", direction: "ltr" };
+
+/** To add one: a file in `locales/` and a line here. */
+export const LANGUAGES: readonly Language[] = [
+  ENGLISH,
+  { code: "de", name: "Deutsch", direction: "ltr", load: () => import("./locales/de.ts") },
+];
+
+let current: Language = ENGLISH;
+let texts: Translation = {};
+const listeners = new Set<() => void>();
+
+export const language = (): Language => current;
+export const translation = (): Translation => texts;
+
+export function onLanguage(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** The direction of the app: its language's, unless somebody has chosen another. */
+export const direction = (): "ltr" | "rtl" => (document.documentElement.dir === "rtl" ? "rtl" : "ltr");
+
+/** Speak another language: `code`, or the first of the browser's that we know. */
+export async function applyLanguage(code: string | undefined, wanted?: "ltr" | "rtl"): Promise<void> {
+  const asked = code === undefined ? navigator.languages : [code];
+  const found = asked
+    .map((each) => LANGUAGES.find((known) => each.split("-")[0] === known.code))
+    .find(Boolean);
+  const next = found ?? ENGLISH;
+  const loaded = next === current ? texts : ((await next.load?.())?.default ?? {});
+  document.documentElement.lang = next.code;
+  document.documentElement.dir = wanted ?? next.direction;
+  if (next === current) return;
+  current = next;
+  texts = loaded;
+  for (const listener of [...listeners]) listener();
+}
