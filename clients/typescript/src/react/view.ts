@@ -1,0 +1,31 @@
+import { useInsertionEffect, useLayoutEffect, useRef, useSyncExternalStore } from "react";
+import type { View } from "../core/view.js";
+
+/**
+ * What a View holds now; the component renders again when that changes.
+ *
+ * On the server, and while a page takes over what the server has rendered, it is `initial`: give what the View holds
+ * before anything has happened, if that is not what it holds now. Both must be alike, or React complains.
+ */
+export function useView<T>(view: View<T>, initial?: T): T {
+  return useSyncExternalStore(view.subscribe, view.get, initial === undefined ? view.get : () => initial);
+}
+
+const NEVER = () => () => undefined;
+
+/** A View that never changes, for what is not there yet. */
+export function constant<T>(value: T): View<T> {
+  return { get: () => value, subscribe: NEVER };
+}
+
+/** The newest `value`, for what is called later: it is written when the render that brought it is committed. */
+export function useLatest<T>(value: T): { readonly current: T } {
+  const latest = useRef(value);
+  useInsertionEffect(() => {
+    latest.current = value;
+  });
+  return latest;
+}
+
+/** Before the browser paints, where there is one: on the server no effect runs, and React 18 would complain. */
+export const useBeforePaint = typeof document === "undefined" ? useInsertionEffect : useLayoutEffect;
