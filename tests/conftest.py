@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.services import (
     redis_config,
     redis_server,
     redis_url,
+    spare_databases,
     sqlite_url,
 )
 
@@ -26,6 +28,7 @@ __all__ = [
     "redis_config",
     "redis_server",
     "redis_url",
+    "spare_databases",
     "sqlite_url",
 ]
 
@@ -66,6 +69,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: turns.get(item.nodeid.partition("::")[0], len(LONG)))
 
 
+def pytest_collection_finish() -> None:
+    """Thousands of tests are no garbage: let no collection look at them again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
@@ -91,5 +100,6 @@ def no_settings_of_the_shell() -> None:
         del os.environ[name]
     os.environ["HUBBUB_CHAT__ENABLED"] = "false"
     os.environ["HUBBUB_LOAD__HANDSHAKE_RATE"] = "0"
+    os.environ["PGSSLMODE"] = "disable"  # asyncpg would ask first, and complain later if it was interrupted
     for level in ("BUSY", "OVERLOADED", "CRITICAL"):
         os.environ[f"HUBBUB_LOAD__{level}"] = "1000"

@@ -14,8 +14,30 @@ from pydantic import SecretStr
 
 from hubbub.config.cluster import RedisConfig
 from hubbub.storage import migrations
-from hubbub.testing.postgres import TEMPLATE, create_database, drop_database, shared
+from hubbub.testing.postgres import TEMPLATE, create_database, drop_database, execute, shared
 from hubbub.testing.redis import RedisServer
+
+EMPTY = """
+DO $$ DECLARE each record; BEGIN
+    PERFORM pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid();
+    EXECUTE format('ALTER DATABASE %I RESET ALL', current_database());
+    SET LOCAL client_min_messages = warning;
+    DROP SCHEMA IF EXISTS hubbub_live CASCADE;
+    SET LOCAL session_replication_role = replica;
+    FOR each IN SELECT oid::regclass AS name, relkind FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S') AND relname <> 'alembic_version'
+    LOOP
+        IF each.relkind = 'S' THEN
+            EXECUTE format('ALTER SEQUENCE %s RESTART', each.name);
+        ELSE
+            EXECUTE format('DELETE FROM %s', each.name);
+        END IF;
+    END LOOP;
+    INSERT INTO meta TABLE kept.meta;
+END $$
+"""
+"""Throws all others out of a database and brings it back to where a new one is: no triggers, no foreign keys."""
 
 
 @pytest.fixture(scope="session")
@@ -25,10 +47,26 @@ def postgres_server() -> str:
     return shared()
 
 
+@pytest.fixture(scope="session")
+def spare_databases() -> list[str]:
+    """URLs of migrated databases that tests of this worker have left, with no rows in them."""
+    return []
+
+
 @pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    """`storage.url` of a migrated database for this test alone."""
-    yield from _database(postgres_server, TEMPLATE)
+def postgres_url(postgres_server: str, spare_databases: list[str]) -> Iterator[str]:
+    """`storage.url` of a migrated database for this test alone. Change rows there, and no tables: the next test gets
+    it with its rows gone, which takes a tenth of the time that a new one takes."""
+    url = spare_databases.pop() if spare_databases else _new_database(postgres_server)
+    yield url
+    execute(url, EMPTY)
+    spare_databases.append(url)
+
+
+def _new_database(server: str) -> str:
+    url = create_database(server, f"test_{secrets.token_hex(6)}", TEMPLATE)
+    execute(url, "CREATE SCHEMA kept", "CREATE TABLE kept.meta AS TABLE meta")
+    return url
 
 
 @pytest.fixture(scope="session")
