@@ -12,6 +12,9 @@ RIGHTS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "retention.holds": lambda ids: {},
     "rights.export": lambda ids: {"user": ids.user},
     "rights.erase": lambda ids: {"user": ids.user, "messages": "delete"},
+    "administration.users": lambda ids: {"prefix": ids.user},
+    "administration.user": lambda ids: {"user": ids.user},
+    "administration.conversations": lambda ids: {"user": ids.user},
     "statistics.get": lambda ids: {"days": 3},
     "retention.archive": lambda ids: {"conversation": ids.conversation, "message": ids.message},
 }

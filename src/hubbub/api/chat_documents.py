@@ -53,6 +53,7 @@ TAGS = {
     "audit": "The log of privileged acts.",
     "retention": "How long messages are kept, and legal holds.",
     "rights": "Export and erasure of one person's data.",
+    "administration": "All users and conversations, for those who run it.",
     "statistics": "Figures for operators.",
 }
 """What the operations are about, by the first word of their names."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hubbub.chat import (
+    administration,
     auditing,
     blocks,
     bookmarks,
@@ -98,6 +99,7 @@ MODULES: tuple[tuple[Operation[Any, Any], ...], ...] = (
     retention.OPERATIONS,
     legal.OPERATIONS,
     rights.OPERATIONS,
+    administration.OPERATIONS,
     statistics.OPERATIONS,
 )
 
