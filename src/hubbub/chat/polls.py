@@ -16,11 +16,12 @@ from msgspec.structs import replace
 from hubbub.chat import agenda, limits
 from hubbub.chat.kinds.poll import CLOSE, PollPart, poll_in, untouched
 from hubbub.chat.ledger import SERVER, Actor, Ledger, View
-from hubbub.chat.messages import ByMessage, find, writable
+from hubbub.chat.messages import ByMessage, find, in_shadow, writable
 from hubbub.chat.model import Annotations, ConversationId, Message, PollOption, PollState, Seq, UserId
 from hubbub.chat.operations import read, write
 from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
 from hubbub.chat.reactions import NAMED
+from hubbub.chat.restraint import shadowed
 from hubbub.chat.rows import ConversationRow
 from hubbub.chat.users import myself
 from hubbub.errors import ErrorCode, HubbubError
@@ -117,6 +118,9 @@ def _change(ledger: Ledger, actor: Actor, params: Vote | ByMessage, options: Seq
     before = _votes_of(ledger, message, user)
     if before == chosen:
         return _view(ledger, actor, message, poll, state)
+    named = None if poll.anonymous else user
+    if chosen and _in_vain(ledger, actor, row, message):
+        return _pretended(ledger, message, poll, state, before, chosen, named)
     of_user = (*_of(message), votes.c.user == user)
     ledger.execute(votes.delete().where(*of_user, votes.c.option.in_(before - chosen)))
     columns = ("conversation", "message", "user", "option", "time")
@@ -124,11 +128,33 @@ def _change(ledger: Ledger, actor: Actor, params: Vote | ByMessage, options: Seq
     bulk.insert(ledger.tx, votes, columns, rows)
     moved = replace(state, voters=state.voters + bool(chosen) - bool(before))
     if poll.results == "always":
-        named = None if poll.anonymous else user
         moved = replace(moved, options=tuple(_moved(ledger, message, moved, before, chosen, named)))
     if moved != state:
         _stand(ledger, row, message, moved, SERVER if poll.anonymous else actor)
     return _view(ledger, actor, message, poll, moved)
+
+
+def _pretended(
+    view: View,
+    message: Message,
+    poll: PollPart,
+    state: PollState,
+    before: set[str],
+    chosen: set[str],
+    named: str | None,
+) -> Poll:
+    """How the poll would stand. Nothing is written: others do not learn of the vote."""
+    shown = poll.results != "closed"
+    now = counted(view, message, poll) if shown else state
+    now = replace(now, voters=now.voters + (not before))
+    if shown:
+        now = replace(now, options=tuple(_moved(view, message, now, before, chosen, named)))
+    return Poll(message.conversation, message.seq, now, tuple(id for id in poll.ids if id in chosen), shown)
+
+
+def _in_vain(view: View, actor: Actor, row: ConversationRow, message: Message) -> bool:
+    """Whether it only looks done to the actor. Of a message that nobody else sees nobody hears anyway."""
+    return not (actor.server or in_shadow(message)) and shadowed(view.restraints(actor.user), row.id)
 
 
 def _chosen(poll: PollPart, options: Sequence[str]) -> set[str]:
@@ -156,7 +182,7 @@ def _moved(
         elif option.id in before - chosen:
             count -= 1
             if user in users:
-                users = _first(view, message, option.id)
+                users = tuple(each for each in _first(view, message, option.id) if each != user)
         yield PollOption(option.id, count, users)
 
 
@@ -180,7 +206,9 @@ def close(ledger: Ledger, actor: Actor, params: ByMessage) -> Poll:
         )
     if not actor.server:
         writable(ledger, actor, row)
-    if state.closed is None:
+    if state.closed is None and _in_vain(ledger, actor, row, message):
+        state = replace(counted(ledger, message, poll), closed=ledger.now, closed_by=actor.user)
+    elif state.closed is None:
         if not own:
             ledger.audit(actor, "polls.close", conversation=row.id, user=message.sender, message=message.seq)
         agenda.cancel(ledger, CLOSE, conversation=row.id, message=message.seq)
