@@ -33,6 +33,13 @@ async def changes(chat: World, user: str) -> list[HoldChanged]:
     return [event for event in await chat.inbox(user) if isinstance(event, HoldChanged)]
 
 
+async def changed(chat: World, user: str) -> HoldChanged:
+    """What became of the one that was told of as pending."""
+    pending, change = await changes(chat, user)
+    assert (pending.state, pending.hold) == ("pending", change.hold)
+    return change
+
+
 async def test_its_author_sees_it_as_pending(chat: World) -> None:
     await staff(chat)
     id = await chat.group("ada", "bob")
@@ -49,6 +56,17 @@ async def test_its_author_sees_it_as_pending(chat: World) -> None:
     case = await case_of(chat, await held_case(chat, id, held))
     assert (case.subject, case.user, case.priority, case.reasons) == ("hold", "bob", 3, ("rude",))
     assert b"rude" in bytes(case.parts[0])
+
+
+async def test_its_authors_other_devices_hear_of_it_and_nobody_else(chat: World) -> None:
+    id = await chat.group("ada", "bob", "eve")
+    held = await hold(chat, id, "bob", "rude")
+    (told,) = await changes(chat, "bob")
+    assert (told.hold, told.state, told.conversation) == (held, "pending", id)
+    assert (told.message, told.reason) == (None, "It may be rude.")
+    assert chat.chat.heard["inbox:bob"][-1].event == "hold.changed"
+    for user in ("ada", "eve"):
+        assert await changes(chat, user) == []
 
 
 async def test_an_approved_one_is_sent(chat: World) -> None:
@@ -82,7 +100,7 @@ async def test_an_approved_one_is_sent(chat: World) -> None:
     assert message.mentions.users == ("eve",)
     assert message.options is not None
     assert message.options.silent
-    (change,) = await changes(chat, "bob")
+    change = await changed(chat, "bob")
     assert (change.hold, change.state, change.message) == (held, "approved", message.seq)
     (found,) = (await chat.do("holds.list", "bob", state="approved")).holds
     assert found.sent == message.seq
@@ -141,7 +159,7 @@ async def test_a_rejected_one_is_not_and_may_be_appealed(chat: World) -> None:
     held = await hold(chat, id, "bob", "rude")
     case = await held_case(chat, id, held)
     await chat.do("cases.decide", "ada", case=case, action="reject", text="Be kind.")
-    (change,) = await changes(chat, "bob")
+    change = await changed(chat, "bob")
     assert (change.state, change.reason, change.message) == ("rejected", "Be kind.", None)
     assert "rude" not in words((await chat.do("messages.list", "bob", conversation=id)).messages)
     await chat.do("cases.appeal", "bob", case=case, text="It is a quotation")
@@ -193,7 +211,7 @@ async def test_its_author_takes_it_back(chat: World) -> None:
         await chat.do("holds.withdraw", "bob", hold=held)
     assert await state(chat, held) == "withdrawn"
     assert (await case_of(chat, case)).state == "closed"
-    assert [change.state for change in await changes(chat, "bob")] == ["withdrawn"]
+    assert (await changed(chat, "bob")).state == "withdrawn"
     await chat.refused(ErrorCode.CONFLICT, "cases.decide", "ada", case=case, action="approve")
     other = await hold(chat, id, "bob", "rude again")
     await chat.do("cases.decide", "ada", case=await held_case(chat, id, other), action="reject")
@@ -211,7 +229,8 @@ async def test_nobody_decides_in_time(database: str) -> None:
         await pass_time(chat, 200.0)
         assert (await state(chat, held), await state(chat, approved)) == ("rejected", "approved")
         assert (await case_of(chat, case)).state == "closed"
-        assert [change.state for change in await changes(chat, "bob")] == ["approved", "rejected"]
+        told = [change.state for change in await changes(chat, "bob")]
+        assert told == ["pending", "pending", "approved", "rejected"]
         assert ("holds.expire", None, "bob") in await audited(chat)
         assert await items(chat, "hold.expire") == []
 

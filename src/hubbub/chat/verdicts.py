@@ -11,7 +11,9 @@ from msgspec.structs import replace
 
 from hubbub.chat import rules
 from hubbub.chat.cases import open_case
-from hubbub.chat.ledger import Ledger
+from hubbub.chat.events import HoldChanged
+from hubbub.chat.inbox import tell_all
+from hubbub.chat.ledger import Ledger, Notice
 from hubbub.chat.masking import masked
 from hubbub.chat.model import Message, Options
 from hubbub.chat.outgoing import Conversation, Held, Known, Member, Outgoing, Sent
@@ -102,6 +104,7 @@ class Withheld:
         self.tx = tx
         self.holds: list[bulk.Row] = []
         self.cases: list[dict[str, Any]] = []
+        self.notices: list[Notice] = []
 
     def hold(self, item: Outgoing, verdict: Verdict) -> Sent:
         """Keep a message until somebody has looked at it."""
@@ -113,6 +116,8 @@ class Withheld:
         said = _encode(replace(verdict, masks=())).decode()
         self.holds.append((*row, said, "pending", now, self.tx.stamp))
         self._open(item, verdict, verdict.rule, subject="hold", hold=id)
+        fields = {"hold": id, "state": "pending", "conversation": item.conversation, "reason": verdict.reason}
+        self.notices.append((item.sender, HoldChanged, fields))  # its author has other devices
         return Sent(content.message(item.conversation, item.sender, now), held=id)
 
     def flag(self, item: Outgoing, verdict: Verdict, seq: int) -> None:
@@ -140,3 +145,5 @@ class Withheld:
                 ledger.schedule(EXPIRE, self.tx.now + ttl, conversation=conversation, data=id)
         for case in self.cases:
             open_case(ledger, **case)
+        if self.notices:
+            tell_all(ledger, self.notices)
