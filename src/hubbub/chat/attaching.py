@@ -1,6 +1,7 @@
 """Files in messages: which may be sent, what of them stands in the message, and who may read them for it.
 
-Who may read a message that shows a file may read the file. When the last message that shows it is gone, so is it.
+Who may read a message that shows a file may read the file. When the last message that shows it is gone, so is it. Who
+has an office opens the files of what it reviews, too; that is written down.
 """
 
 from __future__ import annotations
@@ -18,11 +19,21 @@ from hubbub.chat import parts
 from hubbub.chat.kinds.file import FilePart, Thumbnail, filled
 from hubbub.chat.ledger import Actor, Ledger, View
 from hubbub.chat.messages import find
+from hubbub.chat.outgoing import read_held
 from hubbub.config import Config
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.storage import bulk
 from hubbub.storage.base import Transaction
-from hubbub.storage.tables import conversations, emoji, file_usage, file_uses, files, members
+from hubbub.storage.tables import (
+    cases,
+    conversations,
+    emoji,
+    file_usage,
+    file_uses,
+    files,
+    holds,
+    members,
+)
 
 LOOK = "file.look"
 """The agenda's word for a look at a file whose time has come (`chat/filing.py`)."""
@@ -309,3 +320,37 @@ def _may_read(view: View, actor: Actor, conversation: Any, message: Any) -> bool
         return find(view, actor, row, member, message)[1].deleted is None
     except HubbubError:
         return False
+
+
+class Reviewed(Struct, frozen=True):
+    """A case about a message, held or not, that shows a file."""
+
+    case: str
+    conversation: str
+    message: int | None
+
+
+def reviewed(view: View, actor: Actor, row: FileRow) -> Reviewed | None:
+    """The case for which the actor may open a file that it could not read otherwise: one that waits, is not about the
+    actor itself, and that nobody else has claimed. It is for who has an office."""
+    if actor.server or row.state != "ready" or view.office(actor.user) == "none":
+        return None
+    mine = (
+        cases.c.state.in_(("open", "appealed")),
+        sa.or_(cases.c.user.is_(None), cases.c.user != actor.user),
+        sa.or_(
+            cases.c.claimed_by.is_(None), cases.c.claimed_by == actor.user, cases.c.claimed_until <= view.now
+        ),
+    )
+    case = (cases.c.id, cases.c.conversation, cases.c.message)
+    shown = sa.and_(file_uses.c.conversation == cases.c.conversation, file_uses.c.message == cases.c.message)
+    sent = sa.select(*case).join(file_uses, shown).where(file_uses.c.file == row.id, *mine)
+    if (found := view.execute(sent.limit(1)).first()) is not None:
+        return Reviewed(*found)
+    # Of held messages it is not written down which files they show.
+    waiting = sa.select(*case, holds.c.content).join(holds, holds.c.id == cases.c.hold)
+    waiting = waiting.where(cases.c.user == row.owner, *mine)
+    for id, conversation, message, content in view.execute(waiting):
+        if row.id in parts.files_of(read_held(content).parts):
+            return Reviewed(id, conversation, message)
+    return None

@@ -16,18 +16,23 @@ from hubbub.chat.attaching import (
     ROW,
     Facts,
     FileRow,
+    Reviewed,
     charge,
     discard,
     known,
     no_such_file,
     readable,
+    reviewed,
+    row_of,
     used,
 )
 from hubbub.chat.kinds.file import FileId
 from hubbub.chat.ledger import Actor, Ledger, View
 from hubbub.chat.operations import Caller, Nothing, read, run, write
 from hubbub.chat.paging import After, PageLimit, cursor, page_size, read_cursor
+from hubbub.config import Config
 from hubbub.errors import ErrorCode, HubbubError
+from hubbub.storage.base import Action, Transaction, each
 from hubbub.storage.tables import files
 
 if TYPE_CHECKING:
@@ -259,7 +264,8 @@ def delete(ledger: Ledger, actor: Actor, params: ByFile) -> Nothing:
 async def url(chat: Chat, caller: Caller, params: FileUrl) -> SignedUrl:
     """Get a URL by which a file can be read for a while, without a token.
 
-    Raises NOT_FOUND, also for a thumbnail that it has not.
+    Who has an office gets one for a file of a message, sent or held, in a case that waits and that it may decide; this
+    is written down (`files.review`). Raises NOT_FOUND, also for a thumbnail that it has not.
     """
     (found,) = await _sign(chat, caller.actor, (params,))
     if found is None:
@@ -279,27 +285,69 @@ async def _sign(chat: Chat, actor: Actor, asked: tuple[FileUrl, ...]) -> list[Si
     signer = chat.files.signer
     expires = math.ceil(chat.clock.now() + chat.config.attachments.url_ttl)
 
-    def look(view: View) -> list[SignedUrl | None]:
-        return [
-            SignedUrl(signer.path(each.file, _variant(each), expires, download=each.download), expires)
-            if _there(view, actor, each)
-            else None
-            for each in asked
-        ]
+    def look(view: View) -> tuple[list[SignedUrl | None], list[_Review]]:
+        signed: list[SignedUrl | None] = []
+        reviews: list[_Review] = []
+        for each in asked:
+            row, review = _opened(view, actor, each)
+            reviews += [] if review is None else [review]
+            path = signer.path(each.file, _variant(each), expires, download=each.download)
+            signed.append(None if row is None else SignedUrl(path, expires))
+        return signed, reviews
 
-    return await chat.read(look)
+    signed, reviews = await chat.read(look)
+    if reviews:  # written down first, or there is no URL
+        await chat.store.write(REVIEW, _Reviews(chat.config, actor, tuple(dict.fromkeys(reviews))))
+    return signed
 
 
 def _variant(asked: FileUrl) -> str:
     return CONTENT if asked.thumbnail is None else thumbnail(asked.thumbnail)
 
 
-def _there(view: View, actor: Actor, asked: FileUrl) -> bool:
+def _opened(view: View, actor: Actor, asked: FileUrl) -> tuple[FileRow | None, _Review | None]:
+    """The file as it may be read, and for which case if that is why."""
+    review = None
     try:
         row = readable(view, actor, asked.file)
     except HubbubError:
-        return False
-    return row.state == "ready" and (asked.thumbnail is None or asked.thumbnail < len(row.facts.thumbnails))
+        found = row_of(view, asked.file)
+        case = None if found is None else reviewed(view, actor, found)
+        if found is None or case is None:
+            return None, None
+        row, review = found, _Review(found.id, found.owner, case)
+    there = asked.thumbnail is None or asked.thumbnail < len(row.facts.thumbnails)
+    return (row, review) if there and row.state == "ready" else (None, None)
 
 
+class _Review(Struct, frozen=True):
+    """A file that is opened for a case."""
+
+    file: str
+    owner: str
+    case: Reviewed
+
+
+class _Reviews(Struct, frozen=True):
+    config: Config
+    actor: Actor
+    files: tuple[_Review, ...]
+
+
+def _write_down(tx: Transaction, given: _Reviews) -> None:
+    ledger = Ledger(tx, given.config)
+    for opened in given.files:
+        about = opened.case
+        ledger.audit(
+            given.actor,
+            "files.review",
+            conversation=about.conversation,
+            user=opened.owner or None,
+            message=about.message,
+            case=about.case,
+            file=opened.file,
+        )
+
+
+REVIEW: Action[_Reviews, None] = each("files.review", _write_down)
 OPERATIONS = (create, get, page, delete, url, urls)
