@@ -122,5 +122,5 @@ export function useMembers(name: string | null | undefined): readonly Member[] {
     () => (name === null || name === undefined ? EMPTY : client.channel(name).presence),
     [client, name],
   );
-  return useView(members, NOBODY);
+  return useView(members, EMPTY.get);
 }

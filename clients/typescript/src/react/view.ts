@@ -4,16 +4,20 @@ import type { View } from "../core/view.js";
 /**
  * What a View holds now; the component renders again when that changes.
  *
- * On the server, and while a page takes over what the server has rendered, it is `initial`: give what the View holds
- * before anything has happened, if that is not what it holds now. Both must be alike, or React complains.
+ * On the server, and while a page takes over what the server has rendered, it is what `initial` gives: what the View
+ * holds before anything has happened, if that is not what it holds now. Both must be alike, or React complains.
  */
-export function useView<T>(view: View<T>, initial?: T): T {
-  return useSyncExternalStore(view.subscribe, view.get, initial === undefined ? view.get : () => initial);
+export function useView<T>(view: View<T>, initial: () => T = view.get): T {
+  return useSyncExternalStore(view.subscribe, view.get, initial);
 }
 
 const NEVER = () => () => undefined;
 
-/** A View that never changes, for what is not there yet. */
+export const nothing = (): undefined => undefined;
+/** The View of what is not there. */
+export const ABSENT: View<undefined> = { get: nothing, subscribe: NEVER };
+
+/** A View that never changes. */
 export function constant<T>(value: T): View<T> {
   return { get: () => value, subscribe: NEVER };
 }

@@ -118,13 +118,13 @@ describe("handlers", () => {
       return null;
     }
     const view = render(within(<Watch all={false} />));
-    const [{ handlers } = { handlers: {} }] = hubbub.following;
-    handlers.gap?.({ type: "gap", channel: "orders", since: { epoch: "e", offset: 1 } });
+    const handlers = hubbub.following[0]?.handlers;
+    handlers?.gap?.({ type: "gap", channel: "orders", since: { epoch: "e", offset: 1 } });
     hubbub.publish("orders", "a", 1);
     view.rerender(within(<Watch all={true} />));
     hubbub.publish("orders", "b", 1);
     const member: Member = { session: "s", user: "ada" };
-    handlers.join?.({ type: "join", channel: "orders", member });
+    handlers?.join?.({ type: "join", channel: "orders", member });
     expect(gap).toHaveBeenCalledOnce();
     expect(joined).toHaveBeenCalledOnce();
     expect(seen).toEqual(["b"]);
