@@ -40,6 +40,7 @@ FLOORS = {
     "telemetry.health": 4,
     "loadgen": 4,
     "playground": 4,
+    "web": 4,
     "registry": 5,
     "app": 5,
     "cli": 5,

@@ -31,6 +31,7 @@ WITHOUT_A_SOURCE = {
     "chat/test_two_nodes.py": "two servers on one database",
     "chat/test_two_nodes_redis.py": "two servers on one database and one Redis",
     "presence/test_two_servers.py": "who is in a channel, over two whole servers",
+    "web/test_web.py": "the web app: its checks, and the app in a real Chromium",
     "socketio_clients": "stock Socket.IO clients against a running server",
 }
 """Test files and folders that mirror no source, and why."""
@@ -49,6 +50,7 @@ WITHOUT_TESTS = {
     "chat/verdicts.py": "what rules do to messages: tests/chat/test_judging.py, test_holds.py",
     "config/chat.py": "tests/test_config.py, as all settings",
     "config/sections.py": "tests/test_config.py, as all settings",
+    "config/web.py": "tests/web/test_site.py: what becomes of its settings",
     "moderation/base.py": "verdicts put together: tests/moderation/test_judge.py",
     "moderation/folding.py": "letters that stand for others: tests/moderation/test_words.py",
     "transfer/batches.py": "what an import writes at once: tests/transfer/test_importing.py",

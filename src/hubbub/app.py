@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from hubbub import config as settings
-from hubbub import playground, registry
+from hubbub import __version__, playground, registry, web
 from hubbub.api.deferred import Deferred
 from hubbub.auth.api_keys import ApiKeys
 from hubbub.auth.base import Policy
@@ -328,12 +328,19 @@ class Hubbub:
         api = self._api
         written = self._chat.probe if self._chat is not None else None
         health = Health(self.hub, self.api_keys, lambda: self._started, written=written)
-        page = playground.playground_app(self.config) if self.config.server.playground else api
+        config = self.config
+        page = playground.playground_app(config) if config.server.playground else api
+        site = web.web_app(config, __version__) if config.web.enabled and config.chat.enabled else None
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             if scope["type"] == "http":
                 path = scope["path"].removeprefix(scope.get("root_path", ""))
-                answers = health if path in HEALTH_PATHS else page if playground.takes(path) else api
+                if path in HEALTH_PATHS:
+                    answers: AsgiApp = health
+                elif site is not None and web.takes(path):
+                    answers = site
+                else:
+                    answers = page if playground.takes(path) else api
                 await answers(scope, receive, send)
 
         return app

@@ -140,7 +140,7 @@ async def test_it_can_be_mounted(root: str) -> None:
     [
         ("/", True),
         ("/playground/style.css", True),
-        ("/playground", False),
+        ("/playground", True),
         ("/playgrounds/", False),
         ("/v1/ws", False),
     ],

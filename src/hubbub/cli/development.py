@@ -78,8 +78,11 @@ class Banner:
             ("", f"Hubbub {__version__}, for development"),
             ("address", url),
         ]
+        at_root = config.web.enabled and config.chat.enabled
+        if at_root:
+            rows.append(("web app", f"{url}/"))
         if config.server.playground:
-            rows.append(("playground", f"{url}/"))
+            rows.append(("playground", f"{url}/playground" if at_root else f"{url}/"))
         if config.server.docs:
             rows.append(("API", f"{url}/docs"))
         rows += [

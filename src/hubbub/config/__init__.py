@@ -40,6 +40,7 @@ from hubbub.config.sections import (
     TelemetryConfig,
     Who,
 )
+from hubbub.config.web import WebConfig
 from hubbub.errors import ConfigError
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "SocketIoConfig",
     "StorageConfig",
     "TelemetryConfig",
+    "WebConfig",
     "Who",
     "authenticates",
     "chosen",
@@ -102,6 +104,7 @@ class Config(BaseSettings):
     retention: RetentionConfig = Field(
         default_factory=RetentionConfig, description="How long things are kept."
     )
+    web: WebConfig = Field(default_factory=WebConfig, description="The web app.")
     redis: RedisConfig = Field(default_factory=RedisConfig, description="Redis.")
     nats: NatsConfig = Field(default_factory=NatsConfig, description="NATS.")
     cluster: ClusterConfig = Field(default_factory=ClusterConfig, description="Many nodes.")

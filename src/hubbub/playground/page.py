@@ -20,6 +20,9 @@ Send = Callable[[Any], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 INDEX: Final = "/"
+BESIDE: Final = "/playground"
+"""The page, too: where it is found when the web app is at `/`. (Without a slash, so that its links lead there.)"""
+
 PREFIX: Final = "/playground/"
 """Where the page's other files are; everything below belongs to this application."""
 
@@ -63,7 +66,7 @@ def playground_app(config: Config) -> ASGIApp:
         if pages is None:
             pages = await asyncio.to_thread(read_files)
         path = scope["path"].removeprefix(scope.get("root_path", "").rstrip("/"))
-        status, headers, body = _answer(pages.get(path), scope["method"], dict(scope["headers"]))
+        status, headers, body = _answer(pages.get(INDEX if path == BESIDE else path), scope["method"], dict(scope["headers"]))
         headers.append((b"content-length", b"%d" % len(body)))
         if scope["method"] == "HEAD":
             body = b""
@@ -77,7 +80,7 @@ def playground_app(config: Config) -> ASGIApp:
 
 def takes(path: str) -> bool:
     """Whether `path`, below where the server is mounted, belongs to the playground."""
-    return path == INDEX or path.startswith(PREFIX)
+    return path in (INDEX, BESIDE) or path.startswith(PREFIX)
 
 
 def read_files() -> dict[str, File]:

