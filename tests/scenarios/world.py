@@ -1,0 +1,68 @@
+"""What runs share: servers, and one driver of each SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from tests.scenarios.drivers import SDK, Driver
+from tests.scenarios.format import Scenario
+from tests.scenarios.runner import Outcome, play
+from tests.scenarios.server import HubbubProcess
+
+AT_ONCE = 8
+"""Runs side by side: most of the time each of them waits."""
+
+
+class SharedWorld:
+    """Servers and drivers that are started when the first run needs them, and end with the context."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.AsyncExitStack()
+        self._starting = asyncio.Lock()
+        self._servers: dict[str, HubbubProcess] = {}
+        self._drivers: dict[SDK, Driver] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def server(self, scenario: Scenario) -> HubbubProcess:
+        """The one that all share, the one that is killed, or the one with the scenario's settings."""
+        key = "mortal" if scenario.mortal else str(sorted(scenario.settings.items()))
+        async with self._starting:
+            if key not in self._servers:
+                server = HubbubProcess(scenario.settings)
+                self._stack.push_async_callback(asyncio.to_thread, server.close)
+                await asyncio.to_thread(server.open)
+                self._servers[key] = server
+        return self._servers[key]
+
+    async def driver(self, sdk: SDK) -> Driver:
+        """The one of an SDK whose clock is right."""
+        async with self._starting:
+            if sdk not in self._drivers:
+                self._drivers[sdk] = await self._stack.enter_async_context(Driver(sdk))
+        return self._drivers[sdk]
+
+
+async def play_all(
+    names: Sequence[str], sdks: Sequence[SDK], seeds: Sequence[int], at_once: int = AT_ONCE
+) -> list[Outcome]:
+    """Play scenarios, several at a time; what came of each run."""
+    free = asyncio.Semaphore(at_once)
+    async with SharedWorld() as world:
+
+        async def one(name: str, sdk: SDK, seed: int) -> Outcome:
+            async with free:
+                return await play(world, name, sdk, seed)
+
+        runs = [one(name, sdk, seed) for seed in seeds for name in names for sdk in sdks]
+        return list(await asyncio.gather(*runs))
