@@ -18,6 +18,7 @@ WITHOUT_A_SOURCE = {
     "upload_clients": "the stock client of tus against a running server",
     "reference": "the reference implementation and ours, side by side",
     "end_to_end": "whole servers with real clients",
+    "scenarios": "what both SDKs come through, against a real server",
     "scripts": "about scripts/, not src/",
     "examples": "about examples/, not src/",
     "bench": "about bench/, not src/",
