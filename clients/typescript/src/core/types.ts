@@ -17,7 +17,13 @@ export type TokenSource = string | ((reason: TokenReason) => string | Promise<st
 /** Where a client stands. `retryAt` is in milliseconds since the epoch, by the device's clock. */
 export type ConnectionState =
   | { readonly status: "idle" }
-  | { readonly status: "connecting"; readonly attempt: number }
+  | {
+      readonly status: "connecting";
+      readonly attempt: number;
+      /** Why the last attempt failed. */
+      readonly reason?: string;
+      readonly retryAt?: number;
+    }
   | {
       readonly status: "connected";
       readonly transport: TransportName;
