@@ -1,24 +1,52 @@
-"""A small asyncio client of the native protocol: connect, subscribe, publish, and come back by itself.
+"""The Python SDK: channels with recovery, an outbox for what is written offline, conversations, the server's own API.
 
-    async with Client("ws://127.0.0.1:8000", token) as client:
-        await client.subscribe("orders:eu")
-        async for event in client:
-            ...
+    async with Client("http://127.0.0.1:8000", token) as client:
+        async for publication in client.channel("orders:eu"):
+            print(publication.data)
 
-Of the server it knows only `model`, `errors` and what the wire says.
+`hubbub.client.server` is for backends, `hubbub.client.blocking` for scripts and notebooks. Of the server it knows only
+`model`, `errors`, the chat's pure types and what the wire says; nothing of what a server needs is imported.
 """
 
-from hubbub.client.client import Client, Token
-from hubbub.client.events import ClientError, Disconnected, Event, Gap, Reconnected, Reconnecting, Recovered
+from hubbub.client.channel import Channel, Subscription
+from hubbub.client.client import Client
+from hubbub.client.events import (
+    ClientError,
+    ClosedError,
+    Disconnected,
+    Event,
+    Gap,
+    Reconnected,
+    Reconnecting,
+    Recovered,
+)
+from hubbub.client.failures import LostError
+from hubbub.client.presence import PresenceSet
+from hubbub.client.publications import Received
+from hubbub.client.state import State, Transport
+from hubbub.client.tokens import Token
+from hubbub.errors import ErrorCode, HubbubError
+from hubbub.model import Position
 
 __all__ = [
+    "Channel",
     "Client",
     "ClientError",
+    "ClosedError",
     "Disconnected",
+    "ErrorCode",
     "Event",
     "Gap",
+    "HubbubError",
+    "LostError",
+    "Position",
+    "PresenceSet",
+    "Received",
     "Reconnected",
     "Reconnecting",
     "Recovered",
+    "State",
+    "Subscription",
     "Token",
+    "Transport",
 ]

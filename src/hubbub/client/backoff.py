@@ -10,7 +10,7 @@ LONGEST = 20.0
 
 
 def delay(attempt: int, uniform: Callable[[float, float], float] = random.uniform) -> float:
-    """Seconds to wait before `attempt`, counted from 1: 50-250 ms, then twice the range each time, at most 20 s."""
-    factor = 2.0 ** min(attempt - 1, 16)
-    low, high = (min(bound * factor, LONGEST) for bound in FIRST)
-    return uniform(min(low, LONGEST / 2), high)
+    """Seconds to wait before `attempt`, counted from 1: 50-250 ms, then anything up to twice as much each time (full
+    jitter), at most 20 s and never less than 50 ms."""
+    low, high = FIRST
+    return uniform(low, min(high * 2.0 ** min(attempt - 1, 16), LONGEST))

@@ -41,21 +41,19 @@ class Gap:
     position: Position
 
 
-Event = (
-    Publication
-    | Join
-    | Leave
-    | ServerSubscribed
-    | ServerUnsubscribed
-    | Reconnecting
-    | Reconnected
-    | Recovered
-    | Gap
-)
+ChannelEvent = Publication | Join | Leave | ServerSubscribed | ServerUnsubscribed | Recovered | Gap
+"""What happens in a channel."""
+
+Event = ChannelEvent | Reconnecting | Reconnected
+"""What iterating a Client gives."""
 
 
 class ClientError(Exception):
     """The server could not be reached, or what answered is no Hubbub."""
+
+
+class ClosedError(ClientError):
+    """The client was left, and does nothing more."""
 
 
 class Disconnected(ClientError):

@@ -13,11 +13,13 @@ from hubbub.model import (
     Connected,
     DisconnectPush,
     ErrorReply,
+    History,
     Join,
     Leave,
     Publication,
     Published,
     Raw,
+    Refreshed,
     ServerSubscribed,
     ServerUnsubscribed,
     Subscribed,
@@ -50,6 +52,8 @@ _encode = msgspec.json.Encoder().encode
 _decode_head = msgspec.json.Decoder(_Head).decode
 _decode_reply: Any = msgspec.json.Decoder(Reply).decode
 _decode_push: Any = msgspec.json.Decoder(Push).decode
+decode_refreshed = msgspec.json.Decoder(Refreshed).decode
+decode_history = msgspec.json.Decoder(History).decode
 
 
 def encode(command: Command) -> str:

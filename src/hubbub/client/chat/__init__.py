@@ -1,0 +1,1 @@
+"""Conversations: every operation with its types, a store that events keep true, files."""
