@@ -248,5 +248,8 @@ export const UNKEYED: ReadonlySet<string> = new Set([
   "moderation.replay",
   "retention.holds",
   "rights.erase",
+  "administration.users",
+  "administration.user",
+  "administration.conversations",
   "statistics.get",
 ]);
