@@ -46,7 +46,7 @@ def stub(*answers: Answer) -> Iterator[tuple[str, list[Asked]]]:
             self.wfile.write(answer.body)
             self.close_connection = not answer.keep
 
-        do_GET = do_POST = do_PUT = do_DELETE = answer
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
 
         def log_message(self, *_: Any) -> None:
             pass

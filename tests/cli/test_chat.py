@@ -32,6 +32,18 @@ def test_an_operation_is_asked_for_as_rest_has_it(hubbub: Command) -> None:
     assert {each.headers["Hubbub-User"] for each in asked} == {"ada"}
 
 
+def test_the_same_key_is_done_once(hubbub: Command) -> None:
+    with stub(answer({"message": {"seq": 3}})) as (url, asked):
+        at = ("--url", url, "--api-key", "hubbub_k")
+        said = ("messages.send", "conversation=c1", "parts=[]")
+        assert hubbub("chat", *said, "--key", "order 17", *at).status == 0
+        assert hubbub("chat", *said, *at).status == 0
+        for wrong in ("", "schlüssel", "a\nb"):
+            assert "--key is not" in hubbub("chat", *said, "--key", wrong, *at).err
+        assert "takes no idempotency key" in hubbub("chat", "me.get", "--key", "k", *at).err
+    assert [each.headers.get("Idempotency-Key") for each in asked] == ["order 17", None]
+
+
 def test_all_operations_are_listed(hubbub: Command) -> None:
     lines = hubbub("chat", "list").out.splitlines()
     assert [line.split()[0] for line in lines] == list(OPERATIONS)

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 import typer
 
+from hubbub.cli.asking import ApiKey, AsUser, ConfigFile, Url, request_of
 from hubbub.cli.credentials import base_url, load_config, require_api_key
 from hubbub.cli.http import Api
 from hubbub.cli.output import Problem
@@ -18,17 +19,6 @@ from hubbub.cli.output import Problem
 if TYPE_CHECKING:
     from hubbub.chat.operations import Operation
 
-Url = Annotated[
-    str | None,
-    typer.Option(envvar="HUBBUB_URL", help="The server.", show_default="as configured here"),
-]
-ApiKey = Annotated[
-    str | None,
-    typer.Option(envvar="HUBBUB_API_KEY", help="Key of the server API.", show_default="of --dev here"),
-]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="Settings file.", show_default="hubbub.toml, if it exists")
-]
 PAGE = 200
 """Entries of a page of an export; the server may give fewer."""
 
@@ -45,8 +35,9 @@ def chat(
     fields: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Fields: text or JSON.")
     ] = None,
-    as_user: Annotated[
-        str | None, typer.Option("--as", metavar="USER", help="Act for this user.", show_default="the server")
+    as_user: AsUser = None,
+    key: Annotated[
+        str | None, typer.Option(help="Idempotency key: the same again is done once, and answered alike.")
     ] = None,
     url: Url = None,
     api_key: ApiKey = None,
@@ -66,9 +57,11 @@ def chat(
     found = OPERATIONS.get(operation)
     if found is None:
         raise Problem(f"there is no operation {operation}.", "`hubbub chat list` shows all.")
-    method, path, body = _asked(found, fields or [])
+    method, path, body = request_of(found, _given(found, fields or []))
+    if key is not None:
+        _check_key(found, key)
     with Api(url or base_url(load_config(config)), require_api_key(api_key), acting_for=as_user) as api:
-        print(json.dumps(api.ask(method, path, body), ensure_ascii=False))
+        print(json.dumps(api.ask(method, path, body, key=key), ensure_ascii=False))
 
 
 @rights.command("export")
@@ -129,8 +122,8 @@ def erase(
     print(f"{answer['user']} will be {answer['alias']}")
 
 
-def _asked(operation: Operation[Any, Any], fields: list[str]) -> tuple[str, str, dict[str, Any] | None]:
-    """Method, path and body of a request."""
+def _given(operation: Operation[Any, Any], fields: list[str]) -> dict[str, Any]:
+    """What `NAME=VALUE`s say."""
     hints = get_type_hints(operation.params, include_extras=True)
     given: dict[str, Any] = {}
     for field in fields:
@@ -139,21 +132,16 @@ def _asked(operation: Operation[Any, Any], fields: list[str]) -> tuple[str, str,
             known = ", ".join(hints) or "none"
             raise Problem(f"{operation.name} has no field {name}.", f"its fields: {known}; write NAME=VALUE.")
         given[name] = _value(hints[name], value)
-    path = f"/v1{operation.path}"
-    rest = [name for name in hints if f"{{{name}}}" not in path]
-    for name in hints:
-        if f"{{{name}}}" in path:
-            if name not in given:
-                raise Problem(f"{operation.name} needs {name}.", f"write {name}=VALUE.")
-            path = path.replace(f"{{{name}}}", quote(str(given.pop(name)), safe=""))
-    if operation.method not in ("GET", "DELETE"):
-        return operation.method, path, given if rest else None
-    query = {
-        name: value if isinstance(value, (str, list)) else json.dumps(value)
-        for name, value in given.items()
-        if value is not None
-    }
-    return operation.method, f"{path}?{urlencode(query, doseq=True)}" if query else path, None
+    return given
+
+
+def _check_key(operation: Operation[Any, Any], key: str) -> None:
+    from hubbub.api.chat_callers import KEYED
+
+    if operation.kind not in KEYED:
+        raise Problem(f"{operation.name} takes no idempotency key.", "leave --key out.")
+    if not key or not key.isascii() or not key.isprintable():
+        raise Problem("--key is not a text of ASCII characters.", "take a UUID, or a number of your own.")
 
 
 def _value(hint: Any, value: str) -> Any:

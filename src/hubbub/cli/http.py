@@ -44,10 +44,12 @@ class Api:
         """The answer's JSON. Raises Problem with what the server said."""
         return self.ask("POST", path, body)
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """As `post`, by any method."""
+    def ask(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, key: str | None = None
+    ) -> dict[str, Any]:
+        """As `post`, by any method; `key` is the idempotency key."""
         raw = None if body is None else json.dumps(body, ensure_ascii=False).encode()
-        status, _, content = self.request(method, path, raw)
+        status, _, content = self.request(method, path, raw, key=key)
         try:
             answer = json.loads(content)
         except ValueError:
@@ -59,10 +61,12 @@ class Api:
         return answer
 
     def request(
-        self, method: str, path: str, body: bytes | None = None
+        self, method: str, path: str, body: bytes | None = None, *, key: str | None = None
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
         """Status, headers and body. A kept connection that the server has closed meanwhile is opened again."""
         headers = dict(self._headers)
+        if key is not None:
+            headers["Idempotency-Key"] = key
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
@@ -88,6 +92,9 @@ class Api:
 
 def _refusal(status: int, answer: dict[str, Any]) -> Problem:
     message = str(answer.get("message", f"HTTP {status}"))
+    field = answer.get("field")
+    if isinstance(field, str) and f"{field}:" not in message and f"`{field}`" not in message:
+        message = f"{field}: {message}"
     try:
         info = ERRORS[ErrorCode(answer.get("code", 0))]
     except ValueError:
