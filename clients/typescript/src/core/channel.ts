@@ -1,4 +1,4 @@
-import type { Command, History, Published } from "../generated/protocol.js";
+import type { History, HistoryQuery, Presence, PresenceQuery, Published } from "../generated/protocol.js";
 import { randomKey } from "./chance.js";
 import type { Channels, Follower } from "./channels.js";
 import type { Connection } from "./connection.js";
@@ -39,7 +39,8 @@ export class ChannelHandle<E extends Events> implements Channel<E> {
     this.#host = host;
     this.name = name;
     this.#options = options;
-    this.presence = createPresence(this, host.report);
+    const presence = () => this.#query<Presence>({ type: "presence", channel: name });
+    this.presence = createPresence(this as Pick<Channel, "subscribe">, presence, host.report);
   }
 
   subscribe(given: Handlers<E> | ((publication: Publication<E>) => void)): Subscription {
@@ -187,7 +188,7 @@ export class ChannelHandle<E extends Events> implements Channel<E> {
   }
 
   async history({ since, limit, reverse, signal }: HistoryOptions = {}): Promise<Page<E>> {
-    const page = await this.query<History>(
+    const page = await this.#query<History>(
       { type: "history", channel: this.name, since, limit, reverse },
       signal,
     );
@@ -195,8 +196,8 @@ export class ChannelHandle<E extends Events> implements Channel<E> {
   }
 
   /** A command that only reads; answers its result. */
-  async query<R>(
-    command: Omit<Command & { type: "history" | "presence" }, "id">,
+  async #query<R>(
+    command: Omit<HistoryQuery, "id"> | Omit<PresenceQuery, "id">,
     signal?: AbortSignal,
   ): Promise<R> {
     const reply = await this.#host.connection.ask(command, { resend: true, signal });

@@ -1,5 +1,6 @@
 import type {
   Connected,
+  ErrorReply,
   Position,
   Publication,
   Push,
@@ -23,6 +24,8 @@ export interface Follower {
 type Phase = "out" | "entering" | "in" | "away";
 
 class Entry {
+  readonly name: string;
+  readonly options: ChannelOptions;
   readonly followers = new Map<Follower, ChannelEvent[] | undefined>(); // what waits until they are told of the first
   phase: Phase = "out";
   position: Position | undefined; // the last that was seen
@@ -32,10 +35,10 @@ class Entry {
   retry: ReturnType<typeof setTimeout> | undefined;
   attempt = 0;
 
-  constructor(
-    readonly name: string,
-    readonly options: ChannelOptions,
-  ) {}
+  constructor(name: string, options: ChannelOptions) {
+    this.name = name;
+    this.options = options;
+  }
 
   /** Where to catch up from. */
   get since(): Position | undefined {
@@ -232,11 +235,9 @@ export class Channels {
 
   #answered(entry: Entry, answer: Reply | HubbubError): void {
     if (isLost(answer)) return; // `lost` has seen to it
-    const error =
-      answer instanceof HubbubError ? answer : answer.type === "error" ? HubbubError.from(answer) : undefined;
-    if (!error) {
-      if (answer.type === "subscribed" && "id" in answer) this.#entered(entry, answer as WireSubscribed);
-    } else if (error.code === CODE.alreadySubscribed) {
+    if (!(answer instanceof HubbubError) && answer.type === "subscribed") return this.#entered(entry, answer);
+    const error = answer instanceof HubbubError ? answer : HubbubError.from(answer as ErrorReply);
+    if (error.code === CODE.alreadySubscribed) {
       // By the server, meanwhile. Only a `subscribe` of our own tells what we missed before that.
       if (entry.phase === "in") return;
       this.#unsubscribe(entry.name);

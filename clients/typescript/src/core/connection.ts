@@ -396,7 +396,8 @@ export class Connection {
   #expires(expires: number | null | undefined): void {
     if (expires == null || !this.#tokens.renewable) return;
     const left = (expires - Date.now() / 1000 - this.skew) * 1000;
-    const early = Math.min(60_000, Math.max(2_000, left / 10));
+    // Of a token that is good for a few seconds, half: or one would be fetched after the other.
+    const early = Math.min(60_000, Math.max(2_000, left / 10), left / 2);
     this.#renewIn(left > 0 ? left - early : REFRESH_GAP, left);
   }
 

@@ -197,7 +197,7 @@ export interface CallOptions {
 /** Who is in a channel, one Member for each user, kept true while it is followed. Empty before that. */
 export interface PresenceSet extends View<readonly Member[]> {
   /** How many there are; more than there are members where the channel is too large to name them. */
-  readonly counts: View<{ readonly sessions: number; readonly users: number }>;
+  readonly users: View<number>;
 }
 
 /** A named stream of publications. Handles are cheap: two of one name share the subscription. */
