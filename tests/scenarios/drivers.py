@@ -8,9 +8,10 @@ import itertools
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,6 +39,34 @@ class DriverGoneError(Exception):
     """A driver has ended, or said what no driver says; the message has what it complained of."""
 
 
+def build(folder: Path) -> None:
+    """Build the TypeScript SDK into `folder`, as it is published but for its types. Raises AssertionError."""
+    builder = TYPESCRIPT / "node_modules" / ".bin" / "tsdown"
+    assert builder.exists(), "run `scripts/setup dev` first"
+    options = ("--format", "esm", "--no-dts", "--no-sourcemap", "--out-dir", str(folder))
+    done = subprocess.run(
+        [str(builder), *options],
+        cwd=TYPESCRIPT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "node_modules").symlink_to(TYPESCRIPT / "node_modules")
+
+
+@contextlib.asynccontextmanager
+async def built(sdks: Iterable[SDK]) -> AsyncIterator[Path | None]:
+    """Where the TypeScript SDK is built, if it is one of `sdks`; gone in the end."""
+    if "typescript" not in sdks:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="hubbub-typescript-") as folder:
+        await asyncio.to_thread(build, Path(folder))
+        yield Path(folder)
+
+
 def command(sdk: SDK, clock: float | None = None) -> list[str]:
     """What starts a driver whose clock is wrong by `clock` seconds."""
     if sdk == "python":
@@ -45,17 +74,18 @@ def command(sdk: SDK, clock: float | None = None) -> list[str]:
     else:
         node = shutil.which("node")
         assert node is not None, "install Node 20 or later"
-        # Node 20 has a WebSocket, behind this flag.
-        start = [node, "--experimental-websocket", "--no-warnings", str(TYPESCRIPT / "test" / "driver.mjs")]
+        start = [node, str(TYPESCRIPT / "test" / "driver.mjs")]
     return [*start, "--clock", str(clock or 0.0)]
 
 
 class Driver:
-    """A running driver. `listen` a client's events by its name; asking is `await driver.ask("open", client=...)`."""
+    """A running driver. `listeners` get a client's events, by its name; asking is `await driver.ask("open",
+    client=...)`. `dist` is where the TypeScript SDK is built."""
 
-    def __init__(self, sdk: SDK, clock: float | None = None) -> None:
+    def __init__(self, sdk: SDK, dist: Path | None = None, clock: float | None = None) -> None:
         self.sdk = sdk
         self.clock = clock
+        self._dist = dist
         self.listeners: dict[str, Callable[[Event], object]] = {}
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -69,7 +99,7 @@ class Driver:
             self._process = await asyncio.create_subprocess_exec(
                 *command(self.sdk, self.clock),
                 cwd=ROOT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "HUBBUB_DIST": str(self._dist or "")},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=complaints,

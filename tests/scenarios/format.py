@@ -163,7 +163,8 @@ class Gone(Step, frozen=True, tag="gone"):
 
 class Expect(Step, frozen=True, tag="expect"):
     """Wait until a client is as described. `reason` is the name of the error of `failed`. `tokens`, `gaps` and
-    `attempts` are how many at the least: tokens that it has fetched, gaps that it told of, connections that it made.
+    `attempts` are how many at the least: tokens that it has fetched, gaps that it told of, connections that it made;
+    `most_tokens` how many at the most, now.
     `resumed`: whether the newest connection has the old session; `queued`: how many messages of it are not yet sent, at
     the most; `written`: how many it has written, sent or not. `right_time`: it knows the server's time."""
 
@@ -173,6 +174,7 @@ class Expect(Step, frozen=True, tag="expect"):
     resumed: bool | None = None
     reason: tuple[str, ...] = ()
     tokens: int | None = None
+    most_tokens: int | None = None
     gaps: int | None = None
     attempts: int | None = None
     queued: int | None = None

@@ -54,6 +54,9 @@ class World(Protocol):
     async def driver(self, sdk: SDK) -> Driver:
         """One whose clock is right."""
 
+    def wrong_driver(self, sdk: SDK, clock: float) -> Driver:
+        """One that is not started yet, whose clock is wrong by so many seconds."""
+
 
 async def play(world: World, name: str, sdk: SDK, seed: int) -> Outcome:
     """Play a scenario of the list once. Raises FormatError."""
@@ -108,7 +111,7 @@ class _Run:
                 if plan.clock is None:
                     driver = await self.world.driver(self.sdk)
                 else:
-                    driver = await stack.enter_async_context(Driver(self.sdk, plan.clock))
+                    driver = await stack.enter_async_context(self.world.wrong_driver(self.sdk, plan.clock))
                 proxy = await stack.enter_async_context(
                     FaultProxy("127.0.0.1", self.server.port, seed=self.seed)
                 )
@@ -329,6 +332,8 @@ class _Run:
     async def expect(self, step: form.Expect) -> None:
         device = self.device(step.client)
         await self.until_by_looking(f"{step}", lambda: self.as_expected(device, step))
+        if step.most_tokens is not None and device.tokens > step.most_tokens:
+            raise StuckError(f"{device.name} has fetched {device.tokens} tokens")
         if step.right_time:
             told = await self.ask(device, "time")
             if abs(told["time"] - time.time()) > MINUTE:

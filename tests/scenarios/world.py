@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.scenarios.drivers import SDK, Driver
+from tests.scenarios.drivers import SDK, Driver, built
 from tests.scenarios.format import Scenario
 from tests.scenarios.runner import Outcome, play
 from tests.scenarios.server import HubbubProcess
@@ -20,7 +21,8 @@ AT_ONCE = 8
 class SharedWorld:
     """Servers and drivers that are started when the first run needs them, and end with the context."""
 
-    def __init__(self) -> None:
+    def __init__(self, dist: Path | None) -> None:
+        self._dist = dist
         self._stack = contextlib.AsyncExitStack()
         self._starting = asyncio.Lock()
         self._servers: dict[str, HubbubProcess] = {}
@@ -49,8 +51,12 @@ class SharedWorld:
         """The one of an SDK whose clock is right."""
         async with self._starting:
             if sdk not in self._drivers:
-                self._drivers[sdk] = await self._stack.enter_async_context(Driver(sdk))
+                self._drivers[sdk] = await self._stack.enter_async_context(Driver(sdk, self._dist))
         return self._drivers[sdk]
+
+    def wrong_driver(self, sdk: SDK, clock: float) -> Driver:
+        """One that is not started yet, whose clock is wrong."""
+        return Driver(sdk, self._dist, clock)
 
 
 async def play_all(
@@ -58,7 +64,7 @@ async def play_all(
 ) -> list[Outcome]:
     """Play scenarios, several at a time; what came of each run."""
     free = asyncio.Semaphore(at_once)
-    async with SharedWorld() as world:
+    async with built(sdks) as dist, SharedWorld(dist) as world:
 
         async def one(name: str, sdk: SDK, seed: int) -> Outcome:
             async with free:
