@@ -13,8 +13,8 @@ from tests.waiting import until
 from hubbub.clock import SystemClock
 from hubbub.engines.redis import Redis
 from hubbub.errors import ConfigError, HubbubError
+from hubbub.loadgen.target import free_port
 from hubbub.telemetry.metrics import Metrics
-from hubbub.testing.processes import free_port
 from hubbub.testing.proxy import FaultProxy
 from hubbub.testing.redis import RedisServer
 

@@ -20,8 +20,8 @@ from hubbub.engines.redis import Redis
 from hubbub.engines.redis_link import Address, Link, Login, connect
 from hubbub.engines.resp import Push, pack
 from hubbub.errors import ConfigError, HubbubError
+from hubbub.loadgen.target import free_port
 from hubbub.telemetry.metrics import Metrics
-from hubbub.testing.processes import free_port
 from hubbub.testing.redis import RedisServer
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
+
+from hubbub.loadgen.target import free_port
 
 DEADLINE = 60.0
 ATTEMPTS = 5
@@ -179,13 +180,6 @@ class ServerProcess(Stage):
         self._process = None
         self.paused = False
         (self.folder / "pid").unlink()
-
-
-def free_port() -> int:
-    """A port of loopback that nobody has just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:

@@ -15,7 +15,8 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from hubbub.testing.processes import DEADLINE, ServerProcess, Stage, free_port, wait_for
+from hubbub.loadgen.target import free_port
+from hubbub.testing.processes import DEADLINE, ServerProcess, Stage, wait_for
 
 SLOTS = 16_384
 SETTINGS = {
