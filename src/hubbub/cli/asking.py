@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 from urllib.parse import quote, urlencode
 
 import typer
@@ -15,9 +16,7 @@ import typer
 from hubbub.cli.credentials import base_url, load_config, require_api_key
 from hubbub.cli.http import Api
 from hubbub.cli.output import Problem
-
-if TYPE_CHECKING:
-    from hubbub.chat.operations import Operation
+from hubbub.cli.routes import ROUTES
 
 Url = Annotated[
     str | None,
@@ -43,6 +42,7 @@ OPTIONS: dict[str, Any] = {
     "config": ConfigFile,
 }
 PAGE = 100
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
 NULL = object()
 """A field that is to be null."""
 
@@ -55,14 +55,13 @@ class Asker:
         self.user = user
         self.json = as_json
 
-    def do(self, name: str, /, *, key: str | None = None, **fields: Any) -> dict[str, Any]:
+    def do(self, name: str, /, **fields: Any) -> dict[str, Any]:
         """What the operation answers; fields that are None are left out. Raises Problem with what the server said."""
-        from hubbub.chat.directory import OPERATIONS
-
         given = {
             field: None if value is NULL else value for field, value in fields.items() if value is not None
         }
-        return self._api.ask(*request_of(OPERATIONS[name], given), key=key)
+        method, _, path = ROUTES[name].partition(" ")
+        return self._api.ask(*request_of(name, method, path, given))
 
     def each(self, name: str, field: str, limit: int, /, **fields: Any) -> Iterator[dict[str, Any]]:
         """Entries of the list `field` of page after page, at most `limit`."""
@@ -115,23 +114,20 @@ def command(group: typer.Typer, name: str) -> Callable[[Callable[..., None]], Ca
 
 
 def request_of(
-    operation: Operation[Any, Any], given: dict[str, Any]
+    name: str, method: str, path: str, given: dict[str, Any]
 ) -> tuple[str, str, dict[str, Any] | None]:
-    """Method, path and body of a request with the fields `given`. Raises Problem for one that the path lacks."""
-    names = operation.params.__struct_fields__
+    """Method, path and body of a request for the operation `name` with the fields `given`; `path` is below `/v1`, with
+    placeholders. Raises Problem for a field that the path lacks."""
     given = dict(given)
-    path = f"/v1{operation.path}"
-    rest = [name for name in names if f"{{{name}}}" not in path]
-    for name in names:
-        if f"{{{name}}}" in path:
-            if name not in given:
-                raise Problem(f"{operation.name} needs {name}.", f"write {name}=VALUE.")
-            path = path.replace(f"{{{name}}}", quote(str(given.pop(name)), safe=""))
-    if operation.method not in ("GET", "DELETE"):
-        return operation.method, path, given if rest else None
+    for field in PLACEHOLDER.findall(path):
+        if field not in given:
+            raise Problem(f"{name} needs {field}.", f"write {field}=VALUE.")
+        path = path.replace(f"{{{field}}}", quote(str(given.pop(field)), safe=""))
+    if method not in ("GET", "DELETE"):
+        return method, f"/v1{path}", given or None
     query = {
-        name: value if isinstance(value, (str, list)) else json.dumps(value)
-        for name, value in given.items()
+        field: value if isinstance(value, (str, list)) else json.dumps(value)
+        for field, value in given.items()
         if value is not None
     }
-    return operation.method, f"{path}?{urlencode(query, doseq=True)}" if query else path, None
+    return method, f"/v1{path}{f'?{urlencode(query, doseq=True)}' if query else ''}", None

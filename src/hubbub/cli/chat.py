@@ -57,7 +57,7 @@ def chat(
     found = OPERATIONS.get(operation)
     if found is None:
         raise Problem(f"there is no operation {operation}.", "`hubbub chat list` shows all.")
-    method, path, body = request_of(found, _given(found, fields or []))
+    method, path, body = request_of(found.name, found.method, found.path, _given(found, fields or []))
     if key is not None:
         _check_key(found, key)
     with Api(url or base_url(load_config(config)), require_api_key(api_key), acting_for=as_user) as api:

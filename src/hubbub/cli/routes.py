@@ -1,0 +1,41 @@
+"""Where the server API has the operations that commands ask for. `chat/directory.py` knows all of them, and takes a
+second to import; a test compares the two."""
+
+from __future__ import annotations
+
+ROUTES: dict[str, str] = {
+    "administration.conversations": "GET /administration/conversations",
+    "administration.user": "GET /administration/users/{user}",
+    "administration.users": "GET /administration/users",
+    "audit.list": "GET /audit",
+    "cases.answer": "POST /cases/{case}/answer",
+    "cases.claim": "PUT /cases/{case}/claim",
+    "cases.decide": "POST /cases/{case}/decision",
+    "cases.get": "GET /cases/{case}",
+    "cases.list": "GET /cases",
+    "cases.release": "DELETE /cases/{case}/claim",
+    "conversations.create": "POST /conversations",
+    "conversations.get": "GET /conversations/{conversation}",
+    "conversations.settings": "PATCH /conversations/{conversation}/me",
+    "conversations.update": "PATCH /conversations/{conversation}",
+    "members.add": "POST /conversations/{conversation}/members",
+    "members.list": "GET /conversations/{conversation}/members",
+    "members.remove": "DELETE /conversations/{conversation}/members/{user}",
+    "members.update": "PATCH /conversations/{conversation}/members/{user}",
+    "moderation.rules.draft": "PUT /moderation/rules/draft",
+    "moderation.rules.get": "GET /moderation/rules",
+    "moderation.rules.list": "GET /moderation/rules/versions",
+    "moderation.rules.publish": "POST /moderation/rules/publish",
+    "moderation.rules.rollback": "POST /moderation/rules/rollback",
+    "moderation.try": "POST /moderation/try",
+    "restrictions.lift": "DELETE /restrictions/{kind}/{user}",
+    "restrictions.list": "GET /restrictions",
+    "restrictions.set": "PUT /restrictions/{kind}/{user}",
+    "retention.archive": "GET /conversations/{conversation}/archive",
+    "retention.hold": "PUT /legal-holds/{subject}/{id}",
+    "retention.holds": "GET /legal-holds",
+    "retention.release": "DELETE /legal-holds/{subject}/{id}",
+    "retention.update": "PUT /conversations/{conversation}/retention",
+    "statistics.get": "GET /statistics",
+    "users.upsert": "PUT /users/{user}",
+}
