@@ -33,7 +33,7 @@ ENCODINGS: Final = {".br": "br", ".gz": "gzip"}
 
 
 class Body(NamedTuple):
-    """One encoding of a file. `etag` is a strong validator, quotes included, and no other encoding's (RFC 9110, 8.8.3)."""
+    """One encoding of a file. `etag` is a strong validator, quotes included, of it alone (RFC 9110, 8.8.3)."""
 
     data: bytes
     etag: str

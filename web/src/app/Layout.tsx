@@ -1,16 +1,21 @@
-import { lazy, type ReactNode, Suspense } from "react";
+import { useChatState, useConversation, useConversations } from "hubbub/react";
+import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
 import { Composer } from "../composer/Composer.tsx";
-import { ConversationHeader } from "../conversations/ConversationHeader.tsx";
+import { ConversationHeader, UnknownConversation } from "../conversations/ConversationHeader.tsx";
 import { Sidebar } from "../conversations/Sidebar.tsx";
 import { useTexts } from "../i18n/index.ts";
 import { Messages } from "../messages/Messages.tsx";
-import { EmptyState, Kbd, ResizablePane, Spinner } from "../ui/index.ts";
+import { Button, EmptyState, Kbd, ResizablePane, Spinner } from "../ui/index.ts";
 import { Boundary } from "./Boundary.tsx";
 import { ConnectionBar } from "./ConnectionBar.tsx";
 import styles from "./Layout.module.css";
+import { useNotifications } from "./notifications.ts";
+import { openPalette, useOverlay } from "./overlays.ts";
+import { focusInto } from "./parts.ts";
 import { closePane, useRoute } from "./router.ts";
 import { href, type Route } from "./routes.ts";
 import { texts } from "./texts.ts";
+import { useGlobalCommands } from "./useGlobalCommands.ts";
 
 // What is not seen at first is loaded when it is asked for.
 const PaneView = lazy(() => import("../panes/PaneView.tsx"));
@@ -19,28 +24,41 @@ const DiscoverPage = lazy(() => import("../conversations/DiscoverPage.tsx"));
 const ModerationPage = lazy(() => import("../moderation/ModerationPage.tsx"));
 const SettingsPage = lazy(() => import("../settings/SettingsPage.tsx"));
 const DeveloperPage = lazy(() => import("../developer/DeveloperPage.tsx"));
+const Palette = lazy(() => import("./Palette.tsx"));
+const Help = lazy(() => import("./Help.tsx"));
 
 /** Conversations, what is open, and what is beside it. On a phone one of the three is seen: the deepest that is open. */
 export function Layout() {
   const route = useRoute();
   const t = useTexts(texts);
+  const overlay = useOverlay();
+  useGlobalCommands();
+  useNotifications();
   const pane = route.view === "conversation" ? route.pane : undefined;
   const level = route.view === "home" ? "list" : pane === undefined ? "main" : "pane";
+  const main = useRef<HTMLElement>(null);
+  const aside = useFocusedPane(pane === undefined ? undefined : href(route));
+  useFocusAtLevel(level, main);
+
   return (
     <div className={styles.app} data-level={level}>
-      <button type="button" className={styles.skip} onClick={() => document.getElementById("main")?.focus()}>
+      <button
+        type="button"
+        className={styles.skip}
+        onClick={() => main.current !== null && focusInto(main.current)}
+      >
         {t("skip")}
       </button>
       <ConnectionBar />
       <div className={styles.columns}>
-        <div className={styles.side}>
+        <div className={styles.side} data-part="list">
           <ResizablePane name="sidebar" label={t("sidebar")} side="start" usual={300} least={220} most={460}>
             <Boundary>
               <Sidebar />
             </Boundary>
           </ResizablePane>
         </div>
-        <main id="main" tabIndex={-1} className={styles.main}>
+        <main ref={main} tabIndex={-1} className={styles.main} data-part="main">
           <Boundary reset={href(route)}>
             <Suspense fallback={<Loading />}>
               <Main route={route} />
@@ -48,7 +66,7 @@ export function Layout() {
           </Boundary>
         </main>
         {route.view === "conversation" && pane !== undefined && (
-          <aside className={styles.pane} aria-label={t("pane")}>
+          <aside ref={aside} tabIndex={-1} className={styles.pane} aria-label={t("pane")} data-part="pane">
             <ResizablePane name="pane" label={t("pane")} side="end" usual={380} least={300} most={640}>
               <Boundary reset={href(route)}>
                 <Suspense fallback={<Loading />}>
@@ -59,27 +77,18 @@ export function Layout() {
           </aside>
         )}
       </div>
+      <Suspense fallback={null}>
+        {overlay?.kind === "palette" && <Palette start={overlay.start} />}
+        {overlay?.kind === "help" && <Help />}
+      </Suspense>
     </div>
   );
 }
 
 function Main({ route }: { route: Route }): ReactNode {
-  const t = useTexts(texts);
   switch (route.view) {
-    case "conversation": {
-      const { conversation, message } = route;
-      return (
-        <>
-          <ConversationHeader conversation={conversation} />
-          <Messages
-            key={conversation}
-            conversation={conversation}
-            {...(message === undefined ? {} : { jump: message })}
-          />
-          <Composer key={`composer ${conversation}`} conversation={conversation} />
-        </>
-      );
-    }
+    case "conversation":
+      return <Conversation id={route.conversation} message={route.message} />;
     case "discover":
       return <DiscoverPage />;
     case "moderation":
@@ -89,14 +98,46 @@ function Main({ route }: { route: Route }): ReactNode {
     case "developer":
       return <DeveloperPage rest={route.rest} />;
     case "home":
-      return (
-        <EmptyState icon="thread" title={t("home")}>
-          <Kbd keys="Mod+K" />
-        </EmptyState>
-      );
+      return <Home />;
     default:
       return <Page route={route} />;
   }
+}
+
+function Conversation({ id, message }: { id: string; message: number | undefined }) {
+  const view = useConversation(id);
+  const { status } = useChatState();
+  if (view === undefined && status !== "live") return <Loading />;
+  return (
+    <>
+      <ConversationHeader conversation={id} />
+      {view === undefined ? (
+        <UnknownConversation />
+      ) : (
+        <>
+          <Messages key={id} conversation={id} {...(message === undefined ? {} : { jump: message })} />
+          <Composer key={`composer ${id}`} conversation={id} />
+        </>
+      )}
+    </>
+  );
+}
+
+function Home() {
+  const t = useTexts(texts);
+  const some = useConversations().length > 0;
+  if (!some) return null; // the list says what to do
+  return (
+    <EmptyState
+      icon="thread"
+      title={t("home")}
+      action={
+        <Button icon="search" onClick={() => openPalette()}>
+          {t("openPalette")} <Kbd keys="Mod+K" />
+        </Button>
+      }
+    />
+  );
 }
 
 function Loading() {
@@ -106,4 +147,41 @@ function Loading() {
       <Spinner label={t("loading")} />
     </div>
   );
+}
+
+/** The focus goes into a pane that opens, and back to where it was when it closes. */
+function useFocusedPane(address: string | undefined) {
+  const aside = useRef<HTMLElement>(null);
+  const before = useRef<Element | null>(null);
+  const open = address !== undefined;
+  useEffect(() => {
+    if (!open) return;
+    before.current = document.activeElement;
+    aside.current?.focus({ preventScroll: true });
+    return () => {
+      const back = before.current;
+      const lost = document.activeElement === document.body || document.activeElement === null;
+      if (lost && back instanceof HTMLElement && back.isConnected) back.focus({ preventScroll: true });
+    };
+  }, [open]);
+  return aside;
+}
+
+/** On a phone what was left is not seen any more: the focus follows to what is. */
+function useFocusAtLevel(level: string, main: { readonly current: HTMLElement | null }) {
+  const first = useRef(true);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only when the level changes
+  useEffect(() => {
+    if (first.current) {
+      first.current = false;
+      return;
+    }
+    const hidden =
+      document.activeElement instanceof HTMLElement && document.activeElement.offsetParent === null;
+    if (hidden || document.activeElement === document.body) {
+      if (level === "list")
+        document.querySelector<HTMLElement>("[data-part=list] [data-row][tabindex='0']")?.focus();
+      else if (level === "main") main.current?.focus({ preventScroll: true });
+    }
+  }, [level]);
 }

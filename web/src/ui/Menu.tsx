@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type ReactNode, useId, useRef, useState } from "react";
+import { type ReactNode, useId, useRef, useState } from "react";
 import { Kbd } from "./Badge.tsx";
 import { IconButton, type IconButtonProps } from "./Button.tsx";
 import { cx } from "./cx.ts";

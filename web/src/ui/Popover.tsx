@@ -1,11 +1,4 @@
-import {
-  type AriaRole,
-  type KeyboardEventHandler,
-  type ReactNode,
-  useEffect,
-  useLayoutEffect,
-  useRef,
-} from "react";
+import { type AriaRole, type ReactNode, useEffect, useLayoutEffect, useRef } from "react";
 import { direction } from "../i18n/index.ts";
 import { cx } from "./cx.ts";
 import styles from "./Popover.module.css";
@@ -25,7 +18,7 @@ export interface PopoverProps {
   /** Put the focus into it at once (usual), on its first control or what has `data-autofocus`; false: leave it. */
   takeFocus?: boolean;
   padded?: boolean;
-  onKeyDown?: KeyboardEventHandler;
+  onKeyDown?(event: KeyboardEvent): void;
   children: ReactNode;
 }
 
@@ -46,6 +39,8 @@ function OpenPopover({
   const self = useRef<HTMLDivElement>(null);
   const close = useRef(props.onClose);
   close.current = props.onClose;
+  const pressed = useRef(props.onKeyDown);
+  pressed.current = props.onKeyDown;
   const { placement = "below-start" } = props;
 
   useLayoutEffect(() => {
@@ -88,6 +83,7 @@ function OpenPopover({
       if (!own && !above) close.current();
     };
     const key = (event: KeyboardEvent) => {
+      if (event.currentTarget === self.current) pressed.current?.(event);
       if (event.key !== "Escape" || event.defaultPrevented) return;
       event.preventDefault();
       event.stopPropagation();
@@ -111,7 +107,6 @@ function OpenPopover({
       {...{ role: props.role ?? "dialog", "aria-label": props.label }}
       tabIndex={-1}
       className={cx(styles.popover, padded && styles.padded)}
-      onKeyDown={props.onKeyDown}
     >
       {props.children}
     </div>

@@ -1,0 +1,138 @@
+import type { ConversationView } from "hubbub/chat";
+import { useDraft, usePresence, useUser } from "hubbub/react";
+import { type MouseEvent, memo } from "react";
+import { href } from "../app/routes.ts";
+import { formatRelative, useTexts } from "../i18n/index.ts";
+import { Avatar, CountBadge, cx, Icon, type RowProps, tip } from "../ui/index.ts";
+import styles from "./ConversationRow.module.css";
+import { gist, gistOfPart, iconOf, isMuted, peerOf, titleOf, typingText } from "./look.ts";
+import { useNames } from "./names.ts";
+import { texts } from "./texts.ts";
+
+export interface ConversationRowProps {
+  view: ConversationView;
+  me: string | undefined;
+  open: boolean;
+  row: RowProps;
+  onMenu(view: ConversationView, at: { x: number; y: number }): void;
+}
+
+/** A conversation in the list: who, when, what was said last, and how much is unread. */
+export const ConversationRow = memo(function ConversationRow({
+  view,
+  me,
+  open,
+  row,
+  onMenu,
+}: ConversationRowProps) {
+  const t = useTexts(texts);
+  const { conversation, membership } = view;
+  const peer = peerOf(view);
+  const user = useUser(peer);
+  const presence = usePresence(peer === me ? undefined : peer);
+  const title = titleOf(view, me, () => user?.name);
+  const icon = iconOf(view);
+  const muted = isMuted(view);
+  const unread = view.unread > 0;
+  const time = view.last_message?.created ?? conversation.last_activity;
+
+  function menu(event: MouseEvent) {
+    event.preventDefault();
+    const box = event.currentTarget.getBoundingClientRect();
+    const byKey = event.clientX === 0 && event.clientY === 0;
+    onMenu(view, byKey ? { x: box.left + 40, y: box.bottom } : { x: event.clientX, y: event.clientY });
+  }
+
+  return (
+    <a
+      {...row}
+      href={href({ view: "conversation", conversation: conversation.id })}
+      aria-current={open ? "page" : undefined}
+      className={cx(styles.row, unread && !muted && styles.unread, muted && styles.muted)}
+      onContextMenu={menu}
+    >
+      <Avatar
+        id={peer ?? conversation.id}
+        name={title}
+        src={peer === undefined ? conversation.avatar : user?.avatar}
+        size={34}
+        square={icon !== undefined}
+        {...(icon === undefined ? {} : { icon })}
+        presence={peer === undefined || peer === me ? undefined : (presence?.availability ?? "offline")}
+      />
+      <span className={styles.texts}>
+        <span className={styles.line}>
+          <span className={styles.title}>{title}</span>
+          {muted && (
+            <span className={styles.sign} {...tip(t("muted"))}>
+              <Icon name="bellOff" size={14} />
+              <span className="visually-hidden">{t("muted")}</span>
+            </span>
+          )}
+          {time !== undefined && time > 0 && (
+            <time className={styles.time} dateTime={new Date(time * 1000).toISOString()}>
+              {formatRelative(time)}
+            </time>
+          )}
+        </span>
+        <span className={cx(styles.line, styles.second)}>
+          <LastWords view={view} me={me} />
+          {view.mentions > 0 && (
+            <CountBadge
+              count={view.mentions}
+              tone="danger"
+              label={t("mentionCount", { count: view.mentions })}
+            />
+          )}
+          {view.unread > 0 && (
+            <CountBadge
+              count={view.unread}
+              tone={muted ? "quiet" : "accent"}
+              label={t("unreadCount", { count: view.unread })}
+            />
+          )}
+          {membership.state === "invited" && <Icon name="personAdd" size={16} />}
+        </span>
+      </span>
+    </a>
+  );
+});
+
+function LastWords({ view, me }: { view: ConversationView; me: string | undefined }) {
+  const t = useTexts(texts);
+  const { conversation, membership, typing, last_message: last } = view;
+  const [draft] = useDraft(conversation.id);
+  const others = typing.filter((user) => user !== me);
+  const author = last?.sender ?? undefined;
+  const inviter = membership.state === "invited" ? membership.invited_by : undefined;
+  const names = useNames([
+    ...others.slice(0, 2),
+    ...(author === undefined ? [] : [author]),
+    ...(inviter ? [inviter] : []),
+  ]);
+
+  if (membership.state === "invited") {
+    const name = inviter === undefined ? undefined : names(inviter) || inviter;
+    return (
+      <span className={styles.words}>{name === undefined ? t("invited") : t("invitedBy", { name })}</span>
+    );
+  }
+  if (others.length > 0)
+    return <span className={cx(styles.words, styles.typing)}>{typingText(others, names)}</span>;
+  const begun = draft?.parts?.map(gistOfPart).find((each) => each !== "");
+  if (begun !== undefined) {
+    return (
+      <span className={cx(styles.words, styles.draft)}>
+        <Icon name="edit" size={13} />
+        {t("draft", { text: begun })}
+      </span>
+    );
+  }
+  if (last === undefined) return <span className={styles.words}>{conversation.topic ?? ""}</span>;
+  const text = gist(last);
+  if (author !== undefined && author === me)
+    return <span className={styles.words}>{t("you", { text })}</span>;
+  if (author === undefined || conversation.kind === "direct")
+    return <span className={styles.words}>{text}</span>;
+  return <span className={styles.words}>{t("by", { name: names(author) || author, text })}</span>;
+}

@@ -1,0 +1,37 @@
+import type { ConversationView } from "hubbub/chat";
+import { useChat } from "hubbub/react";
+import { useState } from "react";
+import { useTexts } from "../i18n/index.ts";
+import { ConfirmDialog, toastError } from "../ui/index.ts";
+import { leave } from "./actions.ts";
+import { useTitle } from "./names.ts";
+import { texts } from "./texts.ts";
+
+/** Asks whether to leave; null is closed. */
+export function LeaveDialog({ view, onClose }: { view: ConversationView | null; onClose(): void }) {
+  const t = useTexts(texts);
+  const chat = useChat();
+  const name = useTitle(view ?? undefined);
+  const [busy, setBusy] = useState(false);
+
+  async function confirm() {
+    if (view === null) return;
+    setBusy(true);
+    await leave(chat, view.conversation.id).catch(toastError);
+    setBusy(false);
+    onClose();
+  }
+  return (
+    <ConfirmDialog
+      open={view !== null}
+      onClose={onClose}
+      title={t("leaveTitle", { name })}
+      confirm={t("leave")}
+      danger
+      busy={busy}
+      onConfirm={() => void confirm()}
+    >
+      <p>{t("leaveText")}</p>
+    </ConfirmDialog>
+  );
+}
