@@ -300,8 +300,7 @@ def chat() -> str:
         table(
             "PartTypes",
             ((str(each.__struct_config__.tag), names[each], "") for each in PARTS),
-            "The kinds of parts, by their `type`. An application adds its own by merging: "
-            '`declare module "hubbub/chat" { interface PartTypes { order: OrderPart } }`.',
+            "The kinds of parts that the server knows, by their `type`.",
         ),
         "/** What a message is made of. There may be others than the known ones: pass over those. */\n"
         "export type Part = PartTypes[keyof PartTypes];\n",

@@ -1,1 +1,13 @@
-export {};
+export type { Catalogue } from "./chat/catalogue.js";
+export { Chat, type ChatOptions, type NewMessage, type Sending } from "./chat/chat.js";
+export type { CallOptions, Operation, Params, Result } from "./chat/context.js";
+export type { DraftContent, ShownDraft } from "./chat/drafts.js";
+export type { FileUrlOptions } from "./chat/files.js";
+export type { ItemStatus, MessageItem } from "./chat/items.js";
+export type { ChatStatus } from "./chat/live.js";
+export { allowed } from "./chat/permissions.js";
+export type { ConversationView, Unread } from "./chat/shown.js";
+export type { ThreadState } from "./chat/state.js";
+export type { Upload, UploadOptions, UploadState } from "./chat/uploads.js";
+export type { MessageList, MessageWindow } from "./chat/windows.js";
+export type * from "./generated/chat.js";

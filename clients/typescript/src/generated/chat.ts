@@ -157,10 +157,7 @@ export interface DataPart {
   readonly data: unknown;
 }
 
-/**
- * The kinds of parts, by their `type`. An application adds its own by merging: `declare module "hubbub/chat"
- * { interface PartTypes { order: OrderPart } }`.
- */
+/** The kinds of parts that the server knows, by their `type`. */
 export interface PartTypes {
   readonly "text": TextPart;
   readonly "poll": PollPart;
@@ -179,6 +176,40 @@ export type Part = PartTypes[keyof PartTypes];
 export type PartInput = Part | { readonly type: string; readonly [field: string]: unknown };
 
 // --- types
+
+/**
+ * A user as administrators see it: `last_seen` whatever its settings, its office, whether it is there now,
+ * and since when it is `erased`.
+ */
+export interface Account {
+  readonly user: User;
+  /** "none" if absent. */
+  readonly office?: Office;
+  /** false if absent. */
+  readonly online?: boolean;
+  readonly erased?: number;
+}
+
+/**
+ * What there is to be known of one user: in how many conversations it is, what it has uploaded, how it is
+ * restricted, who sees when it was there, and whether a legal hold is on it.
+ */
+export interface AccountDetails {
+  readonly account: Account;
+  readonly conversations: number;
+  readonly invitations: number;
+  readonly files: number;
+  readonly file_bytes: number;
+  readonly restrictions: readonly Restriction[];
+  readonly show_last_seen: LastSeenFor;
+  readonly legal_hold: boolean;
+}
+
+/** Users, in the order of their ids. `next` is absent on the last page. */
+export interface AccountPage {
+  readonly users: readonly Account[];
+  readonly next?: string;
+}
 
 /** A message, and what the user notes about it. Without a `note` the one that is there stays. */
 export interface AddBookmark {
@@ -1234,6 +1265,21 @@ export interface Link {
   readonly allow?: readonly string[] | undefined;
 }
 
+/**
+ * Which conversations: of a kind, with a `user` in it, closed or not; `query` is what a word of the name
+ * begins with.
+ */
+export interface ListAll {
+  readonly kind?: ConversationKind | undefined;
+  readonly user?: string | undefined;
+  readonly closed?: boolean | undefined;
+  readonly query?: string | undefined;
+  /** At most so many; not above `limits.page`. */
+  readonly limit?: number | undefined;
+  /** `next` of the page before. */
+  readonly cursor?: string | undefined;
+}
+
 /** What was kept of a conversation; of one `message` of it. */
 export interface ListArchive {
   readonly conversation: string;
@@ -1500,6 +1546,20 @@ export interface ListThreads {
   readonly cursor?: string | undefined;
 }
 
+/**
+ * Which users: of a kind, with an office, with a `prefix` of the id or of a word of the name; without these,
+ * all.
+ */
+export interface ListUsers {
+  readonly kind?: UserKind | undefined;
+  readonly office?: Office | undefined;
+  readonly prefix?: string | undefined;
+  /** At most so many; not above `limits.page`. */
+  readonly limit?: number | undefined;
+  /** `next` of the page before. */
+  readonly cursor?: string | undefined;
+}
+
 /** A page of all votes in a poll, or of those for one `option`. */
 export interface ListVoters {
   readonly conversation: string;
@@ -1510,6 +1570,19 @@ export interface ListVoters {
   readonly limit?: number | undefined;
   /** `next` of the page before. */
   readonly cursor?: string | undefined;
+}
+
+/** A conversation; of a direct one, `between` whom it is. */
+export interface Listed {
+  readonly conversation: Conversation;
+  /** [] if absent. */
+  readonly between?: readonly string[];
+}
+
+/** Conversations, that with the newest message first. `next` is absent on the last page. */
+export interface ListedPage {
+  readonly conversations: readonly Listed[];
+  readonly next?: string;
 }
 
 /** Marks in any conversations. */
@@ -2484,6 +2557,11 @@ export interface Shape {
   readonly emoji?: number | undefined;
   readonly marks?: number | undefined;
   readonly capitals?: number | undefined;
+}
+
+/** Which user. */
+export interface ShowUser {
+  readonly user: string;
 }
 
 /** Many at once, as for a page of messages. */
@@ -4237,6 +4315,26 @@ export interface Operations {
    * erase once. Raises `not_found`, `permission_denied`, and `legal_hold` while there is one on the user.
    */
   readonly "rights.erase": { readonly params: EraseUser; readonly result: Erasure };
+  /**
+   * All users, page by page.
+   *
+   * For the server API and admins. Raises `permission_denied`, `validation_failed` and `limit_exceeded`
+   * (`limits.page`, `limits.query_length`).
+   */
+  readonly "administration.users": { readonly params: ListUsers; readonly result: AccountPage };
+  /**
+   * What there is to be known of a user.
+   *
+   * For the server API and admins. Raises `permission_denied` and `not_found`.
+   */
+  readonly "administration.user": { readonly params: ShowUser; readonly result: AccountDetails };
+  /**
+   * All conversations, by last activity; of which kind and who is in them, and nothing of what is said.
+   *
+   * For the server API and admins. Each page takes one look at all of them. Raises `permission_denied`,
+   * `validation_failed` and `limit_exceeded` (`limits.page`, `limits.query_length`).
+   */
+  readonly "administration.conversations": { readonly params: ListAll; readonly result: ListedPage };
   /**
    * How many users, conversations, messages and files there are, and what waits to be done.
    *

@@ -1,0 +1,294 @@
+/** What a list of messages shows: what is confirmed, with what one has done to it since, then what is on its way. Pure. */
+
+import type { HubbubError } from "../core/errors.js";
+import type {
+  DeleteMessage,
+  EditMessage,
+  Hold,
+  Message,
+  Part,
+  React,
+  ReactionCount,
+  Receipt,
+  SendMessage,
+} from "../generated/chat.js";
+import { amended, tombstone } from "./log.js";
+import { type ConversationState, MAIN } from "./state.js";
+import type { Segment } from "./timeline.js";
+
+/** Where a message stands: `held` waits for a moderator; `sending`, `queued` and `failed` are of the outbox. */
+export type ItemStatus = "sent" | "sending" | "queued" | "failed" | "held";
+
+/** A message as it is shown. The object stays the same until something of it changes. */
+export interface MessageItem {
+  /** Stays the same from when it was written until it is confirmed, and then on: for React's `key`. */
+  readonly key: string;
+  /** What is not confirmed has a `seq` of 0. */
+  readonly message: Message;
+  readonly status: ItemStatus;
+  /** Why it failed. */
+  readonly error?: HubbubError;
+  /** For `chat.retry` and `chat.discard`. */
+  readonly outboxId?: string;
+  /** How many of the others have read it, and on whose devices it is. In large conversations of the newest only. */
+  readonly receipts: { readonly read: number; readonly delivered: number };
+}
+
+/** What may be in the outbox of a chat. */
+export type Intent =
+  | { readonly method: "chat.messages.send"; readonly params: SendMessage }
+  | { readonly method: "chat.messages.edit"; readonly params: EditMessage }
+  | { readonly method: "chat.messages.delete"; readonly params: DeleteMessage }
+  | { readonly method: "chat.reactions.add" | "chat.reactions.remove"; readonly params: React };
+
+/** Something that is on its way. `added` is in Unix seconds by the server's clock. */
+export type Pending = Intent & {
+  /** Of the entry in the outbox. */
+  readonly id: string;
+  readonly key: string;
+  readonly state: "queued" | "sending" | "failed";
+  readonly error?: HubbubError;
+  readonly added: number;
+  /** It is done, and only the event that says so is not here yet. */
+  readonly done?: boolean;
+};
+
+type Sending = Pending & { readonly method: "chat.messages.send" };
+
+function isSending(pending: Pending): pending is Sending {
+  return pending.method === "chat.messages.send";
+}
+
+/** The message as it will be when `pending` is done; undefined if it is then seen no more. */
+export function overlaid(message: Message, pending: Pending, user: string): Message | undefined {
+  switch (pending.method) {
+    case "chat.messages.edit": {
+      const parts = pending.params.parts as readonly Part[];
+      return message.deleted === undefined ? { ...message, parts, edited: pending.added } : message;
+    }
+    case "chat.messages.delete":
+      if (pending.params.for === "me") return undefined;
+      return message.deleted === undefined ? tombstone(message, pending.added) : message;
+    case "chat.reactions.add":
+    case "chat.reactions.remove": {
+      if (message.deleted !== undefined) return message;
+      const adds = pending.method === "chat.reactions.add";
+      const reactions = reacted(message.reactions ?? [], pending.params.name, user, adds);
+      return reactions === message.reactions ? message : amended(message, { reactions });
+    }
+    default:
+      return message;
+  }
+}
+
+function reacted(
+  before: readonly ReactionCount[],
+  name: string,
+  user: string,
+  adds: boolean,
+): readonly ReactionCount[] | undefined {
+  const old = before.find((each) => each.name === name);
+  if ((old?.users.includes(user) ?? false) === adds) return before;
+  const users = adds ? [...(old?.users ?? []), user] : (old?.users.filter((each) => each !== user) ?? []);
+  const now = { name, count: (old?.count ?? 0) + (adds ? 1 : -1), users };
+  const all = old ? before.map((each) => (each === old ? now : each)) : [...before, now];
+  const left = all.filter((each) => each.count > 0);
+  return left.length > 0 ? left : undefined;
+}
+
+/** Whether what is known shows already what `pending` does. */
+export function satisfied(
+  conversation: ConversationState | undefined,
+  pending: Pending,
+  user: string,
+): boolean {
+  const params = pending.params;
+  if (!conversation || !("message" in params)) return true;
+  const message = conversation.book.get(params.message);
+  if (!message || message.deleted !== undefined || conversation.hidden.has(params.message)) return true;
+  if (pending.method === "chat.messages.edit") return (message.edited ?? 0) >= pending.added - SLACK;
+  if (pending.method === "chat.messages.delete") return false;
+  return overlaid(message, pending, user) === message;
+}
+
+/** Seconds by which clocks may disagree. */
+const SLACK = 2;
+
+/** Whether a confirmed message says what was sent: the server completes parts, so only some of it is compared. */
+function alike(message: Message, sent: Sending): boolean {
+  const parts = message.parts ?? [];
+  const same = (one: object, other: object, field: string) => {
+    const [a, b] = [one, other].map((each) => (each as Record<string, unknown>)[field]);
+    return typeof a === "string" && typeof b === "string"
+      ? a.normalize() === b.normalize()
+      : typeof a === typeof b;
+  };
+  return (
+    parts.length === sent.params.parts.length &&
+    sent.params.parts.every((part, at) => {
+      const other = parts[at] as Part;
+      return ["type", "text", "file", "question"].every((field) => same(part, other, field));
+    })
+  );
+}
+
+interface Cursors {
+  readonly read: readonly number[];
+  readonly delivered: readonly number[];
+}
+
+const cursors = new WeakMap<ReadonlyMap<string, Receipt>, Cursors>();
+
+function cursorsOf(readers: ReadonlyMap<string, Receipt>): Cursors {
+  let found = cursors.get(readers);
+  if (found === undefined) {
+    const all = [...readers.values()];
+    const sorted = (of: (each: Receipt) => number) => all.map(of).sort((a, b) => b - a);
+    found = { read: sorted((each) => each.read), delivered: sorted((each) => each.delivered) };
+    cursors.set(readers, found);
+  }
+  return found;
+}
+
+/** How many of `descending` are at least `seq`. */
+function reached(descending: readonly number[], seq: number): number {
+  let low = 0;
+  let high = descending.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((descending[middle] as number) >= seq) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** How many of the others have got a message. */
+export function receiptsOf(
+  conversation: ConversationState,
+  message: Message,
+): { readonly read: number; readonly delivered: number } {
+  const { readers, counts } = conversation;
+  const own = message.sender !== null ? 1 : 0;
+  if (counts !== undefined && counts.message === message.seq) {
+    return { read: Math.max(counts.read - own, 0), delivered: Math.max(counts.delivered - own, 0) };
+  }
+  const { read, delivered } = cursorsOf(readers);
+  const sender = message.sender === null ? undefined : readers.get(message.sender);
+  return {
+    read: reached(read, message.seq) - (sender && sender.read >= message.seq ? 1 : 0),
+    delivered: reached(delivered, message.seq) - (sender && sender.delivered >= message.seq ? 1 : 0),
+  };
+}
+
+const NONE = { read: 0, delivered: 0 } as const;
+
+/** An item, and what it was made of. */
+interface Shown {
+  readonly item: MessageItem;
+  readonly base: object;
+  readonly by: string;
+}
+
+/** Makes the items of one list, and keeps those that did not change. */
+export class Items {
+  #before = new Map<string, Shown>();
+  #list: readonly MessageItem[] = [];
+
+  /** `pending` and `holds` are those of the conversation. */
+  of(
+    conversation: ConversationState | undefined,
+    thread: number,
+    segment: Segment | undefined,
+    pending: readonly Pending[],
+    holds: readonly Hold[],
+    user: string,
+  ): readonly MessageItem[] {
+    const kept = new Map<string, Shown>();
+    const list: MessageItem[] = [];
+    const show = (key: string, base: object, by: string, make: () => Omit<MessageItem, "key">) => {
+      const before = this.#before.get(key);
+      const fresh = before?.base === base && before.by === by ? undefined : make();
+      const item = before && !fresh ? before.item : Object.freeze({ key, ...fresh });
+      kept.set(key, { item: item as MessageItem, base, by });
+      list.push(item as MessageItem);
+    };
+
+    const here = pending.filter(
+      (each) => isSending(each) && (each.params.thread ?? MAIN) === thread,
+    ) as Sending[];
+    const changes = new Map<number, Pending[]>();
+    for (const each of pending) {
+      if (!("message" in each.params)) continue;
+      const known = changes.get(each.params.message);
+      if (known) known.push(each);
+      else changes.set(each.params.message, [each]);
+    }
+    // One's own message may come before the answer that says which it is.
+    const arrived = new Map<number, Sending>();
+    const ends = segment?.to === Number.POSITIVE_INFINITY;
+
+    if (conversation && segment) {
+      const open = here.filter((each) => each.state === "sending");
+      const keyed = new Set(conversation.keys.values());
+      for (const seq of open.length > 0 && ends ? segment.seqs.slice(-50) : []) {
+        const message = conversation.book.get(seq);
+        if (message?.sender !== user || conversation.keys.has(seq)) continue;
+        const at = open.findIndex(
+          (each) => !keyed.has(each.key) && message.created > each.added - SLACK && alike(message, each),
+        );
+        if (at >= 0) arrived.set(seq, ...(open.splice(at, 1) as [Sending]));
+      }
+      for (const seq of segment.seqs) {
+        const message = conversation.book.get(seq);
+        if (message === undefined) continue;
+        const mine = changes.get(seq) ?? [];
+        const receipts = receiptsOf(conversation, message);
+        const by = `${receipts.read} ${receipts.delivered} ${mine.map((each) => each.key + each.state + each.done)}`;
+        let shown: Message | undefined = message;
+        for (const each of mine) if (each.state !== "failed") shown = shown && overlaid(shown, each, user);
+        if (shown === undefined) continue;
+        const key = conversation.keys.get(seq) ?? arrived.get(seq)?.key ?? String(seq);
+        show(key, message, by, () => {
+          const last = mine.filter((each) => !each.done).at(-1);
+          const error = last?.error && { error: last.error };
+          const outbox = last && { outboxId: last.id };
+          return { message: shown, status: last?.state ?? "sent", receipts, ...error, ...outbox };
+        });
+      }
+    }
+    if (ends) {
+      for (const each of holds) {
+        if (each.state !== "pending" || (each.message.thread ?? MAIN) !== thread) continue;
+        show(`hold:${each.id}`, each, "", () => ({ message: each.message, status: "held", receipts: NONE }));
+      }
+      const waiting = here.filter((each) => ![...arrived.values()].includes(each) && !kept.has(each.key));
+      for (const each of waiting) {
+        show(each.key, each.params, `${each.state} ${each.id}`, () => ({
+          message: outgoing(each, user),
+          status: each.state,
+          receipts: NONE,
+          ...(each.error && { error: each.error }),
+          outboxId: each.id,
+        }));
+      }
+    }
+    this.#before = kept;
+    const same = list.length === this.#list.length && list.every((each, at) => each === this.#list[at]);
+    if (!same) this.#list = Object.freeze(list);
+    return this.#list;
+  }
+}
+
+/** A message that is on its way, as its sender sees it. */
+function outgoing({ params, added }: Sending, user: string): Message {
+  const { conversation, parts, thread, reply_to, mentions, silent } = params;
+  return amended<Message>(
+    { conversation, seq: 0, sender: user, created: added, parts: parts as readonly Part[] },
+    {
+      thread,
+      reply_to,
+      mentions: mentions && amended(mentions as NonNullable<Message["mentions"]>, {}),
+      options: silent ? { silent } : undefined,
+    },
+  );
+}

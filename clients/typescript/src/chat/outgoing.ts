@@ -1,0 +1,125 @@
+import type { Outbox } from "../core/outbox.js";
+import { Cell } from "../core/view.js";
+import type { Sent } from "../generated/chat.js";
+import { type Intent, type Pending, satisfied } from "./items.js";
+import { applySent } from "./pages.js";
+import { put } from "./state.js";
+import type { Store } from "./store.js";
+
+/** Milliseconds for which what is done is shown, though no event has said so. */
+const SETTLE = 3_000;
+const METHODS: ReadonlySet<string> = new Set([
+  "chat.messages.send",
+  "chat.messages.edit",
+  "chat.messages.delete",
+  "chat.reactions.add",
+  "chat.reactions.remove",
+]);
+
+/**
+ * What is on its way: shown at once, sent by the outbox, and let go of when the log shows it. What was in the outbox
+ * before a reload is there again.
+ */
+export class Outgoing {
+  /** By when they were added. */
+  readonly pending = new Cell<readonly Pending[]>([]);
+  readonly #outbox: Outbox;
+  readonly #store: Store;
+  readonly #time: () => number;
+  readonly #watched = new Set<string>();
+  readonly #leave: (() => void)[];
+
+  constructor(outbox: Outbox, store: Store, time: () => number) {
+    this.#outbox = outbox;
+    this.#store = store;
+    this.#time = time;
+    this.#leave = [outbox.entries.subscribe(this.#entries), store.state.subscribe(this.#settle)];
+    this.#entries();
+  }
+
+  /** Ends the following; what is in the outbox stays there. */
+  stop(): void {
+    for (const each of this.#leave) each();
+  }
+
+  /** Put something into the outbox. Gives what the server has answered; rejects when that was no, for good. */
+  async add(intent: Intent, key: string, group: string): Promise<unknown> {
+    const { id, state } = this.#outbox.add({ ...intent, key, group });
+    // The outbox tells of it a little later.
+    this.pending.update((all) => [...all, { ...intent, id, key, state, added: this.#time() }]);
+    this.#watch(id, key, intent.method);
+    return this.#outbox.result(id);
+  }
+
+  #entries = (): void => {
+    const entries = this.#outbox.entries.get().filter((each) => METHODS.has(each.method));
+    const before = new Map(this.pending.get().map((each) => [each.key, each]));
+    const ahead = this.#time() - Date.now() / 1000;
+    const now = entries.map((entry): Pending => {
+      const { id, key, method, params, state, error, added } = entry;
+      const known = before.get(key);
+      before.delete(key);
+      if (state !== "failed" || method !== "chat.messages.send") this.#watch(id, key, method);
+      if (known?.id === id && known.state === state && known.error === error) return known;
+      const intent = { method, params: known?.params ?? params } as Intent;
+      const at = known?.added ?? added / 1000 + ahead;
+      return { ...intent, id, key, state, added: at, ...(error && { error }) };
+    });
+    // What it is done with, and the state or the log does not show yet.
+    const left = [...before.values()].filter((each) => each.done || this.#watched.has(each.id));
+    const all = [...now, ...left].sort((a, b) => a.added - b.added);
+    const known = this.pending.get();
+    if (all.length !== known.length || all.some((each, at) => each !== known[at])) this.pending.set(all);
+  };
+
+  #watch(id: string, key: string, method: string): void {
+    if (this.#watched.has(id)) return;
+    this.#watched.add(id);
+    this.#outbox.result(id).then(
+      (result) => {
+        this.#watched.delete(id);
+        if (method === "chat.messages.send") this.#sent(result as Sent, key);
+        else this.#done(key);
+      },
+      () => {
+        this.#watched.delete(id);
+        const failed = this.#outbox.entries.get().find((each) => each.id === id);
+        // A message waits for its author to decide; anything else has not happened.
+        if (failed && method !== "chat.messages.send") this.#outbox.discard(id);
+        if (!failed || method !== "chat.messages.send") this.#remove(key);
+      },
+    );
+  }
+
+  #sent(sent: Sent, key: string): void {
+    this.#store.update((state) => {
+      if (sent.held === undefined) return applySent(state, sent, key);
+      const { message, held } = sent;
+      const hold = { id: held, state: "pending", message, created: message.created } as const;
+      return state.holds.has(held) ? state : { ...state, holds: put(state.holds, held, hold) };
+    });
+    this.#remove(key);
+  }
+
+  #done(key: string): void {
+    this.pending.update((all) => all.map((each) => (each.key === key ? { ...each, done: true } : each)));
+    setTimeout(() => this.#remove(key), SETTLE);
+    this.#settle();
+  }
+
+  /** Lets go of what the log shows. */
+  #settle = (): void => {
+    const { conversations, user } = this.#store.state.get();
+    const all = this.pending.get();
+    const left = all.filter(
+      (each) => !each.done || !satisfied(conversations.get(each.params.conversation), each, user),
+    );
+    if (left.length !== all.length) this.pending.set(left);
+  };
+
+  #remove(key: string): void {
+    const all = this.pending.get();
+    const left = all.filter((each) => each.key !== key);
+    if (left.length !== all.length) this.pending.set(left);
+  }
+}
