@@ -77,7 +77,7 @@ test("each hook shows what its View holds, follows it, and lets it go", async ()
       <p>
         {useConnection().status} {useChatState().status} {useConversations().length}
         {useConversation("c1")?.unread} {useUnread().messages} {useUser("bob")?.name}{" "}
-        {usePresence("bob")?.status}
+        {usePresence("bob")?.availability}
         {useTyping("c1", { thread: 2 }).users} {useDraft("c1")[0]?.updated} {useOutbox().entries.length}
       </p>
     );
@@ -93,7 +93,7 @@ test("each hook shows what its View holds, follows it, and lets it go", async ()
     fake.of("conversation c1").set({ unread: 3 });
     fake.unread.set({ messages: 4, mentions: 0, conversations: 1 });
     fake.of("user bob").set({ name: "Bob" });
-    fake.of("presence bob").set({ status: "online" });
+    fake.of("presence bob").set({ availability: "online" });
     fake.of("typing c1 2").set(["bob"]);
     fake.of("draft c1 undefined").set({ updated: 5 });
     fake.entries.set([{ id: "o1", state: "queued" } as never]);
@@ -107,7 +107,7 @@ test("without an id there is nothing to be asked for, and a new id is a new View
   function Someone({ id }: { id: string | null }) {
     return (
       <p>
-        {useUser(id)?.name ?? "nobody"} {usePresence(id)?.status} {useConversation(id)?.unread}
+        {useUser(id)?.name ?? "nobody"} {usePresence(id)?.availability} {useConversation(id)?.unread}
         {useTyping(id).users} {useMessages(id).items.length} {useDraft(id)[0]?.updated}
       </p>
     );

@@ -36,7 +36,7 @@ function Page() {
         useConversation("c1")?.unread,
         useUnread().messages,
         useUser("bob")?.name,
-        usePresence("bob")?.status,
+        usePresence("bob")?.availability,
         useTyping("c1").users.length,
         useMessages("c1").items.length,
         useDraft("c1")[0]?.updated,

@@ -4,7 +4,11 @@ const { url } = await (await fetch("/config.json")).json();
 
 async function token() {
   const body = JSON.stringify({ user: "ada" });
-  const response = await fetch("/token", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  const response = await fetch("/token", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body,
+  });
   return (await response.json()).token;
 }
 
