@@ -49,7 +49,17 @@ FLOORS = {
     "testing": 6,
 }
 COMPOSITION_ROOT = ("registry", "app")
-CLIENT_MAY_IMPORT = ("client", "model", "errors", "protocols.native")
+CLIENT_MAY_IMPORT = (
+    "client",
+    "model",
+    "errors",
+    "protocols.native",
+    # Pure, and what the SDK is about (decision 16).
+    "chat.model",
+    "chat.events",
+    "chat.heads",
+    "chat.program_events",
+)
 
 SIBLINGS = {
     "auth.channels": "the grammar of channel names and patterns, pure; the hub checks names with it",
@@ -265,6 +275,8 @@ def test_no_file_is_named_for_nothing(name: str) -> None:
         ("api.app", "", False),
         ("client.session", "protocols.native", True),
         ("client.session", "hub.hub", False),
+        ("client.chat.store", "chat.events", True),
+        ("client.chat.store", "chat.users", False),
         ("hub.hub", "client.session", False),
         ("cli", "client.session", True),
     ],

@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from weakref import WeakSet
 
 import msgspec
 from msgspec import Raw
@@ -26,7 +27,7 @@ from hubbub.client.chat.operations.own import MentionWhom
 from hubbub.client.chat.operations.reading import ReceiptsMark
 from hubbub.client.chat.operations.table import TABLE
 from hubbub.client.chat.store import ChatEvent, Stale, Store
-from hubbub.client.events import ClientError, ClosedError
+from hubbub.client.events import ClientError
 from hubbub.client.outbox import Write
 from hubbub.client.outbox.base import Entry
 from hubbub.errors import HubbubError
@@ -118,7 +119,7 @@ class Chat(Operations):
         """Whether senders are told that their messages have arrived here."""
         self.transfers = Transfers(client)
         self._following: Following | None = None
-        self._readers: set[_Reader] = set()
+        self._readers: WeakSet[_Reader] = WeakSet()  # who does not iterate any more is forgotten
         self._watched: set[str] = set()
         self._typing: dict[tuple[str, int | None], float] = {}
 
@@ -144,22 +145,13 @@ class Chat(Operations):
             self.client.channels.unlisten(following)
             await following.stop()
         for reader in self._readers:
-            reader.end(ClosedError("the chat was stopped"))
+            reader.end()
 
     def __aiter__(self) -> AsyncIterator[ChatEvent | Synced | Missed]:
-        """What happens from now on, each after the store has it."""
-        return self._events()
-
-    async def _events(self) -> AsyncIterator[ChatEvent | Synced | Missed]:
+        """What happens from now on, each after the store has it. Ends when the client is left."""
         reader = _Reader()
         self._readers.add(reader)
-        try:
-            while True:
-                yield await reader.next()
-        except ClosedError:
-            return
-        finally:
-            self._readers.discard(reader)
+        return reader
 
     def _told(self, event: ChatEvent | Synced) -> None:
         for reader in self._readers:
@@ -436,7 +428,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self._events: deque[ChatEvent | Synced | Missed] = deque()
-        self._error: Exception | None = None
+        self._ended = False
         self._waiting: asyncio.Future[None] | None = None
 
     def give(self, event: ChatEvent | Synced) -> None:
@@ -448,18 +440,21 @@ class _Reader:
         self._events.append(event)
         self._wake()
 
-    def end(self, error: Exception) -> None:
-        self._error = error
+    def end(self) -> None:
+        self._ended = True
         self._wake()
 
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
-    async def next(self) -> ChatEvent | Synced | Missed:
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ChatEvent | Synced | Missed:
         while not self._events:
-            if self._error is not None:
-                raise self._error
+            if self._ended:
+                raise StopAsyncIteration
             self._waiting = asyncio.get_running_loop().create_future()
             await self._waiting
         return self._events.popleft()
