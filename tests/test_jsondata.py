@@ -3,14 +3,18 @@ from __future__ import annotations
 import json
 import math
 import random
-from typing import Any
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import inspect
 
 from hubbub import jsondata
+from hubbub.api import schemas
+from hubbub.chat.directory import OPERATIONS
 from hubbub.errors import ErrorCode, HubbubError
 
 DEPTH, KEYS = 4, 6
@@ -175,3 +179,47 @@ def test_a_missing_or_unknown_field_is_itself_what_is_wrong(raw: bytes, field: s
     with pytest.raises(msgspec.ValidationError) as failure:
         msgspec.json.decode(raw, type=Order)
     assert jsondata.wrong_field(failure.value)[1] == field
+
+
+def patterns(type_: inspect.Type, seen: set[type]) -> Iterator[str]:
+    """Those of texts in a type and in whatever it is made of."""
+    match type_:
+        case inspect.StrType(pattern=str(pattern)):
+            yield pattern
+        case inspect.StructType(cls=cls, fields=fields) if cls not in seen:
+            seen.add(cls)
+            for field in fields:
+                yield from patterns(field.type, seen)
+        case inspect.UnionType(types=types):
+            for each in types:
+                yield from patterns(each, seen)
+        case inspect.Metadata(type=inner):
+            yield from patterns(inner, seen)
+        case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
+            yield from patterns(item, seen)
+        case inspect.DictType(key_type=key, value_type=value):
+            yield from patterns(key, seen)
+            yield from patterns(value, seen)
+
+
+def test_all_patterns_are_known_in_words() -> None:
+    bodies = [
+        each for each in vars(schemas).values() if isinstance(each, type) and issubclass(each, msgspec.Struct)
+    ]
+    wanted = [operation.params for operation in OPERATIONS.values()] + bodies
+    found = {pattern for each in wanted for pattern in patterns(inspect.type_info(each), set())}
+    assert len(found) > 10
+    at_end = r"(?!\n)"
+    assert {pattern.removesuffix(at_end) for pattern in found} <= set(jsondata.IN_WORDS)
+    for pattern in found:
+        with pytest.raises(msgspec.ValidationError) as failure:
+            msgspec.convert({"a": "\n"}, dict[str, Annotated[str, msgspec.Meta(pattern=pattern)]])
+        message, path = jsondata.invalid_field(failure.value)
+        assert message == f"Expected a text {jsondata.IN_WORDS[pattern.removesuffix(at_end)]}"
+        assert path == "[...]"
+
+
+def test_a_pattern_that_is_not_known_is_shown() -> None:
+    with pytest.raises(msgspec.ValidationError) as failure:
+        msgspec.convert("b", Annotated[str, msgspec.Meta(pattern=r"^a\.$")])
+    assert jsondata.invalid_field(failure.value) == (r"Expected a text that matches ^a\.$", None)

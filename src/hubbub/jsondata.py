@@ -18,6 +18,23 @@ LARGEST_DIGITS = 309
 """Decimal digits of the largest double; an integer that has as many may be beyond it."""
 _LONG_NUMBER = re.compile(rb"(?<!\d)\d{%d}" % LARGEST_DIGITS)
 _NESTING = (dict, list)
+_PATTERN = re.compile(r"Expected `str` matching regex '(.*)'", re.DOTALL)
+IN_WORDS = {
+    r"^[^\x00-\x1f\x7f]+$": "without control characters such as line breaks, and not empty",
+    r"^[^\x00-\x1f\x7f]*$": "without control characters such as line breaks",
+    r"^[a-z0-9][a-z0-9_-]{0,63}$": "of 1 to 64 of a-z, 0-9, _ and -, a letter or digit first",
+    r"^[a-z0-9][a-z0-9_-]{0,31}$": "of 1 to 32 of a-z, 0-9, _ and -, a letter or digit first",
+    r"^[a-z0-9][a-z0-9._-]*$": "of a-z, 0-9, ., _ and -, a letter or digit first",
+    r"^[a-z0-9_+-]{1,64}$": "of 1 to 64 of a-z, 0-9, _, + and -",
+    r"^[A-Za-z0-9_.:-]{1,64}$": "of 1 to 64 of A-Z, a-z, 0-9, _, ., : and -",
+    r"^[0-9A-Za-z_-]+$": "of A-Z, a-z, 0-9, _ and -",
+    r"^[0-9A-Za-z._-]+$": "of A-Z, a-z, 0-9, ., _ and -",
+    r"^[0-9A-Za-z]+$": "of A-Z, a-z and 0-9",
+    r"^[0-9-]+$": "of 0-9 and -",
+    r"^[a-z_.]+$": "of a-z, _ and .",
+    r"^(\*\.)?[^\s/:@*]+$": "that is the name of a host, or *. and such a name",
+}
+"""What a text must be, for the patterns that texts have: who calls an API need not read regular expressions."""
 _NAMED = re.compile(r"(?:unknown|required) field `(.*)`", re.DOTALL)
 
 
@@ -118,7 +135,15 @@ def _refuse_duplicates(raw: bytes, field: str) -> None:
 def invalid_field(error: msgspec.ValidationError) -> tuple[str, str | None]:
     """Message and dotted field path of a msgspec validation error (`Expected int - at $.items[0].price`)."""
     message, at, path = str(error).partition(" - at `$")
+    if found := _PATTERN.fullmatch(message):
+        message = f"Expected a text {_in_words(found[1])}"
     return message, path.rstrip("`").lstrip(".") or None if at else None
+
+
+def _in_words(pattern: str) -> str:
+    """`pattern` as msgspec shows it: with what is not plain in it escaped."""
+    plain = pattern.replace("\\\\", "\\").removesuffix("(?!\\n)")
+    return IN_WORDS.get(plain, f"that matches {plain}")
 
 
 def wrong_field(error: msgspec.ValidationError) -> tuple[str, str | None]:
