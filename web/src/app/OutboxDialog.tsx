@@ -1,4 +1,4 @@
-import type { OutboxEntry } from "hubbub/chat";
+import type { OutboxEntry } from "hubbub";
 import { useConversation, useOutbox } from "hubbub/react";
 import { gistOfPart } from "../conversations/look.ts";
 import { useTitle } from "../conversations/names.ts";

@@ -1,7 +1,7 @@
 import { useChat, useConversations } from "hubbub/react";
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from "react";
-import { iconOf, peerOf, titleOf } from "../conversations/look.ts";
-import { useMyId, useNames } from "../conversations/names.ts";
+import { iconOf, titleOf } from "../conversations/look.ts";
+import { useMyId } from "../conversations/names.ts";
 import { useUserSearch } from "../conversations/UserPicker.tsx";
 import { useTexts } from "../i18n/index.ts";
 import { Avatar, Dialog, Icon, type IconName, Kbd, toastError } from "../ui/index.ts";
@@ -123,7 +123,6 @@ function useResults(text: string): readonly Result[] {
   const me = useMyId();
   const views = useConversations();
   const commands = useAllCommands();
-  const names = useNames(useMemo(() => views.flatMap((view) => peerOf(view) ?? []), [views]));
   const onlyCommands = text.startsWith(">");
   const query = (onlyCommands ? text.slice(1) : text).trim();
   const { users } = useUserSearch(onlyCommands ? "" : query);
@@ -141,21 +140,21 @@ function useResults(text: string): readonly Result[] {
     });
     if (onlyCommands) return best(shown, query, (command) => command.title, 50).map(asResult);
 
-    const known = best(views, query, (view) => titleOf(view, me, names), query === "" ? 12 : AT_MOST).map(
+    const known = best(views, query, (view) => titleOf(view, me), query === "" ? 12 : AT_MOST).map(
       (view): Result => {
-        const peer = peerOf(view);
         return {
           key: `go ${view.conversation.id}`,
-          title: titleOf(view, me, names),
+          title: titleOf(view, me),
           hint: view.unread > 0 ? String(view.unread) : undefined,
           icon: iconOf(view),
-          face: peer,
+          face: view.peer?.id,
+          avatar: view.peer?.avatar,
           run: () => go({ view: "conversation", conversation: view.conversation.id }),
         };
       },
     );
     if (query === "") return [...known, ...shown.slice(0, 4).map(asResult)];
-    const peers = new Set(views.map(peerOf));
+    const peers = new Set(views.map((view) => view.peer?.id));
     const people = users
       .filter((user) => !peers.has(user.id))
       .slice(0, AT_MOST)
@@ -184,5 +183,5 @@ function useResults(text: string): readonly Result[] {
     };
     const does = best(shown, query, (command) => command.title, AT_MOST).map(asResult);
     return [...known, ...people, ...does, search];
-  }, [query, onlyCommands, views, me, names, commands, users, chat, t]);
+  }, [query, onlyCommands, views, me, commands, users, chat, t]);
 }

@@ -3,7 +3,7 @@
 import type { ConversationView } from "hubbub/chat";
 import { useChat, useUnread, useView } from "hubbub/react";
 import { useEffect } from "react";
-import { gist, isMuted, peerOf, titleOf } from "../conversations/look.ts";
+import { gist, titleOf } from "../conversations/look.ts";
 import { translate } from "../i18n/index.ts";
 import { type Settings, settings } from "../settings/store.ts";
 import { announce } from "./announce.ts";
@@ -26,18 +26,18 @@ export function worthTelling(
   me: string,
   chosen: Pick<Settings, "notifications">,
 ): boolean {
-  const last = view.last_message;
+  const last = view.lastMessage;
   if (before === undefined || last === undefined || last.seq <= before.last) return false;
   if (last.sender === undefined || last.sender === null || last.sender === me) return false;
   if (last.options?.silent === true || chosen.notifications === "none") return false;
   const mentioned = view.mentions > before.mentions;
-  if (isMuted(view) && !mentioned) return false;
+  if (view.muted && !mentioned) return false;
   if (chosen.notifications === "mentions" && !mentioned && view.conversation.kind !== "direct") return false;
   return view.unread > before.unread || mentioned;
 }
 
 const stateOf = (view: ConversationView): Before => ({
-  last: view.last_message?.seq ?? 0,
+  last: view.lastMessage?.seq ?? 0,
   unread: view.unread,
   mentions: view.mentions,
 });
@@ -68,16 +68,15 @@ export function useNotifications(): void {
 
     function tell(view: ConversationView): void {
       const { id, kind } = view.conversation;
-      const last = view.last_message;
+      const last = view.lastMessage;
       if (last === undefined) return;
-      const nameOf = (user: string) => chat.user(user).get()?.name;
       const sender = last.sender ?? "";
-      const name = nameOf(sender) || sender || translate(texts, "somebody");
-      const conversation = titleOf(view, me, nameOf);
+      const name = chat.user(sender).get()?.name || sender || translate(texts, "somebody");
+      const conversation = titleOf(view, me);
       const route = currentRoute();
       const seen = document.visibilityState === "visible" && document.hasFocus();
       if (seen && route.view === "conversation" && route.conversation === id) return;
-      const direct = kind === "direct" && peerOf(view) !== me;
+      const direct = kind === "direct" && view.peer?.id !== me;
       announce(
         direct ? translate(texts, "newFrom", { name }) : translate(texts, "newIn", { name, conversation }),
       );

@@ -1,7 +1,7 @@
 /** Who is signed in: where the token comes from, and the connection and chat that live as long as one is. */
 
-import { Hubbub } from "hubbub";
-import { Chat, indexedDbStorage } from "hubbub/chat";
+import { Hubbub, indexedDbStorage } from "hubbub";
+import { Chat } from "hubbub/chat";
 import { useSyncExternalStore } from "react";
 import { BASE, page } from "./page.ts";
 import { devToken, readToken, takeToken, tokenFrom } from "./tokens.ts";

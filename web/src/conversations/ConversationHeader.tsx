@@ -1,5 +1,5 @@
 import type { ConversationView } from "hubbub/chat";
-import { useChat, useChatState, useConversation, usePresence, useTyping, useUser } from "hubbub/react";
+import { useChat, useChatState, useConversation, usePresence } from "hubbub/react";
 import { useState } from "react";
 import { useCommands } from "../app/commands.ts";
 import { closePane, currentRoute, go } from "../app/router.ts";
@@ -9,7 +9,7 @@ import { Avatar, Badge, Button, EmptyState, Icon, IconButton, MenuButton, toastE
 import { join, leave, mute, useConversationMenu } from "./actions.ts";
 import styles from "./ConversationHeader.module.css";
 import { LeaveDialog } from "./LeaveDialog.tsx";
-import { iconOf, isMuted, peerOf, typingText } from "./look.ts";
+import { iconOf, typingText } from "./look.ts";
 import { useMyId, useNames, useTitle } from "./names.ts";
 import { texts } from "./texts.ts";
 
@@ -20,9 +20,9 @@ export function ConversationHeader({ conversation }: { conversation: string }) {
   const state = useChatState();
   const title = useTitle(view);
   const me = useMyId();
-  const peer = view === undefined ? undefined : peerOf(view);
-  const user = useUser(peer);
-  const presence = usePresence(peer === me ? undefined : peer);
+  const peer = view?.peer;
+  const other = peer === undefined || peer.id === me ? undefined : peer.id;
+  const presence = usePresence(other);
   const [leaving, setLeaving] = useState<ConversationView | null>(null);
   const chat = useChat();
   const items = useConversationMenu(view, title, () => setLeaving(view ?? null));
@@ -48,10 +48,10 @@ export function ConversationHeader({ conversation }: { conversation: string }) {
     },
     {
       id: "conversation.mute",
-      title: view !== undefined && isMuted(view) ? t("unmute") : t("mute"),
+      title: view?.muted === true ? t("unmute") : t("mute"),
       group,
       icon: "bellOff",
-      run: () => view !== undefined && mute(chat, conversation, isMuted(view) ? null : 9e15),
+      run: () => view !== undefined && mute(chat, conversation, view.muted ? null : 9e15),
     },
   ]);
 
@@ -62,13 +62,13 @@ export function ConversationHeader({ conversation }: { conversation: string }) {
       </a>
       {view !== undefined && (
         <Avatar
-          id={peer ?? conversation}
+          id={peer?.id ?? conversation}
           name={title}
-          src={peer === undefined ? view.conversation.avatar : user?.avatar}
+          src={peer?.avatar ?? view.conversation.avatar}
           size={32}
           square={icon !== undefined}
           {...(icon === undefined ? {} : { icon })}
-          presence={peer === undefined || peer === me ? undefined : (presence?.availability ?? "offline")}
+          presence={other === undefined ? undefined : (presence?.availability ?? "offline")}
         />
       )}
       <div className={styles.texts}>
@@ -137,9 +137,9 @@ function toggle(conversation: string, pane: Pane): void {
 
 function Subtitle({ view, me }: { view: ConversationView; me: string | undefined }) {
   const t = useTexts(texts);
-  const peer = peerOf(view);
+  const peer = view.peer?.id;
   const presence = usePresence(peer === me ? undefined : peer);
-  const others = useTyping(view.conversation.id).users.filter((user) => user !== me);
+  const others = view.typing;
   const names = useNames(others.slice(0, 2));
   if (others.length > 0) return <p className={styles.typing}>{typingText(others, names)}</p>;
   if (view.conversation.kind !== "direct") {

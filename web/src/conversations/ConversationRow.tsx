@@ -1,11 +1,11 @@
 import type { ConversationView } from "hubbub/chat";
-import { useDraft, usePresence, useUser } from "hubbub/react";
+import { usePresence } from "hubbub/react";
 import { type MouseEvent, memo } from "react";
 import { href } from "../app/routes.ts";
 import { formatRelative, useTexts } from "../i18n/index.ts";
 import { Avatar, CountBadge, cx, Icon, type RowProps, tip } from "../ui/index.ts";
 import styles from "./ConversationRow.module.css";
-import { gist, gistOfPart, iconOf, isMuted, peerOf, titleOf, typingText } from "./look.ts";
+import { gist, gistOfPart, iconOf, titleOf, typingText } from "./look.ts";
 import { useNames } from "./names.ts";
 import { texts } from "./texts.ts";
 
@@ -26,15 +26,13 @@ export const ConversationRow = memo(function ConversationRow({
   onMenu,
 }: ConversationRowProps) {
   const t = useTexts(texts);
-  const { conversation, membership } = view;
-  const peer = peerOf(view);
-  const user = useUser(peer);
-  const presence = usePresence(peer === me ? undefined : peer);
-  const title = titleOf(view, me, () => user?.name);
+  const { conversation, membership, peer, muted } = view;
+  const other = peer === undefined || peer.id === me ? undefined : peer.id;
+  const presence = usePresence(other);
+  const title = titleOf(view, me);
   const icon = iconOf(view);
-  const muted = isMuted(view);
   const unread = view.unread > 0;
-  const time = view.last_message?.created ?? conversation.last_activity;
+  const time = view.lastMessage?.created ?? conversation.last_activity;
 
   function menu(event: MouseEvent) {
     event.preventDefault();
@@ -52,13 +50,13 @@ export const ConversationRow = memo(function ConversationRow({
       onContextMenu={menu}
     >
       <Avatar
-        id={peer ?? conversation.id}
+        id={peer?.id ?? conversation.id}
         name={title}
-        src={peer === undefined ? conversation.avatar : user?.avatar}
+        src={peer?.avatar ?? conversation.avatar}
         size={34}
         square={icon !== undefined}
         {...(icon === undefined ? {} : { icon })}
-        presence={peer === undefined || peer === me ? undefined : (presence?.availability ?? "offline")}
+        presence={other === undefined ? undefined : (presence?.availability ?? "offline")}
       />
       <span className={styles.texts}>
         <span className={styles.line}>
@@ -100,13 +98,11 @@ export const ConversationRow = memo(function ConversationRow({
 
 function LastWords({ view, me }: { view: ConversationView; me: string | undefined }) {
   const t = useTexts(texts);
-  const { conversation, membership, typing, last_message: last } = view;
-  const [draft] = useDraft(conversation.id);
-  const others = typing.filter((user) => user !== me);
+  const { conversation, membership, typing, lastMessage: last, draft } = view;
   const author = last?.sender ?? undefined;
   const inviter = membership.state === "invited" ? membership.invited_by : undefined;
   const names = useNames([
-    ...others.slice(0, 2),
+    ...typing.slice(0, 2),
     ...(author === undefined ? [] : [author]),
     ...(inviter ? [inviter] : []),
   ]);
@@ -117,8 +113,8 @@ function LastWords({ view, me }: { view: ConversationView; me: string | undefine
       <span className={styles.words}>{name === undefined ? t("invited") : t("invitedBy", { name })}</span>
     );
   }
-  if (others.length > 0)
-    return <span className={cx(styles.words, styles.typing)}>{typingText(others, names)}</span>;
+  if (typing.length > 0)
+    return <span className={cx(styles.words, styles.typing)}>{typingText(typing, names)}</span>;
   const begun = draft?.parts?.map(gistOfPart).find((each) => each !== "");
   if (begun !== undefined) {
     return (

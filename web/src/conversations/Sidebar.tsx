@@ -1,5 +1,5 @@
 import type { ConversationView } from "hubbub/chat";
-import { useChat, useChatState, useConversations, useUser } from "hubbub/react";
+import { useChat, useChatState, useConversations } from "hubbub/react";
 import { useCallback, useMemo, useState } from "react";
 import { useCommands } from "../app/commands.ts";
 import { openPalette } from "../app/overlays.ts";
@@ -23,9 +23,9 @@ import { markRead, useConversationMenu } from "./actions.ts";
 import { ConversationRow } from "./ConversationRow.tsx";
 import { CreateDialog } from "./CreateDialog.tsx";
 import { LeaveDialog } from "./LeaveDialog.tsx";
-import { peerOf, titleOf } from "./look.ts";
+import { titleOf } from "./look.ts";
 import { MeButton } from "./MeButton.tsx";
-import { useMyId, useNames, useTitle } from "./names.ts";
+import { useMyId, useTitle } from "./names.ts";
 import { Places } from "./Places.tsx";
 import { foldKey, neighbour, type Row, rowsOf } from "./rows.ts";
 import styles from "./Sidebar.module.css";
@@ -46,13 +46,7 @@ export function Sidebar() {
   const [leaving, setLeaving] = useState<ConversationView | null>(null);
   const open = route.view === "conversation" ? route.conversation : undefined;
 
-  // Names of all peers are needed only to filter by them; rows ask for their own.
-  const peers = useMemo(
-    () => (filter === "" ? [] : views.flatMap((view) => peerOf(view) ?? [])),
-    [views, filter],
-  );
-  const names = useNames(peers);
-  const title = useCallback((view: ConversationView) => titleOf(view, me, names), [me, names]);
+  const title = useCallback((view: ConversationView) => titleOf(view, me), [me]);
   const rows = useMemo(
     () => rowsOf(views, { filter, unreadFirst, folded, open, title }),
     [views, filter, unreadFirst, folded, open, title],
@@ -248,8 +242,7 @@ function RowMenu(props: {
 }) {
   const { menu, onClose, onLeave } = props;
   const t = useTexts(texts);
-  const user = useUser(menu === null ? undefined : peerOf(menu.view));
-  const title = useTitle(menu?.view) || (user?.name ?? "");
+  const title = useTitle(menu?.view);
   const items = useConversationMenu(menu?.view, title, () => menu !== null && onLeave(menu.view));
   if (items.length === 0) return null;
   return (

@@ -6,7 +6,6 @@ import { currentRoute, go } from "../app/router.ts";
 import { href } from "../app/routes.ts";
 import { translate, useTexts } from "../i18n/index.ts";
 import { type MenuItem, toast, toastError } from "../ui/index.ts";
-import { isMuted } from "./look.ts";
 import { texts } from "./texts.ts";
 
 const HOUR = 3600;
@@ -61,7 +60,7 @@ export function useConversationMenu(
   if (view === undefined || view.membership.state !== "joined") return [];
   const { id, kind } = view.conversation;
   const now = Date.now() / 1000;
-  const muting: readonly MenuItem[] = isMuted(view)
+  const muting: readonly MenuItem[] = view.muted
     ? [{ label: t("unmute"), icon: "bell", onSelect: () => mute(chat, id, null) }]
     : [
         { label: t("muteHour"), icon: "bellOff", onSelect: () => mute(chat, id, now + HOUR) },

@@ -9,25 +9,17 @@ import { texts } from "./texts.ts";
 export type Names = (user: string) => string | undefined;
 
 /** What a conversation is called: its name; in a direct one the other's, in one with oneself that it is for notes. */
-export function titleOf(view: ConversationView, me: string | undefined, names: Names): string {
-  const { conversation } = view;
-  const other = peerOf(view);
+export function titleOf(view: ConversationView, me: string | undefined): string {
+  const { conversation, peer } = view;
   if (conversation.kind !== "direct") return conversation.name || translate(texts, "unnamed");
-  if (other === undefined || other === me) return translate(texts, "notes");
-  return names(other) || other;
+  if (peer === undefined || peer.id === me) return translate(texts, "notes");
+  return peer.name || peer.id;
 }
-
-/** The id of the other one of a direct conversation. */
-export const peerOf = (view: ConversationView): string | undefined => view.peer;
 
 const ICONS: Readonly<Record<string, IconName>> = { group: "group", topic: "hash", broadcast: "broadcast" };
 
 /** The sign of its kind; none for direct ones, which have a face. */
 export const iconOf = (view: ConversationView): IconName | undefined => ICONS[view.conversation.kind];
-
-/** Whether it is muted at `now` (Unix seconds). */
-export const isMuted = (view: ConversationView, now: number = Date.now() / 1000): boolean =>
-  (view.membership.muted_until ?? 0) > now;
 
 /** What a message says, in one line; "" if it says nothing that we know. */
 export function gist(message: Message): string {

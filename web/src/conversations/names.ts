@@ -1,20 +1,19 @@
 /** Names of users, as hooks. */
 
 import type { ConversationView, User } from "hubbub/chat";
-import { useChat, useUser, useView } from "hubbub/react";
+import { useChat, useView } from "hubbub/react";
 import { useCallback, useMemo, useRef, useSyncExternalStore } from "react";
-import { type Names, peerOf, titleOf } from "./look.ts";
+import { type Names, titleOf } from "./look.ts";
 
 /** One's own id; undefined until the first sync. */
 export function useMyId(): string | undefined {
   return useView(useChat().me)?.user.id;
 }
 
-/** The title of one conversation. */
+/** The title of a conversation; "" while there is none. */
 export function useTitle(view: ConversationView | undefined): string {
   const me = useMyId();
-  const user = useUser(view === undefined ? undefined : peerOf(view));
-  return view === undefined ? "" : titleOf(view, me, () => user?.name);
+  return view === undefined ? "" : titleOf(view, me);
 }
 
 /** What many users are called, kept true while the component is there. */

@@ -3,7 +3,6 @@ import { useChat, useConversations } from "hubbub/react";
 import { useState } from "react";
 import { beep } from "../app/sound.ts";
 import { mute } from "../conversations/actions.ts";
-import { isMuted } from "../conversations/look.ts";
 import { useTitle } from "../conversations/names.ts";
 import { formatDay, formatTime, useTexts } from "../i18n/index.ts";
 import { Button, Choice, Switch } from "../ui/index.ts";
@@ -20,7 +19,7 @@ export function Notifications() {
   const t = useTexts(texts);
   const { notifications, sound, preview } = useSettings();
   const [permission, setPermission] = useState(permissionNow);
-  const muted = useConversations().filter((view) => isMuted(view));
+  const muted = useConversations().filter((view) => view.muted);
 
   function tryOut() {
     if (sound) beep();
