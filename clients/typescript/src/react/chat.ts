@@ -1,11 +1,10 @@
 import { useMemo } from "react";
+import type { ChatStatus } from "../chat/live.js";
+import type { ConversationView, Unread } from "../chat/shown.js";
 import type { Presence, User } from "../generated/chat.js";
 import { useChat } from "./provider.js";
-import type { Chat, ConversationView } from "./source.js";
 import { ABSENT, constant, nothing, useView } from "./view.js";
 
-type ChatStatus = ReturnType<Chat["state"]["get"]>;
-type Unread = ReturnType<Chat["unread"]["get"]>;
 /** An id, or nothing while there is none. */
 export type Maybe<T> = T | null | undefined;
 
@@ -57,6 +56,8 @@ export interface Typing {
   readonly users: readonly string[];
   /** To be called at each stroke: it is throttled. */
   readonly start: () => void;
+  /** What was written was sent, or thrown away. */
+  readonly stop: () => void;
 }
 
 /** Who types in a conversation, or in one of its threads. */
@@ -71,11 +72,16 @@ export function useTyping(
     [chat, conversation, thread],
   );
   const users = useView<readonly string[]>(view, NONE.get);
-  const start = useMemo(
-    () => () => {
-      if (conversation) chat.startTyping(conversation, thread);
-    },
+  const own = useMemo(
+    () => ({
+      start: () => {
+        if (conversation) chat.startTyping(conversation, thread);
+      },
+      stop: () => {
+        if (conversation) chat.stopTyping(conversation, thread);
+      },
+    }),
     [chat, conversation, thread],
   );
-  return useMemo(() => ({ users, start }), [users, start]);
+  return useMemo(() => ({ users, ...own }), [users, own]);
 }

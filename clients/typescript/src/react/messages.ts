@@ -1,7 +1,8 @@
 import { useMemo, useState } from "react";
+import type { Chat } from "../chat/chat.js";
+import type { MessageList, MessageWindow } from "../chat/windows.js";
 import type { Maybe } from "./chat.js";
 import { useChat } from "./provider.js";
-import type { Chat, MessageList, MessageWindow } from "./source.js";
 import { constant, useBeforePaint, useView } from "./view.js";
 
 const NOTHING = constant<MessageWindow>(

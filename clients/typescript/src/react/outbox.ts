@@ -1,6 +1,6 @@
 import { useMemo } from "react";
+import type { Outbox, OutboxEntry } from "../core/outbox.js";
 import { useChat } from "./provider.js";
-import type { Chat, OutboxEntry } from "./source.js";
 import { constant, useView } from "./view.js";
 
 export interface OutboxState {
@@ -14,7 +14,7 @@ const NONE = constant<readonly OutboxEntry[]>(Object.freeze([]));
 
 /** What waits to be sent. */
 export function useOutbox(): OutboxState {
-  const outbox: Chat["outbox"] = useChat().outbox;
+  const outbox: Outbox = useChat().outbox;
   const entries = useView<readonly OutboxEntry[]>(outbox.entries, NONE.get);
   return useMemo(
     () => ({

@@ -1,6 +1,6 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo } from "react";
+import type { Chat } from "../chat/chat.js";
 import type { Hubbub } from "../core/hubbub.js";
-import type { Chat } from "./source.js";
 
 interface Held {
   readonly client: Hubbub;

@@ -1,8 +1,9 @@
 import { useEffect, useState } from "react";
+import type { Chat } from "../chat/chat.js";
+import type { Upload, UploadState } from "../chat/uploads.js";
 import { Cell } from "../core/view.js";
 import type { File as ChatFile } from "../generated/chat.js";
 import { useChat } from "./provider.js";
-import type { Chat, Upload, UploadState } from "./source.js";
 import { constant, useLatest, useView } from "./view.js";
 
 /** One upload of a component. `sent` and `total` are bytes; `file` is there when it is done. */

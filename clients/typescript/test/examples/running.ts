@@ -49,8 +49,13 @@ export async function prepared(name: string): Promise<string> {
 
 /** The environment, without what the test runner has put there. */
 function inherited(): NodeJS.ProcessEnv {
-  const { NODE_ENV: _, VITEST: __, ...rest } = process.env;
-  return { ...rest, NO_COLOR: "1", NEXT_TELEMETRY_DISABLED: "1" } as NodeJS.ProcessEnv;
+  const rest: Record<string, string | undefined> = {
+    ...process.env,
+    NO_COLOR: "1",
+    NEXT_TELEMETRY_DISABLED: "1",
+  };
+  delete rest.NODE_ENV;
+  return rest as NodeJS.ProcessEnv;
 }
 
 /** Run a program of an example to its end. */

@@ -11,6 +11,8 @@ let hubbub: FakeHubbub;
 let seen: string[];
 let states: ChannelState<Record<string, unknown>>[];
 let renders: number;
+const gap = vi.fn();
+const joined = vi.fn();
 
 beforeEach(() => {
   hubbub = new FakeHubbub();
@@ -30,6 +32,22 @@ function Orders({ name, tag = "", options = {} }: Props) {
   renders++;
   states.push(useChannel(name, (publication) => seen.push(`${tag}${publication.event}`), options));
   return null;
+}
+
+function Watch({ all }: { all: boolean }) {
+  useChannel("orders", all ? { gap, join: joined, publication: (each) => seen.push(each.event) } : { gap });
+  return null;
+}
+
+function Last() {
+  renders++;
+  const [last, setLast] = useState("");
+  useChannel("orders", (publication) => setLast(String(publication.data)));
+  return <p>{last}</p>;
+}
+
+function Members({ name }: { name: string | null }) {
+  return <p>{useMembers(name).map((each) => each.user)}</p>;
 }
 
 const within = (child: React.ReactNode) => <HubbubProvider client={hubbub.client}>{child}</HubbubProvider>;
@@ -108,15 +126,6 @@ describe("handlers", () => {
   });
 
   test("for each kind of event, which may come and go", async () => {
-    const gap = vi.fn();
-    const joined = vi.fn();
-    function Watch({ all }: { all: boolean }) {
-      useChannel(
-        "orders",
-        all ? { gap, join: joined, publication: (each) => seen.push(each.event) } : { gap },
-      );
-      return null;
-    }
     const view = render(within(<Watch all={false} />));
     const handlers = hubbub.following[0]?.handlers;
     handlers?.gap?.({ type: "gap", channel: "orders", since: { epoch: "e", offset: 1 } });
@@ -132,12 +141,6 @@ describe("handlers", () => {
   });
 
   test("may set state, which is all that renders again", async () => {
-    function Last() {
-      renders++;
-      const [last, setLast] = useState("");
-      useChannel("orders", (publication) => setLast(String(publication.data)));
-      return <p>{last}</p>;
-    }
     const view = render(within(<Last />));
     await act(async () => undefined);
     const before = renders;
@@ -187,9 +190,6 @@ test("two renders, from joining to subscribed, and none for a parent that render
 });
 
 test("members are followed, for as long as they are shown", async () => {
-  function Members({ name }: { name: string | null }) {
-    return <p>{useMembers(name).map((each) => each.user)}</p>;
-  }
   const view = render(<StrictMode>{within(<Members name="orders" />)}</StrictMode>);
   const presence = hubbub.presence.get("orders");
   expect(presence?.listeners).toBe(1);

@@ -26,12 +26,119 @@ import { FakeHubbub } from "./fakes.js";
 
 let hubbub: FakeHubbub;
 let fake: FakeChat;
+let renders: Record<string, number>;
+let seen: Messages[];
+let uploads: Uploads;
+let typing: () => void;
+let typed: () => void;
+let write: ReturnType<typeof useDraft>[1];
+let go: (id: string) => void;
 
 beforeEach(() => {
   hubbub = new FakeHubbub();
   fake = new FakeChat();
+  renders = {};
+  seen = [];
 });
+
+function count(name: string): void {
+  renders[name] = (renders[name] ?? 0) + 1;
+}
+
 afterEach(cleanup);
+
+function Lost() {
+  useConnection();
+  return null;
+}
+
+function Chatless() {
+  useChat();
+  return null;
+}
+
+function Everything() {
+  return (
+    <p>
+      {useConnection().status} {useChatState().status} {useConversations().length}
+      {useConversation("c1")?.unread} {useUnread().messages} {useUser("bob")?.name}{" "}
+      {usePresence("bob")?.availability}
+      {useTyping("c1", { thread: 2 }).users} {useDraft("c1")[0]?.updated} {useOutbox().entries.length}
+    </p>
+  );
+}
+
+function Someone({ id }: { id: string | null }) {
+  return (
+    <p>
+      {useUser(id)?.name ?? "nobody"} {usePresence(id)?.availability} {useConversation(id)?.unread}
+      {useTyping(id).users} {useMessages(id).items.length} {useDraft(id)[0]?.updated}
+    </p>
+  );
+}
+
+function Names() {
+  count("names");
+  return useConversations().length;
+}
+
+function Typists() {
+  count("typing");
+  return useTyping("c1").users;
+}
+
+function Count() {
+  count("list");
+  return useMessages("c1").items.length;
+}
+
+function App() {
+  count("app");
+  return [<Names key="1" />, <Typists key="2" />, <Count key="3" />];
+}
+
+function List({ id, thread }: { id: string; thread?: number | undefined }) {
+  const messages = useMessages(id, { thread });
+  seen.push(messages);
+  return messages.items.map((each) => (
+    <p key={each.key}>{(each.message.parts?.[0] as { text?: string } | undefined)?.text}</p>
+  ));
+}
+
+function Switch() {
+  const [id, setId] = useState("c1");
+  go = setId;
+  return <List id={id} />;
+}
+
+function Composer({ thread }: { thread?: number }) {
+  const { start, stop } = useTyping("c1", { thread });
+  typing = start;
+  typed = stop;
+  [, write] = useDraft("c1", { thread });
+  return null;
+}
+
+function Failed() {
+  const { entries, retry, discard } = useOutbox();
+  return entries.map((each) => (
+    <p key={each.id}>
+      <button type="button" onClick={() => retry(each.id)}>
+        retry
+      </button>
+      <button type="button" onClick={() => discard(each.id)}>
+        discard
+      </button>
+    </p>
+  ));
+}
+
+function Files() {
+  uploads = useUpload();
+  return uploads.items.map((each) => (
+    <p key={each.id}>{`${each.name} ${each.status} ${each.sent}/${each.total}`}</p>
+  ));
+}
 
 const strictly = (child: ReactNode) => (
   <StrictMode>
@@ -56,14 +163,6 @@ describe("the provider", () => {
 
   test("is missed by name", () => {
     const silence = vi.spyOn(console, "error").mockImplementation(() => undefined);
-    function Lost() {
-      useConnection();
-      return null;
-    }
-    function Chatless() {
-      useChat();
-      return null;
-    }
     expect(() => render(<Lost />)).toThrow("there is no <HubbubProvider>");
     const without = <HubbubProvider client={hubbub.client}>{<Chatless />}</HubbubProvider>;
     expect(() => render(without)).toThrow("has no chat");
@@ -72,16 +171,6 @@ describe("the provider", () => {
 });
 
 test("each hook shows what its View holds, follows it, and lets it go", async () => {
-  function Everything() {
-    return (
-      <p>
-        {useConnection().status} {useChatState().status} {useConversations().length}
-        {useConversation("c1")?.unread} {useUnread().messages} {useUser("bob")?.name}{" "}
-        {usePresence("bob")?.availability}
-        {useTyping("c1", { thread: 2 }).users} {useDraft("c1")[0]?.updated} {useOutbox().entries.length}
-      </p>
-    );
-  }
   const view = render(strictly(<Everything />));
   expect(text()).toBe("idle syncing 0 0    0");
   expect(hubbub.connection.listeners).toBe(1);
@@ -104,14 +193,6 @@ test("each hook shows what its View holds, follows it, and lets it go", async ()
 });
 
 test("without an id there is nothing to be asked for, and a new id is a new View", async () => {
-  function Someone({ id }: { id: string | null }) {
-    return (
-      <p>
-        {useUser(id)?.name ?? "nobody"} {usePresence(id)?.availability} {useConversation(id)?.unread}
-        {useTyping(id).users} {useMessages(id).items.length} {useDraft(id)[0]?.updated}
-      </p>
-    );
-  }
   const view = render(strictly(<Someone id={null} />));
   expect(text()).toBe("nobody   0 ");
   expect([...fake.named.keys()]).toEqual([]);
@@ -125,26 +206,6 @@ test("without an id there is nothing to be asked for, and a new id is a new View
 });
 
 test("only who shows what has changed renders again", async () => {
-  const renders: Record<string, number> = {};
-  const count = (name: string) => {
-    renders[name] = (renders[name] ?? 0) + 1;
-  };
-  function Names() {
-    count("names");
-    return useConversations().length;
-  }
-  function Typists() {
-    count("typing");
-    return useTyping("c1").users;
-  }
-  function List() {
-    count("list");
-    return useMessages("c1").items.length;
-  }
-  function App() {
-    count("app");
-    return [<Names key="1" />, <Typists key="2" />, <List key="3" />];
-  }
   const inside = (
     <HubbubProvider client={hubbub.client} chat={fake.chat}>
       <App />
@@ -159,19 +220,9 @@ test("only who shows what has changed renders again", async () => {
 });
 
 describe("messages", () => {
-  let seen: Messages[];
   beforeEach(() => {
-    seen = [];
     fake.window = (name) => ({ items: [item(1, name)], atStart: false, atEnd: true, loading: undefined });
   });
-
-  function List({ id, thread }: { id: string; thread?: number | undefined }) {
-    const messages = useMessages(id, { thread });
-    seen.push(messages);
-    return messages.items.map((each) => (
-      <p key={each.key}>{(each.message.parts?.[0] as { text?: string } | undefined)?.text}</p>
-    ));
-  }
 
   test("are held by one list, however often effects run, and given back", () => {
     const view = render(strictly(<List id="c1" />));
@@ -229,12 +280,6 @@ describe("messages", () => {
   });
 
   test("are told apart from others while a transition renders", async () => {
-    let go = (_: string) => undefined as void;
-    function Switch() {
-      const [id, setId] = useState("c1");
-      go = setId;
-      return <List id={id} />;
-    }
     render(strictly(<Switch />));
     await act(async () => {
       startTransition(() => go("c2"));
@@ -246,39 +291,20 @@ describe("messages", () => {
 });
 
 test("typing and drafts are said of the conversation and thread that is shown", () => {
-  let typing: () => void = () => undefined;
-  let write: ReturnType<typeof useDraft>[1] = () => undefined;
-  function Composer({ thread }: { thread?: number }) {
-    typing = useTyping("c1", { thread }).start;
-    [, write] = useDraft("c1", { thread });
-    return null;
-  }
   const view = render(strictly(<Composer />));
   fake.done.length = 0;
-  const before = [typing, write];
+  const before = [typing, typed, write];
   view.rerender(strictly(<Composer />));
-  expect([typing, write]).toEqual(before);
+  expect([typing, typed, write]).toEqual(before);
   typing();
   view.rerender(strictly(<Composer thread={2} />));
-  write(null);
+  write(undefined);
   typing();
-  expect(fake.done).toEqual(["typing c1 undefined", "draft c1 2 null", "typing c1 2"]);
+  typed();
+  expect(fake.done).toEqual(["typing c1 undefined", "draft c1 2 none", "typing c1 2", "typed c1 2"]);
 });
 
 test("the outbox is asked to try again, or to forget", () => {
-  function Failed() {
-    const { entries, retry, discard } = useOutbox();
-    return entries.map((each) => (
-      <p key={each.id}>
-        <button type="button" onClick={() => retry(each.id)}>
-          retry
-        </button>
-        <button type="button" onClick={() => discard(each.id)}>
-          discard
-        </button>
-      </p>
-    ));
-  }
   fake.entries.set([{ id: "o1", state: "failed" } as never]);
   render(strictly(<Failed />));
   fake.done.length = 0;
@@ -288,14 +314,6 @@ test("the outbox is asked to try again, or to forget", () => {
 });
 
 describe("uploads", () => {
-  let uploads: Uploads;
-  function Files() {
-    uploads = useUpload();
-    return uploads.items.map((each) => (
-      <p key={each.id}>{`${each.name} ${each.status} ${each.sent}/${each.total}`}</p>
-    ));
-  }
-
   test("show how far they are, until they are taken off the list", async () => {
     render(strictly(<Files />));
     let done: Promise<{ id: string }> | undefined;
@@ -303,15 +321,15 @@ describe("uploads", () => {
       done = uploads.upload(new File(["12345"], "a.txt"));
       void uploads.upload(new Blob(["123"]), "b.txt");
     });
-    expect(text()).toBe("a.txt sending 0/5b.txt sending 0/3");
+    expect(text()).toBe("a.txt uploading 0/5b.txt uploading 0/3");
     await act(async () => fake.uploads[0]?.state.update((state) => ({ ...state, sent: 2 })));
-    expect(text()).toBe("a.txt sending 2/5b.txt sending 0/3");
+    expect(text()).toBe("a.txt uploading 2/5b.txt uploading 0/3");
     await act(async () => fake.uploads[0]?.finish("f1"));
-    expect(text()).toBe("a.txt done 5/5b.txt sending 0/3");
+    expect(text()).toBe("a.txt done 5/5b.txt uploading 0/3");
     expect((await done)?.id).toBe("f1");
     const [first, second] = uploads.items;
     await act(async () => uploads.remove(first?.id ?? 0));
-    expect(text()).toBe("b.txt sending 0/3");
+    expect(text()).toBe("b.txt uploading 0/3");
     await act(async () => uploads.remove(second?.id ?? 0));
     expect(text()).toBe("");
     expect(fake.uploads.map((each) => each.aborted)).toEqual([false, true]);
@@ -321,7 +339,7 @@ describe("uploads", () => {
   test("are given up with the component, not with StrictMode's rehearsal", async () => {
     const view = render(strictly(<Files />));
     await act(async () => void uploads.upload(new Blob(["123"])));
-    expect(text()).toBe("file sending 0/3");
+    expect(text()).toBe("file uploading 0/3");
     view.unmount();
     expect(fake.uploads[0]?.aborted).toBe(true);
     expect(fake.listeners).toBe(0);

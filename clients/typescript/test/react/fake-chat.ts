@@ -1,17 +1,13 @@
 // A chat without a server: Views that the test sets, which count who follows them, and lists that count who holds them.
 
+import type { Chat } from "../../src/chat/chat.js";
+import type { MessageItem } from "../../src/chat/items.js";
+import type { ConversationView } from "../../src/chat/shown.js";
+import type { Upload, UploadState } from "../../src/chat/uploads.js";
+import type { MessageList, MessageWindow } from "../../src/chat/windows.js";
 import { HubbubError } from "../../src/core/errors.js";
+import type { OutboxEntry } from "../../src/core/outbox.js";
 import type { File as ChatFile, Draft, Presence, User } from "../../src/generated/chat.js";
-import type {
-  Chat,
-  ConversationView,
-  MessageItem,
-  MessageList,
-  MessageWindow,
-  OutboxEntry,
-  Upload,
-  UploadState,
-} from "../../src/react/source.js";
 import { Counted } from "./fakes.js";
 
 export function item(seq: number, text: string): MessageItem {
@@ -42,7 +38,7 @@ export class FakeUpload implements Upload {
   #settle: { resolve: (file: ChatFile) => void; reject: (error: Error) => void } | undefined;
 
   constructor(total: number) {
-    this.state = new Counted<UploadState>({ status: "sending", sent: 0, total });
+    this.state = new Counted<UploadState>({ status: "uploading", sent: 0, total });
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -120,8 +116,9 @@ export class FakeChat {
   typing = (id: string, thread?: number) => this.of<readonly string[]>(`typing ${id} ${thread}`, []);
   draft = (id: string, thread?: number) => this.of<Draft | undefined>(`draft ${id} ${thread}`);
   startTyping = (id: string, thread?: number) => void this.done.push(`typing ${id} ${thread}`);
+  stopTyping = (id: string, thread?: number) => void this.done.push(`typed ${id} ${thread}`);
   setDraft = (id: string, draft: unknown, thread?: number) =>
-    void this.done.push(`draft ${id} ${thread} ${JSON.stringify(draft)}`);
+    void this.done.push(`draft ${id} ${thread} ${JSON.stringify(draft) ?? "none"}`);
 
   messages(id: string, { thread }: { thread?: number } = {}): FakeList {
     const list = new FakeList(this.window(`${id} ${thread}`));
