@@ -87,15 +87,19 @@ export class Shelf {
   #commandsOf(conversation: string): View<readonly Command[]> {
     const { call, failed } = this.#context;
     const all = new Cell(NONE);
-    let read: Promise<void> | undefined;
+    let asked = false;
+    const ask = async () => {
+      asked = true;
+      try {
+        const found = await pages((cursor) => call("commands.list", { conversation, cursor }));
+        all.set(found.flatMap((page) => page.commands));
+      } catch (error) {
+        asked = false;
+        failed(error);
+      }
+    };
     const subscribe = (listener: () => void) => {
-      read ??= pages((cursor) => call("commands.list", { conversation, cursor })).then(
-        (found) => all.set(found.flatMap((page) => page.commands)),
-        (error: unknown) => {
-          read = undefined;
-          failed(error);
-        },
-      );
+      if (!asked) void ask();
       return all.subscribe(listener);
     };
     return { get: all.get, subscribe };

@@ -99,7 +99,8 @@ export class Live {
   async resync(): Promise<void> {
     this.#sync.abort();
     clearTimeout(this.#retry);
-    const { signal } = (this.#sync = new AbortController());
+    this.#sync = new AbortController();
+    const { signal } = this.#sync;
     this.status.set({ status: "syncing" });
     // What comes now is behind what the answer shows, or in it.
     this.#held ??= [];

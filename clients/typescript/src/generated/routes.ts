@@ -139,5 +139,8 @@ export const ROUTES: { readonly [name in keyof Operations]: readonly [method: st
   "retention.archive": ["GET", "/conversations/{conversation}/archive"],
   "rights.export": ["GET", "/users/{user}/export"],
   "rights.erase": ["POST", "/users/{user}/erasure"],
+  "administration.users": ["GET", "/administration/users"],
+  "administration.user": ["GET", "/administration/users/{user}"],
+  "administration.conversations": ["GET", "/administration/conversations"],
   "statistics.get": ["GET", "/statistics"],
 };
