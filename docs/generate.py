@@ -24,6 +24,8 @@ from typer.models import ArgumentInfo, OptionInfo
 from hubbub import model
 from hubbub.api.app import routers
 from hubbub.api.documents import openapi_document
+from hubbub.api.file_documents import TAG as FILES
+from hubbub.chat.directory import OPERATIONS
 from hubbub.cli.program import cli, run
 from hubbub.loadgen import SCENARIOS
 from hubbub.loadgen.cli import DEFAULTS, bench_app
@@ -354,7 +356,7 @@ CREDENTIALS = {"apiKey": "an API key", "userToken": "a user's token", "": "none,
 
 
 def rest() -> str:
-    document = openapi_document(routers())
+    document = openapi_document(routers(), "", tuple(OPERATIONS.values()))
     schemas = document["components"]["schemas"]
     parts = [
         f"""# REST API
@@ -368,6 +370,8 @@ Every answer has an `X-Request-Id`, which the server's log repeats for errors.
     ]
     used: set[str] = set()
     for tag in document["tags"]:
+        if tag["name"].startswith("Chat: "):
+            continue
         parts.append(f"## {tag['name']}\n\n{tag['description']}\n")
         for path, item in document["paths"].items():
             for method, operation in item.items():
@@ -387,7 +391,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], used: set[str]
     lines = [f"### {operation['summary']}\n\n`{method} {path}`\n"]
     if operation.get("description"):
         lines.append(operation["description"] + "\n")
-    lines.append(f"Credentials: {CREDENTIALS[next(iter(operation['security'][0]), '')]}.\n")
+    lines.append(f"Credentials: {_credentials(operation)}.\n")
     if parameters := operation.get("parameters"):
         rows = [
             (
@@ -401,12 +405,27 @@ def _operation(method: str, path: str, operation: dict[str, Any], used: set[str]
         lines.append(table(("Parameter", "In", "Default", "Meaning"), rows))
     if body := operation.get("requestBody"):
         optional = "" if body.get("required", True) else ", or nothing"
-        example = json.dumps(body["content"]["application/json"]["example"])
-        lines.append(f"Body: {_carried(body, used)}{optional}\n\n```json\n{example}\n```\n")
+        if carried := body["content"].get("application/json"):
+            example = json.dumps(carried["example"])
+            lines.append(f"Body: {_carried(body, used)}{optional}\n\n```json\n{example}\n```\n")
+        else:
+            kinds = ", ".join(f"`{kind}`" for kind in body["content"])
+            lines.append(f"Body: {kinds}{optional}\n")
     for status, response in operation["responses"].items():
         if status.startswith("2"):
-            lines.append(f"Answer: {status}, {_carried(response, used)}\n")
+            said = (
+                response["description"].lower() if "headers" in response or "content" not in response else ""
+            )
+            lines.append(f"Answer: {status}, {said or _carried(response, used)}\n")
     return "\n".join(lines)
+
+
+def _credentials(operation: dict[str, Any]) -> str:
+    kinds = [next(iter(each), "") for each in operation["security"]]
+    if operation["tags"][0] != FILES["name"]:
+        return CREDENTIALS[kinds[0]]
+    named = " or ".join(CREDENTIALS[kind] for kind in kinds if kind)
+    return f"{named}; none with a signed URL" if named and "" in kinds else named or "none"
 
 
 def _carried(message: dict[str, Any], used: set[str]) -> str:
@@ -453,6 +472,11 @@ def _group(name: str, help_text: str, group: typer.Typer) -> str:
         for each in group.registered_commands
         if each.callback is not None
     ]
+    for each in group.registered_groups:
+        assert each.typer_instance is not None
+        commands.append(
+            _group(f"{name} {each.name}", each.typer_instance.info.help or "", each.typer_instance)
+        )
     return f"## `{name}`\n\n{help_text}\n\n" + "\n".join(commands)
 
 

@@ -15,6 +15,7 @@ from hubbub import __version__
 from hubbub.api import schemas
 from hubbub.api.chat_documents import PREAMBLE, describe
 from hubbub.api.errors import ErrorBody, refusal_document
+from hubbub.api.file_documents import PATHS, TAG
 from hubbub.chat.operations import Operation as ChatOperation
 from hubbub.errors import ERRORS, ErrorCode
 from hubbub.hub.operations import ChannelInfo, SessionInfo
@@ -100,7 +101,8 @@ def _add_chat(document: Document, operations: Sequence[ChatOperation[Any, Any]])
     for path, item in chat.paths.items():
         document["paths"].setdefault(path, {}).update(item)
     document["components"]["schemas"] = dict(sorted({**schemas, **chat.schemas}.items()))
-    document["tags"] += chat.tags
+    document["paths"].update(PATHS)
+    document["tags"] += [TAG, *chat.tags]
 
 
 def _nothing() -> None:
