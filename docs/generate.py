@@ -413,10 +413,9 @@ def _operation(method: str, path: str, operation: dict[str, Any], used: set[str]
             lines.append(f"Body: {kinds}{optional}\n")
     for status, response in operation["responses"].items():
         if status.startswith("2"):
-            said = (
-                response["description"].lower() if "headers" in response or "content" not in response else ""
-            )
-            lines.append(f"Answer: {status}, {said or _carried(response, used)}\n")
+            carried = "application/json" in response.get("content", {})
+            said = _carried(response, used) if carried else response["description"].lower()
+            lines.append(f"Answer: {status}, {said}\n")
     return "\n".join(lines)
 
 
