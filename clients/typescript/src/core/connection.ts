@@ -10,7 +10,7 @@ import type { ConnectionState, HubbubOptions, TokenReason, TransportName } from 
 import { Cell } from "./view.js";
 
 const STABLE = 5_000; // a connection that stood so long was a good one: the next attempt is a first one
-const UPGRADE = { first: 30_000, most: 600_000 }; // when to look whether WebSockets get through by now
+const UPGRADE = 600_000; // at most
 const REFRESH_GAP = 30_000;
 const OFFLINE_RETRY = 20_000; // hosts may be wrong about the network
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -62,7 +62,7 @@ export class Connection {
   #timer: ReturnType<typeof setTimeout> | undefined; // of the next attempt, or of the one being made
   #refresh: ReturnType<typeof setTimeout> | undefined;
   #move: ReturnType<typeof setTimeout> | undefined; // to a better connection
-  #upgrade = UPGRADE.first;
+  #upgrade: number; // milliseconds until it is looked whether WebSockets get through by now
   #sampled = false; // `skew` is of this connection
   #unwatch: (() => void) | undefined;
   #why: { readonly reason: string } | undefined; // we are not connected
@@ -73,6 +73,7 @@ export class Connection {
     this.#options = options;
     this.#tokens = tokens;
     this.#user = user;
+    this.#upgrade = (options.upgradeAfter ?? 30) * 1000;
     const wanted = options.transports ?? (["websocket", "sse", "polling"] as const);
     this.#transports = wanted.filter((name) => name !== "websocket" || this.#WebSocket);
     if (this.#transports.length === 0)
@@ -111,7 +112,6 @@ export class Connection {
   /** End the session. */
   close(): void {
     if (this.state.get().status === "closed") return;
-    this.#link?.close(CODE.normal);
     this.#finish(undefined);
   }
 
@@ -297,7 +297,7 @@ export class Connection {
   }
 
   /** Take the link down, and all that hangs on it. The answer is the turn of the next one. */
-  #drop(): number {
+  #drop(code: number = LEAVE): number {
     clearTimeout(this.#timer);
     clearTimeout(this.#refresh);
     clearTimeout(this.#move);
@@ -305,7 +305,7 @@ export class Connection {
     const link = this.#link;
     this.#link = this.#hello = undefined;
     const turn = ++this.#turn;
-    link?.close(LEAVE);
+    link?.close(code);
     if (this.#up) {
       this.#up = false;
       this.requests.lost(lost("the connection was lost before the answer"));
@@ -315,7 +315,7 @@ export class Connection {
   }
 
   #finish(error: HubbubError | undefined): void {
-    this.#drop();
+    this.#drop(error ? LEAVE : CODE.normal);
     this.#unwatch?.();
     this.#unwatch = this.#session = undefined;
     this.state.set(error ? { status: "failed", error } : { status: "closed" });
@@ -348,7 +348,7 @@ export class Connection {
     const turn = this.#turn;
     const WebSocket = this.#WebSocket;
     this.#move = setTimeout(() => {
-      this.#upgrade = Math.min(this.#upgrade * 2, UPGRADE.most);
+      this.#upgrade = Math.min(this.#upgrade * 2, UPGRADE);
       if (!WebSocket) return;
       try {
         const probe = new WebSocket(`${this.#base.replace(/^http/, "ws")}/v1/ws`, "hubbub.v1.json");
@@ -374,10 +374,9 @@ export class Connection {
 
   /** The page goes away. One that may be shown again must have no connections; a session is not left hanging. */
   #pause(back: boolean): void {
-    if (!back) this.#link?.close(CODE.normal);
     this.#why = { reason: "the page was left" };
     const up = this.#up;
-    this.#drop();
+    this.#drop(back ? LEAVE : CODE.normal);
     if (up) this.state.set({ status: "recovering", attempt: 1, retryAt: Date.now(), ...this.#why });
   }
 

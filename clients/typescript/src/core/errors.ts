@@ -64,8 +64,8 @@ export class HubbubError extends Error {
   override readonly name: string;
   readonly code: number;
   readonly temporary: boolean;
-  readonly retryAfter?: number;
-  readonly field?: string;
+  declare readonly retryAfter?: number; // declared: absent if there is none
+  declare readonly field?: string;
 
   constructor(refusal: Refusal, options?: ErrorOptions) {
     super(refusal.message, options);

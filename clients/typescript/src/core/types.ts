@@ -65,6 +65,9 @@ export interface HubbubOptions {
   readonly fetch?: typeof fetch;
   /** Seconds in which a connection must stand. Default: 5. */
   readonly connectTimeout?: number;
+  /** Seconds after which it is looked whether WebSockets get through by now; later twice that, up to 10 minutes.
+   * Default: 30. */
+  readonly upgradeAfter?: number;
   /** Shown to operators. Default: "hubbub-js". */
   readonly name?: string;
   /** Told what a listener throws, and refusals that nobody waits for. Default: `reportError`, or the console. */

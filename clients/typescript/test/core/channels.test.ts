@@ -197,15 +197,13 @@ test("what the server ends is over, and can be begun again", async () => {
   const loop = (async () => {
     for await (const _ of channel) expect.unreachable();
   })();
+  const failed = expect(loop).rejects.toMatchObject({ code: 104 });
   await until(
     async () => ((await server.get("/v1/channels/ended/presence")) as { users: number }).users === 1,
   );
-  const [session] = [hubbub.connection.get()].map((each) =>
-    each.status === "connected" ? each.session : "",
-  );
-  await server.post(`/v1/connections/${session}/unsubscribe`, { channel: "ended" });
+  await server.post("/v1/users/eve/unsubscribe", { channel: "ended" });
   await until(() => ends.length === 1);
-  await expect(loop).rejects.toMatchObject({ code: 104 });
+  await failed;
   await channel.subscribe(() => {}).ready;
 });
 

@@ -1,0 +1,484 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type ConnectionState, Hubbub, HubbubError, type HubbubOptions } from "../../src/index.js";
+import { connected, publication, Script } from "../scripted.js";
+
+let script: Script;
+let hubbub: Hubbub;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  script = new Script();
+});
+afterEach(async () => {
+  await hubbub?.close();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+function client(options: HubbubOptions = {}): Hubbub {
+  hubbub = new Hubbub("http://server.test", {
+    token: "t",
+    transports: ["websocket"],
+    WebSocket: script.WebSocket,
+    ...options,
+  });
+  return hubbub;
+}
+
+const tick = (milliseconds = 0) => vi.advanceTimersByTimeAsync(milliseconds);
+const state = (): ConnectionState => hubbub.connection.get();
+const status = () => state().status;
+
+describe("coming back", () => {
+  test("first in 50 to 250 ms, then ever later, at most 20 s", async () => {
+    client();
+    await hubbub.connect();
+    await tick(6000);
+    script.opens = "refused";
+    script.socket.end();
+    const waits: number[] = [];
+    for (let attempt = 1; attempt <= 12; attempt++) {
+      const now = state();
+      if (now.status !== "recovering") throw new Error(now.status);
+      expect(now.attempt).toBe(attempt);
+      waits.push(now.retryAt - Date.now());
+      const before = script.sockets.length;
+      await tick(now.retryAt - Date.now());
+      expect(script.sockets.length).toBe(before + 1);
+    }
+    expect(waits[0]).toBeGreaterThanOrEqual(50);
+    expect(waits[0]).toBeLessThanOrEqual(250);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(20_000);
+    expect(Math.max(...waits)).toBeGreaterThan(2_000);
+  });
+
+  test("a connection that is lost at once, again and again, is not tried ever faster", async () => {
+    client();
+    await hubbub.connect();
+    for (let n = 1; n <= 5; n++) {
+      script.socket.end();
+      expect(state()).toMatchObject({ status: "recovering", attempt: n });
+      const now = state();
+      await tick(now.status === "recovering" ? now.retryAt - Date.now() : 0);
+      expect(status()).toBe("connected");
+    }
+    await tick(6_000); // this one stood
+    script.socket.end();
+    expect(state()).toMatchObject({ status: "recovering", attempt: 1 });
+  });
+
+  test("reconnect() does not wait", async () => {
+    client();
+    await hubbub.connect();
+    script.socket.end();
+    hubbub.reconnect();
+    await tick();
+    expect(state()).toMatchObject({ status: "connected", resumed: true });
+    const before = script.socket;
+    hubbub.reconnect();
+    await tick();
+    expect(before.left).toBe(4000);
+    expect(state()).toMatchObject({ status: "connected", resumed: true });
+    expect(script.socket).not.toBe(before);
+  });
+
+  test("retry_after of a refusal is waited for", async () => {
+    client();
+    let refusals = 1;
+    script.hello = (socket, command) => {
+      if (refusals-- > 0) {
+        socket.say({
+          type: "error",
+          id: command.id,
+          code: 120,
+          message: "m",
+          temporary: true,
+          retry_after: 7,
+        });
+      } else {
+        socket.say(connected(command));
+      }
+    };
+    const done = hubbub.connect();
+    await tick(6_900);
+    expect(state()).toMatchObject({ status: "connecting", attempt: 2, reason: "m" });
+    expect(script.sockets).toHaveLength(1);
+    await tick(400);
+    await done;
+  });
+
+  test("a socket that never opens is given up, and slow networks get more time", async () => {
+    client({ connectTimeout: 2 });
+    script.opens = "never";
+    hubbub.connect().catch(() => {});
+    await tick(1_900);
+    expect(script.sockets).toHaveLength(1);
+    await tick(200 + 250);
+    expect(script.sockets).toHaveLength(2);
+    await tick(3_500);
+    expect(script.sockets).toHaveLength(2);
+    expect(state()).toMatchObject({ reason: "no answer in 2 s" });
+  });
+});
+
+describe("what the server says at the end", () => {
+  const end = async (code: number, push?: object) => {
+    if (push) script.socket.say({ type: "disconnect", code, reason: "because", ...push });
+    else script.socket.end(code, "because");
+    await tick();
+  };
+
+  test.each([3500, 3502, 3503, 3504, 3505, 3506, 3777, 1002, 1009])("%i forbids to return", async (code) => {
+    client();
+    await hubbub.connect();
+    await end(code);
+    expect(state()).toMatchObject({ status: "failed", error: { code, message: "because" } });
+    await tick(60_000);
+    expect(script.sockets).toHaveLength(1);
+    await expect(hubbub.call("x")).rejects.toMatchObject({ code });
+    const again = hubbub.connect();
+    await again;
+    expect(state()).toMatchObject({ status: "connected", resumed: false });
+  });
+
+  test.each([1000, 1001, 1006, 3000, 3002, 3399, 4123])("after %i the session is resumed", async (code) => {
+    client();
+    await hubbub.connect();
+    await end(code);
+    await tick(300);
+    expect(state()).toMatchObject({ status: "connected", resumed: true });
+  });
+
+  test("after 3400 comes a new session, with a new token", async () => {
+    const token = vi.fn(async (reason: string) => `token-${reason}`);
+    client({ token });
+    await hubbub.connect();
+    await end(3400, { reconnect: true });
+    await tick(300);
+    expect(state()).toMatchObject({ status: "connected", resumed: false });
+    expect(script.socket.last("connect")).toMatchObject({ token: "token-expired" });
+    expect(token.mock.calls).toEqual([["first"], ["expired"]]);
+  });
+
+  test("the push decides, for codes of the application's own too", async () => {
+    client();
+    await hubbub.connect();
+    await end(4001, { reconnect: false });
+    expect(state()).toMatchObject({ status: "failed", error: { code: 4001 } });
+  });
+
+  test("its retry_after is waited for", async () => {
+    client();
+    await hubbub.connect();
+    await end(3000, { reconnect: true, retry_after: 5 });
+    await tick(4_900);
+    expect(script.sockets).toHaveLength(1);
+    await tick(400);
+    expect(script.sockets).toHaveLength(2);
+  });
+
+  test("advice is followed at a moment of one's own, and no answer is lost by it", async () => {
+    client();
+    await hubbub.connect();
+    const first = script.socket;
+    script.answer = () => {};
+    const call = hubbub.call<{ done: boolean }>("slow");
+    await tick();
+    first.say({ type: "advice", action: "reconnect", reconnect_after: 1, spread: 2 });
+    await tick(3_100);
+    expect(first.left).toBeUndefined();
+    first.say({ type: "result", id: first.last("call").id, result: { done: true } });
+    expect(await call).toEqual({ done: true });
+    await tick(300);
+    expect(first.left).toBe(4000);
+    expect(state()).toMatchObject({ status: "connected", resumed: true });
+  });
+
+  test("a session that is gone is replaced on the same connection", async () => {
+    client();
+    await hubbub.connect();
+    script.hello = (socket, command) => {
+      if (command.resume) socket.say({ type: "error", id: command.id, code: 119, message: "gone" });
+      else socket.say(connected(command, { session: "s2" }));
+    };
+    script.socket.end();
+    await tick(300);
+    expect(script.sockets).toHaveLength(2);
+    expect(state()).toMatchObject({ status: "connected", session: "s2", resumed: false });
+  });
+});
+
+describe("what lives and what does not", () => {
+  test("after silence it asks, and leaves when nothing comes", async () => {
+    client();
+    await hubbub.connect();
+    script.answer = () => {};
+    await tick(9_100);
+    expect(script.socket.last("ping")).toBeDefined();
+    await tick(3_100);
+    expect(script.sockets.length === 2 || status() === "recovering").toBe(true);
+    expect(script.sockets[0]?.left).toBe(4000);
+  });
+
+  test("while it is answered, it stays", async () => {
+    client();
+    await hubbub.connect();
+    await tick(120_000);
+    expect(script.sockets).toHaveLength(1);
+    expect(script.socket.received.filter((each) => each.type === "ping").length).toBeGreaterThan(5);
+  });
+
+  test("a method that takes its time does not end the connection, but not for ever", async () => {
+    client();
+    await hubbub.connect();
+    script.answer = () => {};
+    const call = hubbub.call("slow").catch((error: unknown) => error);
+    await tick(30_000);
+    expect(script.sockets).toHaveLength(1);
+    await tick(20_000);
+    expect(await call).toMatchObject({ code: 121, temporary: true });
+  });
+
+  test.each(["<html>", "[]", "1", "null", '{"no":"type"}', "\0"])(
+    "garbage (%s) is left and come back from",
+    async (text) => {
+      client();
+      await hubbub.connect();
+      script.socket.say(text);
+      expect(state()).toMatchObject({ status: "recovering", reason: expect.stringContaining("protocol") });
+      await tick(300);
+      expect(status()).toBe("connected");
+    },
+  );
+
+  test("unknown pushes, unknown fields and answers to nothing are passed over", async () => {
+    client();
+    await hubbub.connect();
+    script.socket.say({ type: "fireworks", big: true }, { type: "result", id: 999, result: {} }, "", "");
+    script.socket.say({ type: "join", channel: "nobody", member: { session: "s", user: "u" }, more: 1 });
+    await tick(100);
+    expect(status()).toBe("connected");
+  });
+});
+
+describe("what is sent again", () => {
+  test("calls with a key, reads and publishes, in their order; a bare call is told that it may be lost", async () => {
+    client();
+    await hubbub.connect();
+    const answer = script.answer;
+    script.answer = () => {};
+    const bare = hubbub.call("bare").catch((error: unknown) => error);
+    const all = Promise.all([
+      hubbub.call("keyed", { n: 1 }, { key: "k" }),
+      hubbub.call("read", {}, { read: true }),
+      hubbub.channel("c").publish("x", 1, { key: "p" }),
+    ]);
+    await tick();
+    script.socket.end();
+    expect(await bare).toMatchObject({ code: 1006, name: "connection_lost", temporary: true });
+    const later = hubbub.call("later");
+    script.answer = answer;
+    await tick(300);
+    await all;
+    await later;
+    const again = script.socket.received.slice(1).map((each) => ("method" in each ? each.method : each.type));
+    expect(again).toEqual(["keyed", "read", "publish", "later"]);
+    expect(script.socket.last("publish")).toMatchObject({ key: "p", data: 1 });
+    const ids = script.sockets.flatMap((each) => each.received.map((command) => command.id));
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test("what is given up meanwhile is not", async () => {
+    client();
+    await hubbub.connect();
+    script.socket.end();
+    const stop = new AbortController();
+    const call = hubbub.call("x", {}, { signal: stop.signal }).catch((error: unknown) => error);
+    stop.abort();
+    expect(await call).toBe(stop.signal.reason);
+    await tick(300);
+    expect(script.socket.received.map((each) => each.type)).toEqual(["connect"]);
+  });
+});
+
+describe("positions", () => {
+  test("offsets up to 2^53 - 1 are exact; beyond that nothing is dropped, and a return tells of a gap", async () => {
+    client();
+    const most = Number.MAX_SAFE_INTEGER;
+    script.answer = (socket, command) => {
+      if (command.type !== "subscribe") return;
+      const position = { epoch: "e", offset: most - 2 };
+      socket.say({ type: "subscribed", id: command.id, channel: "c", recoverable: true, position });
+    };
+    const seen: unknown[] = [];
+    const handlers = {
+      publication: (each: { data: unknown }) => seen.push(each.data),
+      gap: () => seen.push("gap"),
+    };
+    await hubbub.channel("c").subscribe(handlers).ready;
+    const { socket } = script;
+    socket.say(
+      publication("c", most - 2, "old"),
+      publication("c", most - 1, "a"),
+      publication("c", most, "b"),
+    );
+    socket.say(publication("c", most, "again"));
+    expect(seen).toEqual(["a", "b"]);
+    for (const tail of ["9007199254740993", "9223372036854775807", "9223372036854775807"]) {
+      const raw = JSON.stringify(publication("c", 1, tail)).replace('"offset":1', `"offset":${tail}`);
+      socket.say(raw);
+    }
+    expect(seen).toHaveLength(5);
+    socket.end();
+    script.hello = (next, command) => {
+      const position = { epoch: "e", offset: most };
+      const subscriptions = [{ type: "subscribed", id: 0, channel: "c", recoverable: true, position }];
+      expect(command.resume?.positions).toEqual({});
+      next.say(connected(command, { subscriptions, recovered: false }));
+    };
+    await tick(300);
+    expect(seen.at(-1)).toBe("gap");
+  });
+
+  test("a log that begins anew while we listen is a gap", async () => {
+    client();
+    const seen: unknown[] = [];
+    await hubbub.channel("c").subscribe({
+      publication: (each) => seen.push(each.data),
+      gap: ({ since, position }) => seen.push([since, position]),
+    }).ready;
+    script.socket.say(
+      publication("c", 7, 1, "old"),
+      publication("c", 1, 2, "new"),
+      publication("c", 2, 3, "new"),
+    );
+    expect(seen).toEqual([
+      1,
+      [
+        { epoch: "old", offset: 7 },
+        { epoch: "new", offset: 0 },
+      ],
+      2,
+      3,
+    ]);
+  });
+
+  test("a channel that the server left while we were away is over", async () => {
+    client();
+    const seen: unknown[] = [];
+    await hubbub.channel("c").subscribe({ unsubscribed: (each) => seen.push(each.code) }).ready;
+    script.socket.end();
+    script.hello = (socket, command) => socket.say(connected(command, { subscriptions: [] }));
+    await tick(300);
+    expect(seen).toEqual([113]);
+    expect(script.socket.received.map((each) => each.type)).toEqual(["connect"]);
+  });
+
+  test("a channel that the server entered for us meanwhile is entered again, to hear what we missed", async () => {
+    client();
+    const seen: unknown[] = [];
+    const position = { epoch: "e", offset: 5 };
+    script.answer = (socket, command) => {
+      if (command.type === "unsubscribe") socket.say({ type: "result", id: command.id, result: {} });
+      if (command.type !== "subscribe") return;
+      socket.say({ type: "subscribed", id: command.id, channel: "c", recoverable: true, position });
+    };
+    const handlers = {
+      publication: (each: { data: unknown }) => seen.push(each.data),
+      gap: () => seen.push("gap"),
+    };
+    await hubbub.channel("c").subscribe(handlers).ready;
+    script.hello = (socket, command) => {
+      if (command.resume) socket.say({ type: "error", id: command.id, code: 119, message: "gone" });
+      else {
+        const now = { epoch: "e", offset: 8 };
+        socket.say(connected(command), {
+          type: "subscribed",
+          channel: "c",
+          recoverable: true,
+          position: now,
+        });
+      }
+    };
+    let refused = false;
+    script.answer = (socket, command) => {
+      if (command.type === "unsubscribe") socket.say({ type: "result", id: command.id, result: {} });
+      if (command.type !== "subscribe") return;
+      expect(command.since).toEqual(position);
+      if (!refused) {
+        refused = true;
+        return socket.say({ type: "error", id: command.id, code: 112, message: "already" });
+      }
+      const publications = [6, 7, 8].map((offset) => publication("c", offset, offset));
+      const reply = { type: "subscribed", id: command.id, channel: "c", recoverable: true, recovered: true };
+      socket.say({ ...reply, publications, position: { epoch: "e", offset: 8 } });
+    };
+    script.socket.end();
+    await tick(300);
+    expect(seen).toEqual([6, 7, 8]);
+  });
+
+  test("a subscribe that is put off is tried again", async () => {
+    client();
+    let refusals = 1;
+    script.answer = (socket, { type, id }) => {
+      if (type !== "subscribe") return;
+      if (refusals-- > 0)
+        socket.say({ type: "error", id, code: 116, message: "m", temporary: true, retry_after: 2 });
+      else socket.say({ type: "subscribed", id, channel: "c" });
+    };
+    const { ready } = hubbub.channel("c").subscribe(() => {});
+    await tick(1_900);
+    expect(refusals).toBe(0);
+    await tick(400);
+    expect(await ready).toMatchObject({ channel: "c", recoverable: false });
+  });
+
+  test("what comes before the answer that it follows is told after it, in order and once", async () => {
+    client();
+    const seen: unknown[] = [];
+    script.answer = (socket, command) => {
+      if (command.type !== "subscribe") return;
+      socket.say(publication("c", 2, "b"), publication("c", 3, "c"));
+      const publications = [publication("c", 1, "a"), publication("c", 2, "b")];
+      const position = { epoch: "e", offset: 2 };
+      const reply = { type: "subscribed", id: command.id, channel: "c", recoverable: true, recovered: true };
+      socket.say({ ...reply, publications, position });
+    };
+    const since = { epoch: "e", offset: 0 };
+    await hubbub.channel("c", { since }).subscribe((each) => seen.push(each.data)).ready;
+    expect(seen).toEqual(["a", "b", "c"]);
+  });
+});
+
+test("listeners of pushes that throw are reported, and the others told", async () => {
+  const errors: unknown[] = [];
+  client({ onError: (error) => errors.push(error) });
+  const seen: unknown[] = [];
+  hubbub.on("push", () => {
+    throw new Error("mine");
+  });
+  const stop = hubbub.on("push", (push) => seen.push(push.type));
+  await hubbub.connect();
+  script.socket.say(publication("inbox", undefined, 1));
+  stop();
+  script.socket.say(publication("inbox", undefined, 2));
+  expect(seen).toEqual(["publication"]);
+  expect(errors).toEqual([new Error("mine"), new Error("mine")]);
+});
+
+test("the server's clock is known by what it says, whatever the device's", async () => {
+  client();
+  await hubbub.connect();
+  const server = Date.now() / 1000 + 3_600;
+  script.socket.say({ ...publication("inbox", undefined, 1), time: server - 2 });
+  script.socket.say({ ...publication("inbox", undefined, 1), time: server });
+  script.socket.say({ ...publication("inbox", undefined, 1), time: server - 5 });
+  expect(hubbub.time()).toBeCloseTo(server, 1);
+});
+
+test("HubbubError has no fields that it was not told", () => {
+  const error = HubbubError.from({ code: 104, message: "no", name: "permission_denied" });
+  expect(Object.keys(error).sort()).toEqual(["code", "name", "temporary"]);
+  expect(`${error}`).toBe("permission_denied: no");
+});
