@@ -162,7 +162,7 @@ export class Asking {
         const found = new Map(
           threads.map((each) => [place(each.root.conversation, each.root.seq), threadOf(each)]),
         );
-        return (state) => ({ ...state, threads: found });
+        return (state) => ({ ...state, threads: found, allThreads: true });
       }
       case "bookmarks": {
         const found = await pages((cursor) => call("bookmarks.list", { cursor }));

@@ -41,7 +41,7 @@ import { Outgoing } from "./outgoing.js";
 import { applyPins } from "./pages.js";
 import { People, Presences } from "./people.js";
 import { type ConversationView, Shown, type Unread } from "./shown.js";
-import type { ThreadState } from "./state.js";
+import { stale, type ThreadState } from "./state.js";
 import { Store, Views } from "./store.js";
 import { Typing } from "./typing.js";
 import { type Upload, type UploadOptions, upload } from "./uploads.js";
@@ -103,7 +103,8 @@ export class Chat {
   /** The user's conversations, the last active one first, invitations too. */
   readonly conversations: View<readonly ConversationView[]>;
   readonly unread: View<Unread>;
-  /** Threads that the user follows, as far as they are known: those with something unread first, then by the last reply. */
+  /** Threads that the user follows: those with something unread first, then by the last reply. While nobody follows the
+   * view, those may be missing in which nothing is unread. */
   readonly threads: View<readonly ThreadState[]>;
   /** The newest first; their messages are at `call("bookmarks.list")`. */
   readonly bookmarks: View<readonly Bookmark[]>;
@@ -182,9 +183,12 @@ export class Chat {
       derived([part], (all) => Object.freeze([...all].sort(order)));
     const values = <K, V>(of: View<ReadonlyMap<K, V>>) =>
       derived([of], (all): Iterable<V> => [...all.values()]);
-    this.threads = listed(
-      values(store.select((state) => state.threads)),
-      (a, b) => Number(b.unread > 0) - Number(a.unread > 0) || lastReply(b) - lastReply(a),
+    this.threads = this.#watched(
+      listed(
+        values(store.select((state) => state.threads)),
+        (a, b) => Number(b.unread > 0) - Number(a.unread > 0) || lastReply(b) - lastReply(a),
+      ),
+      () => store.state.get().allThreads || store.update((state) => stale(state, "threads")),
     );
     this.bookmarks = listed(values(store.select((state) => state.bookmarks)), newest);
     this.drafts = listed(values(this.#drafts.all), (a, b) => b.updated - a.updated);
@@ -320,7 +324,7 @@ export class Chat {
   }
 
   #pinsOf(id: string): View<readonly Message[]> {
-    const { store, whileLive, read, call, failed } = this.#context;
+    const { store, read, call, failed } = this.#context;
     const known = store.select((state) => state.conversations.get(id));
     const view = derived(
       [known],
@@ -350,8 +354,13 @@ export class Chat {
         asking = false;
       }
     };
+    return this.#watched(view, () => void look());
+  }
+
+  /** A view that sees to what it needs while somebody follows it. */
+  #watched<T>(view: View<T>, look: () => void): View<T> {
     const subscribe = (listener: () => void) => {
-      const leave = [view.subscribe(listener), whileLive(() => void look())];
+      const leave = [view.subscribe(listener), this.#whileLive(look)];
       return () => {
         for (const each of leave) each();
       };

@@ -94,6 +94,12 @@ export function applyRemoved(state: ChatState, id: string): ChatState {
   };
 }
 
+/** A message that the user has deleted for itself; with it goes its thread. */
+export function applyHidden(state: ChatState, id: string, message: number): ChatState {
+  const next = patch(state, id, (each) => (each.hidden.has(message) ? each : hide(each, message)));
+  return { ...next, threads: drop(next.threads, place(id, message)) };
+}
+
 export function applyBookmark(state: ChatState, bookmark: Bookmark): ChatState {
   const key = place(bookmark.conversation, bookmark.message);
   const { bookmarks } = state;
@@ -137,7 +143,7 @@ function applied(state: ChatState, event: InboxEvent): ChatState {
     case "membership.updated":
       return applyMembership(state, event.conversation, event.membership);
     case "message.hidden":
-      return patch(state, event.conversation, (each) => hide(each, event.message));
+      return applyHidden(state, event.conversation, event.message);
     case "thread.updated": {
       const key = place(event.conversation, event.thread);
       const known = state.threads.get(key);

@@ -41,7 +41,7 @@ export type Intent =
   | { readonly method: "chat.messages.delete"; readonly params: DeleteMessage }
   | { readonly method: "chat.reactions.add" | "chat.reactions.remove"; readonly params: React };
 
-/** Something that is on its way. `added` is in Unix seconds by the server's clock. */
+/** Something that is on its way. `added` is in Unix seconds by the server's clock, as far as that is known. */
 export type Pending = Intent & {
   /** Of the entry in the outbox. */
   readonly id: string;
@@ -49,6 +49,8 @@ export type Pending = Intent & {
   readonly state: "queued" | "sending" | "failed";
   readonly error?: HubbubError;
   readonly added: number;
+  /** The seq of the conversation when it was written; absent for what was in the outbox before. */
+  readonly since?: number;
   /** It is done, and only the event that says so is not here yet. */
   readonly done?: boolean;
 };
@@ -132,6 +134,11 @@ function alike(message: Message, sent: Sending): boolean {
   );
 }
 
+/** Whether a message came after `sent` was written: by the log, for clocks may be wrong or set. */
+function isLater(message: Message, { since, added }: Sending): boolean {
+  return since === undefined ? message.created > added - SLACK : message.seq > since;
+}
+
 interface Cursors {
   readonly read: readonly number[];
   readonly delivered: readonly number[];
@@ -194,7 +201,7 @@ export class Items {
   #before = new Map<string, Shown>();
   #list: readonly MessageItem[] = [];
 
-  /** `pending` and `holds` are those of the conversation. */
+  /** `pending` and `holds` are those of the conversation. `newest`: without a segment, what is on its way is all there is. */
   of(
     conversation: ConversationState | undefined,
     thread: number,
@@ -202,6 +209,7 @@ export class Items {
     pending: readonly Pending[],
     holds: readonly Hold[],
     user: string,
+    newest = false,
   ): readonly MessageItem[] {
     const kept = new Map<string, Shown>();
     const list: MessageItem[] = [];
@@ -225,16 +233,18 @@ export class Items {
     }
     // One's own message may come before the answer that says which it is.
     const arrived = new Map<number, Sending>();
-    const ends = segment?.to === Number.POSITIVE_INFINITY;
+    const ends = segment ? segment.to === Number.POSITIVE_INFINITY : newest;
 
     if (conversation && segment) {
-      const open = here.filter((each) => each.state === "sending");
+      // The one whose answer was lost waits again, before all others.
+      const first = here.find((each) => each.state !== "failed");
+      const open = here.filter((each) => each.state === "sending" || each === first);
       const keyed = new Set(conversation.keys.values());
       for (const seq of open.length > 0 && ends ? segment.seqs.slice(-50) : []) {
         const message = conversation.book.get(seq);
         if (message?.sender !== user || conversation.keys.has(seq)) continue;
         const at = open.findIndex(
-          (each) => !keyed.has(each.key) && message.created > each.added - SLACK && alike(message, each),
+          (each) => !keyed.has(each.key) && isLater(message, each) && alike(message, each),
         );
         if (at >= 0) arrived.set(seq, ...(open.splice(at, 1) as [Sending]));
       }

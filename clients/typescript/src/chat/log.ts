@@ -117,7 +117,7 @@ export function touch(conversation: ConversationState, event: LogEvent): Convers
       const others = pins.filter((each) => each !== seq);
       if (event.type === "message.deleted") return { ...next, pins: others };
       if (event.type === "reactions.changed" || event.what !== "pin") return next;
-      if (!event.annotations?.pin) return { ...next, pins: others };
+      if (!event.annotations?.pin || conversation.hidden.has(seq)) return { ...next, pins: others };
       const pinned = { ...next, pins: [seq, ...others] };
       return old ? pinned : want(pinned, seq);
     }
@@ -323,6 +323,11 @@ export function applyReceipts(state: ChatState, event: Receipts): ChatState {
       return { ...conversation, counts: { message, read, delivered } };
     }
     const readers = move(conversation.readers, receipts);
-    return readers === conversation.readers ? conversation : { ...conversation, readers };
+    if (readers === conversation.readers) return conversation;
+    // What has come to another device of the user's; of what was read there its inbox tells.
+    const mine = receipts.find((each) => each.user === state.user);
+    const delivered = Math.max(conversation.membership.delivered ?? 0, mine?.delivered ?? 0);
+    const membership = mine ? { ...conversation.membership, delivered } : conversation.membership;
+    return { ...conversation, readers, membership };
   });
 }

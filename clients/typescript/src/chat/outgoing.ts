@@ -3,8 +3,9 @@ import { Cell } from "../core/view.js";
 import type { Sent } from "../generated/chat.js";
 import { type Intent, type Pending, satisfied } from "./items.js";
 import { applySent } from "./pages.js";
-import { put } from "./state.js";
+import { MAIN, put } from "./state.js";
 import type { Store } from "./store.js";
+import { segmentAt } from "./timeline.js";
 
 /** Milliseconds for which what is done is shown, though no event has said so. */
 const SETTLE = 3_000;
@@ -21,12 +22,17 @@ const METHODS: ReadonlySet<string> = new Set([
  * before a reload is there again.
  */
 export class Outgoing {
-  /** By when they were added. */
+  /** In the order in which they were added. */
   readonly pending = new Cell<readonly Pending[]>([]);
   readonly #outbox: Outbox;
   readonly #store: Store;
   readonly #time: () => number;
   readonly #watched = new Set<string>();
+  /** Where each stands among the others, by its key: the server's clock is only guessed, and the device's may be set. */
+  readonly #places = new Map<string, number>();
+  #last = 0;
+  /** What was sent and is not in the lists yet, by its key. */
+  readonly #unseen = new Map<string, Sent>();
   readonly #leave: (() => void)[];
 
   constructor(outbox: Outbox, store: Store, time: () => number) {
@@ -45,8 +51,10 @@ export class Outgoing {
   /** Put something into the outbox. Gives what the server has answered; rejects when that was no, for good. */
   async add(intent: Intent, key: string, group: string): Promise<unknown> {
     const { id, state } = this.#outbox.add({ ...intent, key, group });
+    const since = this.#store.state.get().conversations.get(intent.params.conversation)?.seq ?? 0;
+    this.#place(key);
     // The outbox tells of it a little later.
-    this.pending.update((all) => [...all, { ...intent, id, key, state, added: this.#time() }]);
+    this.pending.update((all) => [...all, { ...intent, id, key, state, added: this.#time(), since }]);
     this.#watch(id, key, intent.method);
     return this.#outbox.result(id);
   }
@@ -63,14 +71,24 @@ export class Outgoing {
       if (known?.id === id && known.state === state && known.error === error) return known;
       const intent = { method, params: known?.params ?? params } as Intent;
       const at = known?.added ?? added / 1000 + ahead;
-      return { ...intent, id, key, state, added: at, ...(error && { error }) };
+      const since = known?.since !== undefined && { since: known.since };
+      return { ...intent, id, key, state, added: at, ...since, ...(error && { error }) };
     });
     // What it is done with, and the state or the log does not show yet.
     const left = [...before.values()].filter((each) => each.done || this.#watched.has(each.id));
-    const all = [...now, ...left].sort((a, b) => a.added - b.added);
+    const all = [...now, ...left].sort((a, b) => this.#place(a.key) - this.#place(b.key));
     const known = this.pending.get();
     if (all.length !== known.length || all.some((each, at) => each !== known[at])) this.pending.set(all);
   };
+
+  #place(key: string): number {
+    let place = this.#places.get(key);
+    if (place === undefined) {
+      place = ++this.#last;
+      this.#places.set(key, place);
+    }
+    return place;
+  }
 
   #watch(id: string, key: string, method: string): void {
     if (this.#watched.has(id)) return;
@@ -98,7 +116,17 @@ export class Outgoing {
       const hold = { id: held, state: "pending", message, created: message.created } as const;
       return state.holds.has(held) ? state : { ...state, holds: put(state.holds, held, hold) };
     });
-    this.#remove(key);
+    if (sent.held === undefined && !this.#shows(sent)) {
+      this.#unseen.set(key, sent);
+      this.#done(key);
+    } else this.#remove(key);
+  }
+
+  /** Whether lists that are at the end have a message that was sent: the end may just be read anew. */
+  #shows({ message }: Sent): boolean {
+    const known = this.#store.state.get().conversations.get(message.conversation);
+    const end = segmentAt(known?.timelines.get(message.thread ?? MAIN), Number.POSITIVE_INFINITY);
+    return end !== undefined && known?.book.get(message.seq) !== undefined;
   }
 
   #done(key: string): void {
@@ -109,10 +137,18 @@ export class Outgoing {
 
   /** Lets go of what the log shows. */
   #settle = (): void => {
+    for (const [key, sent] of this.#unseen) {
+      if (!this.#shows(sent)) continue;
+      this.#unseen.delete(key);
+      this.#store.update((state) => applySent(state, sent, key));
+    }
     const { conversations, user } = this.#store.state.get();
     const all = this.pending.get();
     const left = all.filter(
-      (each) => !each.done || !satisfied(conversations.get(each.params.conversation), each, user),
+      (each) =>
+        !each.done ||
+        this.#unseen.has(each.key) ||
+        !satisfied(conversations.get(each.params.conversation), each, user),
     );
     if (left.length !== all.length) this.pending.set(left);
   };
@@ -120,6 +156,8 @@ export class Outgoing {
   #remove(key: string): void {
     const all = this.pending.get();
     const left = all.filter((each) => each.key !== key);
+    this.#places.delete(key);
+    this.#unseen.delete(key);
     if (left.length !== all.length) this.pending.set(left);
   }
 }

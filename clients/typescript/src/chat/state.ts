@@ -78,6 +78,8 @@ export interface ChatState {
   readonly conversations: ReadonlyMap<string, ConversationState>;
   /** By conversation and root (`place`). */
   readonly threads: ReadonlyMap<string, ThreadState>;
+  /** Whether those are there, too, in which nothing is unread. */
+  readonly allThreads: boolean;
   readonly blocks: ReadonlyMap<string, Block>;
   /** By conversation and message (`place`). */
   readonly bookmarks: ReadonlyMap<string, Bookmark>;
@@ -97,6 +99,7 @@ export const EMPTY: ChatState = {
   inbox: 0,
   conversations: new Map(),
   threads: new Map(),
+  allThreads: false,
   blocks: new Map(),
   bookmarks: new Map(),
   drafts: new Map(),

@@ -1,7 +1,7 @@
 /** What a sync does. Pure. */
 
 import type { MyThread, SyncConversation, SyncPage } from "../generated/chat.js";
-import { applyBookmark, applyDraft, applyRemoved } from "./inbox.js";
+import { applyBookmark, applyDraft, applyHidden, applyRemoved } from "./inbox.js";
 import { applyLog, applyReceipts, hide } from "./log.js";
 import {
   begun,
@@ -101,7 +101,9 @@ function applyRest(state: ChatState, page: SyncPage, fresh: boolean, before: Cha
   let next = { ...state, me: page.me ?? state.me };
   for (const each of page.threads ?? []) {
     const key = place(each.root.conversation, each.root.seq);
-    const threads = each.following ? put(next.threads, key, threadOf(each)) : drop(next.threads, key);
+    const shown =
+      each.following && !next.conversations.get(each.root.conversation)?.hidden.has(each.root.seq);
+    const threads = shown ? put(next.threads, key, threadOf(each)) : drop(next.threads, key);
     next = { ...next, threads };
   }
   if (page.blocks) next = { ...next, blocks: new Map(page.blocks.map((each) => [each.user, each])) };
@@ -118,10 +120,7 @@ function applyRest(state: ChatState, page: SyncPage, fresh: boolean, before: Cha
     // Of what the inbox tells, the page has all but which messages were hidden.
     if (page.inbox_events === undefined) next = { ...next, conversations: unread(next, before) };
     for (const event of page.inbox_events ?? []) {
-      if (event.type !== "message.hidden") continue;
-      next = patch(next, event.conversation, (each) =>
-        each.hidden.has(event.message) ? each : hide(each, event.message),
-      );
+      if (event.type === "message.hidden") next = applyHidden(next, event.conversation, event.message);
     }
   }
   return { ...next, inbox: page.inbox ?? 0 };

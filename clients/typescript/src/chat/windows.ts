@@ -199,8 +199,8 @@ class List implements MessageList {
     at: number,
   ): MessageWindow {
     const segment = segmentAt(known?.timelines.get(this.thread), at);
-    const items = this.#items.of(known, this.thread, segment, pending, holds, user);
-    if (!segment || !known) return { ...EMPTY_WINDOW, loading, ...(error && { error }) };
+    const items = this.#items.of(known, this.thread, segment, pending, holds, user, at === END);
+    if (!segment || !known) return { ...EMPTY_WINDOW, items, loading, ...(error && { error }) };
     const root = this.thread === MAIN ? undefined : this.#root(known, pending, user);
     const first = this.#firstUnread(segment, known, user);
     return {

@@ -2,7 +2,16 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { WebSocket } from "ws";
-import { Chat, type ChatOptions, type MessageList, type MessageWindow } from "../../src/chat.js";
+import {
+  Chat,
+  type ChatOptions,
+  type MessageList,
+  type MessageWindow,
+  type Operation,
+  type Params,
+  type Result,
+} from "../../src/chat.js";
+import { ROUTES } from "../../src/generated/routes.js";
 import { Hubbub, type HubbubOptions } from "../../src/index.js";
 import { Server, type ServerOptions, until } from "../server.js";
 
@@ -88,6 +97,22 @@ export class World {
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return (text ? JSON.parse(text) : undefined) as T;
+  }
+
+  /** Any operation by REST: as the server, or in a user's place. */
+  async call<O extends Operation>(operation: O, params: Params<O>, as?: string): Promise<Result<O>> {
+    const [method, path] = ROUTES[operation];
+    const rest = { ...params } as Record<string, unknown>;
+    const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+      const value = encodeURIComponent(String(rest[name]));
+      delete rest[name];
+      return value;
+    });
+    if (["POST", "PUT", "PATCH"].includes(method)) return this.rest(method, filled, rest, as);
+    const query = new URLSearchParams(
+      Object.entries(rest).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+    );
+    return this.rest(method, `${filled}?${query}`, undefined, as);
   }
 
   /** Users that there are. */
