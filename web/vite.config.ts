@@ -1,6 +1,7 @@
 import { fileURLToPath, URL } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
+import { precompress } from "./scripts/precompress.ts";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const sdk = (name: string) => here(`../clients/typescript/src/${name}.ts`);
@@ -10,7 +11,7 @@ const server = process.env.HUBBUB_URL ?? "http://127.0.0.1:8000";
 
 export default defineConfig({
   base: "./", // the server may be mounted below a path
-  plugins: [react()],
+  plugins: [react(), precompress()],
   resolve: {
     alias: [
       { find: /^hubbub$/, replacement: sdk("index") },

@@ -80,7 +80,7 @@ class Banner:
         ]
         at_root = config.web.enabled and config.chat.enabled
         if at_root:
-            rows.append(("web app", f"{url}/"))
+            rows.append(("chat", f"{url}/"))
         if config.server.playground:
             rows.append(("playground", f"{url}/playground" if at_root else f"{url}/"))
         if config.server.docs:

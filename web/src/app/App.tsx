@@ -1,10 +1,12 @@
 import { HubbubProvider } from "hubbub/react";
+import { lazy, Suspense } from "react";
 import { Toasts, Tooltips } from "../ui/index.ts";
 import { Boundary } from "./Boundary.tsx";
 import { Layout } from "./Layout.tsx";
 import { LiveRegions } from "./LiveRegions.tsx";
-import { SignIn } from "./SignIn.tsx";
 import { useSession } from "./session.ts";
+
+const SignIn = lazy(() => import("./SignIn.tsx"));
 
 export function App() {
   const session = useSession();
@@ -16,7 +18,9 @@ export function App() {
             <Layout />
           </HubbubProvider>
         ) : (
-          <SignIn error={session.error} busy={session.busy ?? false} />
+          <Suspense fallback={null}>
+            <SignIn error={session.error} busy={session.busy ?? false} />
+          </Suspense>
         )}
       </Boundary>
       <Toasts />

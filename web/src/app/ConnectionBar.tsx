@@ -1,13 +1,14 @@
 import type { ConnectionState } from "hubbub";
 import { useChatState, useConnection, useHubbub, useOutbox } from "hubbub/react";
-import { useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { type Translate, useTexts } from "../i18n/index.ts";
 import { Button, cx, Icon, Spinner } from "../ui/index.ts";
 import { announce } from "./announce.ts";
 import styles from "./ConnectionBar.module.css";
-import { OutboxDialog } from "./OutboxDialog.tsx";
 import { signOut } from "./session.ts";
 import { texts } from "./texts.ts";
+
+const OutboxDialog = lazy(() => import("./OutboxDialog.tsx"));
 
 const PATIENCE = 700; // milliseconds: a drop that heals in this time is no news
 
@@ -56,7 +57,11 @@ export function ConnectionBar() {
       : shown !== undefined && waiting > 0
         ? t("waiting", { count: waiting })
         : "";
-  const dialog = <OutboxDialog open={reviewing && entries.length > 0} onClose={() => setReviewing(false)} />;
+  const dialog = reviewing && entries.length > 0 && (
+    <Suspense fallback={null}>
+      <OutboxDialog onClose={() => setReviewing(false)} />
+    </Suspense>
+  );
   if (shown === undefined && outbox === "") return dialog;
   return (
     <div className={cx(styles.bar, styles[shown?.tone ?? "danger"])} role="status">

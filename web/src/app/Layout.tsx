@@ -1,14 +1,12 @@
-import { useChatState, useConversation, useConversations } from "hubbub/react";
+import { useConversations } from "hubbub/react";
 import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
-import { Composer } from "../composer/Composer.tsx";
-import { ConversationHeader, UnknownConversation } from "../conversations/ConversationHeader.tsx";
 import { Sidebar } from "../conversations/Sidebar.tsx";
 import { useTexts } from "../i18n/index.ts";
-import { Messages } from "../messages/Messages.tsx";
-import { Button, EmptyState, Kbd, ResizablePane, Spinner } from "../ui/index.ts";
+import { Button, EmptyState, Kbd, ResizablePane } from "../ui/index.ts";
 import { Boundary } from "./Boundary.tsx";
 import { ConnectionBar } from "./ConnectionBar.tsx";
 import styles from "./Layout.module.css";
+import { Loading } from "./Loading.tsx";
 import { useNotifications } from "./notifications.ts";
 import { openPalette, useOverlay } from "./overlays.ts";
 import { focusInto } from "./parts.ts";
@@ -17,7 +15,12 @@ import { href, type Route } from "./routes.ts";
 import { texts } from "./texts.ts";
 import { useGlobalCommands } from "./useGlobalCommands.ts";
 
+// A conversation is in a chunk of its own, which is fetched at once, beside what connects and shows the list.
+const conversation = () => import("./Conversation.tsx");
+void conversation().catch(() => undefined); // whoever shows it sees what is wrong
+
 // What is not seen at first is loaded when it is asked for.
+const Conversation = lazy(conversation);
 const PaneView = lazy(() => import("../panes/PaneView.tsx"));
 const Page = lazy(() => import("../panes/Page.tsx"));
 const DiscoverPage = lazy(() => import("../conversations/DiscoverPage.tsx"));
@@ -104,25 +107,6 @@ function Main({ route }: { route: Route }): ReactNode {
   }
 }
 
-function Conversation({ id, message }: { id: string; message: number | undefined }) {
-  const view = useConversation(id);
-  const { status } = useChatState();
-  if (view === undefined && status !== "live") return <Loading />;
-  return (
-    <>
-      <ConversationHeader conversation={id} />
-      {view === undefined ? (
-        <UnknownConversation />
-      ) : (
-        <>
-          <Messages key={id} conversation={id} {...(message === undefined ? {} : { jump: message })} />
-          <Composer key={`composer ${id}`} conversation={id} />
-        </>
-      )}
-    </>
-  );
-}
-
 function Home() {
   const t = useTexts(texts);
   const some = useConversations().length > 0;
@@ -137,15 +121,6 @@ function Home() {
         </Button>
       }
     />
-  );
-}
-
-function Loading() {
-  const t = useTexts(texts);
-  return (
-    <div className={styles.loading}>
-      <Spinner label={t("loading")} />
-    </div>
   );
 }
 

@@ -9,11 +9,11 @@ import { gistOfEntry } from "./outbox.ts";
 import { texts } from "./texts.ts";
 
 /** What was written and is not with the server: to be tried again, or thrown away. */
-export function OutboxDialog({ open, onClose }: { open: boolean; onClose(): void }) {
+export default function OutboxDialog({ onClose }: { onClose(): void }) {
   const t = useTexts(texts);
   const { entries } = useOutbox();
   return (
-    <Dialog open={open} onClose={onClose} title={t("outbox")}>
+    <Dialog open onClose={onClose} title={t("outbox")}>
       <ul className={styles.list}>
         {entries.map((entry) => (
           <Entry key={entry.id} entry={entry} />

@@ -146,8 +146,8 @@ function useResults(text: string): readonly Result[] {
           key: `go ${view.conversation.id}`,
           title: titleOf(view, me),
           hint: view.unread > 0 ? String(view.unread) : undefined,
-          icon: iconOf(view),
-          face: view.peer?.id,
+          icon: iconOf(view, me),
+          face: view.peer?.id === me ? undefined : view.peer?.id,
           avatar: view.peer?.avatar,
           run: () => go({ view: "conversation", conversation: view.conversation.id }),
         };

@@ -9,7 +9,7 @@ import { texts } from "./texts.ts";
 const PEOPLE = ["ada", "bob", "cyd", "dana"];
 
 /** Who one is: in development whoever one likes, else by a token. */
-export function SignIn({ error, busy }: { error?: string | undefined; busy: boolean }) {
+export default function SignIn({ error, busy }: { error?: string | undefined; busy: boolean }) {
   const t = useTexts(texts);
   return (
     <main className={styles.page}>

@@ -1,6 +1,6 @@
 import type { ConversationView } from "hubbub/chat";
 import { useChat, useChatState, useConversation, usePresence } from "hubbub/react";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { useCommands } from "../app/commands.ts";
 import { closePane, currentRoute, go } from "../app/router.ts";
 import { href, type Pane } from "../app/routes.ts";
@@ -8,10 +8,11 @@ import { formatRelative, useTexts } from "../i18n/index.ts";
 import { Avatar, Badge, Button, EmptyState, Icon, IconButton, MenuButton, toastError } from "../ui/index.ts";
 import { join, leave, mute, useConversationMenu } from "./actions.ts";
 import styles from "./ConversationHeader.module.css";
-import { LeaveDialog } from "./LeaveDialog.tsx";
 import { iconOf, typingText } from "./look.ts";
 import { useMyId, useNames, useTitle } from "./names.ts";
 import { texts } from "./texts.ts";
+
+const LeaveDialog = lazy(() => import("./LeaveDialog.tsx"));
 
 /** What a conversation is, and what one can do with it as a whole. */
 export function ConversationHeader({ conversation }: { conversation: string }) {
@@ -26,7 +27,7 @@ export function ConversationHeader({ conversation }: { conversation: string }) {
   const [leaving, setLeaving] = useState<ConversationView | null>(null);
   const chat = useChat();
   const items = useConversationMenu(view, title, () => setLeaving(view ?? null));
-  const icon = view === undefined ? undefined : iconOf(view);
+  const icon = view === undefined ? undefined : iconOf(view, me);
 
   const group = t("conversations");
   useCommands([
@@ -68,7 +69,7 @@ export function ConversationHeader({ conversation }: { conversation: string }) {
           size={32}
           square={icon !== undefined}
           {...(icon === undefined ? {} : { icon })}
-          presence={other === undefined ? undefined : (presence?.availability ?? "offline")}
+          presence={presence?.availability === "offline" ? undefined : presence?.availability}
         />
       )}
       <div className={styles.texts}>
@@ -123,7 +124,9 @@ export function ConversationHeader({ conversation }: { conversation: string }) {
             {t("join")}
           </Button>
         )}
-      <LeaveDialog view={leaving} onClose={() => setLeaving(null)} />
+      <Suspense fallback={null}>
+        {leaving !== null && <LeaveDialog view={leaving} onClose={() => setLeaving(null)} />}
+      </Suspense>
     </header>
   );
 }

@@ -30,7 +30,7 @@ export const ConversationRow = memo(function ConversationRow({
   const other = peer === undefined || peer.id === me ? undefined : peer.id;
   const presence = usePresence(other);
   const title = titleOf(view, me);
-  const icon = iconOf(view);
+  const icon = iconOf(view, me);
   const unread = view.unread > 0;
   const time = view.lastMessage?.created ?? conversation.last_activity;
 
@@ -56,7 +56,7 @@ export const ConversationRow = memo(function ConversationRow({
         size={34}
         square={icon !== undefined}
         {...(icon === undefined ? {} : { icon })}
-        presence={other === undefined ? undefined : (presence?.availability ?? "offline")}
+        presence={presence?.availability === "offline" ? undefined : presence?.availability}
       />
       <span className={styles.texts}>
         <span className={styles.line}>

@@ -8,7 +8,7 @@ import { texts } from "./texts.ts";
 import { UserPicker } from "./UserPicker.tsx";
 
 /** Writes to one person, or makes a group, topic or broadcast. */
-export function CreateDialog({ start, onClose }: { start: "direct" | "group"; onClose(): void }) {
+export default function CreateDialog({ start, onClose }: { start: "direct" | "group"; onClose(): void }) {
   return start === "direct" ? <DirectDialog onClose={onClose} /> : <GroupDialog onClose={onClose} />;
 }
 

@@ -7,15 +7,14 @@ import { leave } from "./actions.ts";
 import { useTitle } from "./names.ts";
 import { texts } from "./texts.ts";
 
-/** Asks whether to leave; null is closed. */
-export function LeaveDialog({ view, onClose }: { view: ConversationView | null; onClose(): void }) {
+/** Asks whether to leave. */
+export default function LeaveDialog({ view, onClose }: { view: ConversationView; onClose(): void }) {
   const t = useTexts(texts);
   const chat = useChat();
-  const name = useTitle(view ?? undefined);
+  const name = useTitle(view);
   const [busy, setBusy] = useState(false);
 
   async function confirm() {
-    if (view === null) return;
     setBusy(true);
     await leave(chat, view.conversation.id).catch(toastError);
     setBusy(false);
@@ -23,7 +22,7 @@ export function LeaveDialog({ view, onClose }: { view: ConversationView | null; 
   }
   return (
     <ConfirmDialog
-      open={view !== null}
+      open
       onClose={onClose}
       title={t("leaveTitle", { name })}
       confirm={t("leave")}

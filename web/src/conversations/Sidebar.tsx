@@ -1,6 +1,6 @@
 import type { ConversationView } from "hubbub/chat";
 import { useChat, useChatState, useConversations } from "hubbub/react";
-import { useCallback, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useMemo, useState } from "react";
 import { useCommands } from "../app/commands.ts";
 import { openPalette } from "../app/overlays.ts";
 import { page } from "../app/page.ts";
@@ -21,8 +21,6 @@ import {
 } from "../ui/index.ts";
 import { markRead, useConversationMenu } from "./actions.ts";
 import { ConversationRow } from "./ConversationRow.tsx";
-import { CreateDialog } from "./CreateDialog.tsx";
-import { LeaveDialog } from "./LeaveDialog.tsx";
 import { titleOf } from "./look.ts";
 import { MeButton } from "./MeButton.tsx";
 import { useMyId, useTitle } from "./names.ts";
@@ -30,6 +28,9 @@ import { Places } from "./Places.tsx";
 import { foldKey, neighbour, type Row, rowsOf } from "./rows.ts";
 import styles from "./Sidebar.module.css";
 import { texts } from "./texts.ts";
+
+const CreateDialog = lazy(() => import("./CreateDialog.tsx"));
+const LeaveDialog = lazy(() => import("./LeaveDialog.tsx"));
 
 /** Everything at the start side: the title, the places one can go to, all conversations, and oneself. */
 export function Sidebar() {
@@ -152,7 +153,8 @@ export function Sidebar() {
           hideLabel
           placeholder={t("filter")}
           type="search"
-          icon="list"
+          icon="filter"
+          quiet
           clearable
           value={filter}
           onChange={setFilter}
@@ -167,7 +169,7 @@ export function Sidebar() {
           }}
         />
         <IconButton
-          icon="bell"
+          icon="unread"
           label={t("unreadFirst")}
           aria-pressed={unreadFirst}
           onClick={() => change({ unreadFirst: !unreadFirst })}
@@ -194,8 +196,10 @@ export function Sidebar() {
       )}
       <MeButton />
       <RowMenu menu={menu} onClose={() => setMenu(null)} onLeave={setLeaving} />
-      <LeaveDialog view={leaving} onClose={() => setLeaving(null)} />
-      {creating !== null && <CreateDialog start={creating} onClose={() => setCreating(null)} />}
+      <Suspense fallback={null}>
+        {leaving !== null && <LeaveDialog view={leaving} onClose={() => setLeaving(null)} />}
+        {creating !== null && <CreateDialog start={creating} onClose={() => setCreating(null)} />}
+      </Suspense>
     </nav>
   );
 }

@@ -18,8 +18,11 @@ export function titleOf(view: ConversationView, me: string | undefined): string 
 
 const ICONS: Readonly<Record<string, IconName>> = { group: "group", topic: "hash", broadcast: "broadcast" };
 
-/** The sign of its kind; none for direct ones, which have a face. */
-export const iconOf = (view: ConversationView): IconName | undefined => ICONS[view.conversation.kind];
+/** The sign of its kind; none for direct ones, which have a face, but for the one with oneself. */
+export function iconOf(view: ConversationView, me: string | undefined): IconName | undefined {
+  const notes = view.conversation.kind === "direct" && (view.peer === undefined || view.peer.id === me);
+  return notes ? "edit" : ICONS[view.conversation.kind];
+}
 
 /** What a message says, in one line; "" if it says nothing that we know. */
 export function gist(message: Message): string {

@@ -1,15 +1,15 @@
 /** Numbers, times and lists as the language of the app writes them. Times are Unix seconds. */
 
-import { language } from "./language.ts";
+import { locale } from "./language.ts";
 
 const DAY = 86_400;
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function date(options: Intl.DateTimeFormatOptions, time: number): string {
-  const key = language().code + JSON.stringify(options);
+  const key = locale() + JSON.stringify(options);
   let format = formats.get(key);
   if (format === undefined) {
-    format = new Intl.DateTimeFormat(language().code, options);
+    format = new Intl.DateTimeFormat(locale(), options);
     formats.set(key, format);
   }
   return format.format(time * 1000);
@@ -28,8 +28,8 @@ function daysAgo(time: number, now: number): number {
 export function formatDay(time: number, now: number = Date.now() / 1000): string {
   const ago = daysAgo(time, now);
   if (ago === 0 || ago === 1) {
-    const words = new Intl.RelativeTimeFormat(language().code, { numeric: "auto" }).format(-ago, "day");
-    return words.charAt(0).toLocaleUpperCase(language().code) + words.slice(1);
+    const words = new Intl.RelativeTimeFormat(locale(), { numeric: "auto" }).format(-ago, "day");
+    return words.charAt(0).toLocaleUpperCase(locale()) + words.slice(1);
   }
   const year = new Date(time * 1000).getFullYear() === new Date(now * 1000).getFullYear();
   return date({ weekday: "long", day: "numeric", month: "long", ...(year ? {} : { year: "numeric" }) }, time);
@@ -39,7 +39,7 @@ export function formatDay(time: number, now: number = Date.now() / 1000): string
 export function formatRelative(time: number, now: number = Date.now() / 1000): string {
   const ago = daysAgo(time, now);
   if (ago <= 0) return formatTime(time);
-  if (ago === 1) return new Intl.RelativeTimeFormat(language().code, { numeric: "auto" }).format(-1, "day");
+  if (ago === 1) return new Intl.RelativeTimeFormat(locale(), { numeric: "auto" }).format(-1, "day");
   if (ago < 7) return date({ weekday: "short" }, time);
   if (ago < 300) return date({ day: "numeric", month: "short" }, time);
   return date({ day: "numeric", month: "numeric", year: "2-digit" }, time);
@@ -47,12 +47,12 @@ export function formatRelative(time: number, now: number = Date.now() / 1000): s
 
 /** "99+" above `limit`. */
 export function formatCount(count: number, limit = 99): string {
-  return count > limit ? `${limit.toLocaleString(language().code)}+` : count.toLocaleString(language().code);
+  return count > limit ? `${limit.toLocaleString(locale())}+` : count.toLocaleString(locale());
 }
 
 /** "Ada, Bob and Cyd". */
 export const formatList = (names: readonly string[]): string =>
-  new Intl.ListFormat(language().code, { type: "conjunction" }).format(names);
+  new Intl.ListFormat(locale(), { type: "conjunction" }).format(names);
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
 
@@ -69,7 +69,7 @@ export function formatSize(bytes: number): string {
     unit: UNITS[unit] ?? "byte",
     unitDisplay: "short",
   };
-  return new Intl.NumberFormat(language().code, {
+  return new Intl.NumberFormat(locale(), {
     ...options,
     maximumFractionDigits: value < 10 && unit > 0 ? 1 : 0,
   }).format(value);

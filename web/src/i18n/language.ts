@@ -26,6 +26,13 @@ let texts: Translation = {};
 const listeners = new Set<() => void>();
 
 export const language = (): Language => current;
+
+/** The locale of dates and numbers: the browser's own, where it is of the language of the app ("en-GB" and not "en"). */
+export function locale(): string {
+  const own = typeof navigator === "undefined" ? [] : navigator.languages;
+  return own.find((each) => each.split("-")[0] === current.code) ?? current.code;
+}
+
 export const translation = (): Translation => texts;
 
 export function onLanguage(listener: () => void): () => void {

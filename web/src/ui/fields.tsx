@@ -33,6 +33,8 @@ export interface TextFieldProps extends FieldProps, Native<HTMLInputElement> {
   icon?: IconName;
   /** A button that empties it. */
   clearable?: boolean;
+  /** Without a border, where its place says what it is. */
+  quiet?: boolean;
 }
 
 export function TextField({
@@ -44,13 +46,14 @@ export function TextField({
   onChange,
   icon,
   clearable = false,
+  quiet = false,
   ...rest
 }: TextFieldProps) {
   const id = useId();
   const t = useTexts(texts);
   return (
     <Field {...{ id, label, hideLabel, hint, error }}>
-      <span className={styles.box}>
+      <span className={cx(styles.box, quiet && styles.quiet)}>
         {icon !== undefined && <Icon name={icon} size={16} />}
         <input
           id={id}
