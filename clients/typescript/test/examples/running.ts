@@ -1,10 +1,20 @@
 // Examples as they stand: installed from their lock files, with the package as it is built now.
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 const PACKAGE = resolve(import.meta.dirname, "../..");
@@ -16,16 +26,31 @@ const run = promisify(execFile);
 export function changed(path: string): number {
   if (!existsSync(path)) return 0;
   const { mtimeMs } = statSync(path);
-  if (!statSync(path).isDirectory()) return mtimeMs;
+  if (!statSync(path).isDirectory() || readdirSync(path).length === 0) return mtimeMs;
   const made = ["node_modules", "dist", ".next", "next-env.d.ts"];
   const inside = readdirSync(path).filter((name) => !made.includes(name));
   return Math.max(0, ...inside.map((name) => changed(join(path, name))));
 }
 
-/** Build the package, if that has to be done. */
+/** Build the package, if that has to be done; one test at a time. */
 async function built(): Promise<void> {
-  const stale = changed(join(PACKAGE, "src")) > changed(join(PACKAGE, "dist/react.js"));
-  if (stale) await run("npm", ["run", "build"], { cwd: PACKAGE });
+  const lock = join(PACKAGE, "node_modules/.building");
+  for (;;) {
+    try {
+      mkdirSync(lock);
+      break;
+    } catch {
+      // Who has it is at work, or has died.
+      if (Date.now() - changed(lock) > PATIENCE) rmSync(lock, { recursive: true, force: true });
+      await sleep(50);
+    }
+  }
+  try {
+    const stale = changed(join(PACKAGE, "src")) > changed(join(PACKAGE, "dist/react.js"));
+    if (stale) await run("npm", ["run", "build"], { cwd: PACKAGE });
+  } finally {
+    rmSync(lock, { recursive: true, force: true });
+  }
 }
 
 /** The folder of an example, ready to run. */

@@ -3,7 +3,7 @@ import { Chat } from "hubbub/chat";
 import { HubbubProvider } from "hubbub/react";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { App } from "./app.js";
+import { App } from "./app";
 
 const user = new URLSearchParams(location.search).get("user") ?? "ada";
 

@@ -1,5 +1,5 @@
 import type { NextRequest } from "next/server";
-import { hubbub } from "../hubbub.js";
+import { hubbub } from "../hubbub";
 
 /** A token for whoever is signed in. Here that is anybody, by any name: put your own check in its place. */
 export async function POST(request: NextRequest): Promise<Response> {
