@@ -326,8 +326,8 @@ export function applyReceipts(state: ChatState, event: Receipts): ChatState {
     if (readers === conversation.readers) return conversation;
     // What has come to another device of the user's; of what was read there its inbox tells.
     const mine = receipts.find((each) => each.user === state.user);
-    const delivered = Math.max(conversation.membership.delivered ?? 0, mine?.delivered ?? 0);
-    const membership = mine ? { ...conversation.membership, delivered } : conversation.membership;
+    const here = Math.max(conversation.membership.delivered ?? 0, mine?.delivered ?? 0);
+    const membership = mine ? { ...conversation.membership, delivered: here } : conversation.membership;
     return { ...conversation, readers, membership };
   });
 }
