@@ -27,6 +27,7 @@ from tests.scenarios.told import (
     Sent,
     Shown,
     State,
+    Watching,
     Written,
 )
 
@@ -122,6 +123,8 @@ class _Checker:
                     self.subscriptions.pop((record.client, record.channel), None)
                 case Reopened():
                     self.reopen(record.client)
+                case Watching():
+                    self.lists.setdefault((record.client, record.conversation), _List())
                 case Shown():
                     self.shown(record)
                 case Counted():

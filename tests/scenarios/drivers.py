@@ -91,6 +91,7 @@ class Driver:
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._complaints = ""
         self._folder = Path(tempfile.mkdtemp(prefix="hubbub-driver-"))
 
     async def __aenter__(self) -> Driver:
@@ -121,6 +122,7 @@ class Driver:
         self._reading.cancel()
         with contextlib.suppress(asyncio.CancelledError, DriverGoneError):
             await self._reading
+        self._complaints = self.complaints()
         shutil.rmtree(self._folder)
 
     def tell(self, do: str, **fields: Any) -> asyncio.Future[dict[str, Any]]:
@@ -142,6 +144,8 @@ class Driver:
 
     def complaints(self) -> str:
         """What it wrote to its standard error, the end of it."""
+        if self._complaints:
+            return self._complaints
         said = (self._folder / "complaints").read_text(encoding="utf-8", errors="replace")
         return f"the driver of {self.sdk} has ended:\n{said[-4_000:]}"
 

@@ -12,10 +12,21 @@ from typing import Any, Protocol
 
 from tests.scenarios import format as form
 from tests.scenarios.checker import Anomaly, check
-from tests.scenarios.drivers import SDK, Driver, DriverError
+from tests.scenarios.drivers import SDK, Driver, DriverError, DriverGoneError
 from tests.scenarios.server import HubbubProcess
 from tests.scenarios.stage import Device, Stage, StuckError, Write
-from tests.scenarios.told import Entered, History, Knocked, Left, Log, Marked, Position, Refusal, Talk
+from tests.scenarios.told import (
+    Entered,
+    History,
+    Knocked,
+    Left,
+    Log,
+    Marked,
+    Position,
+    Refusal,
+    Talk,
+    Watching,
+)
 
 from hubbub.testing.proxy import Cut, FaultProxy, Way
 
@@ -23,6 +34,7 @@ REST = 30.0
 """Seconds in which everybody must have everything once the network is well."""
 LOOK = 0.1
 MINUTE = 60.0
+STUCK = "stuck"
 LATE = frozenset(("lost", "silent gap", "list: incomplete", "unread", "unanswered", "acknowledged and lost"))
 """What may yet come right by waiting."""
 
@@ -40,7 +52,8 @@ class Outcome:
 
     def __str__(self) -> str:
         lines = [f"{self.scenario} with {self.sdk}, seed {self.seed} ({self.seconds:.1f} s, {self.seen}):"]
-        shown = [str(anomaly) for anomaly in self.anomalies[:8]]
+        certain = sorted(self.anomalies, key=lambda each: each.kind in LATE)
+        shown = [str(anomaly)[:600] for anomaly in certain[:8]]
         more = len(self.anomalies) - len(shown)
         return "\n  ".join([*lines, *shown, *([f"... and {more} more"] if more else [])])
 
@@ -64,23 +77,16 @@ async def play(world: World, name: str, sdk: SDK, seed: int) -> Outcome:
 
 
 async def perform(world: World, scenario: form.Scenario, sdk: SDK, seed: int) -> Outcome:
-    """Play a scenario once. What goes wrong on the way is an anomaly, "stuck" where it is not the checker's."""
+    """Play a scenario once. What goes wrong on the way is an anomaly, STUCK where it is not the checker's."""
     began = time.monotonic()
     server = await world.server(scenario)
     run = _Run(world, scenario, sdk, seed, server)
     anomalies: list[Anomaly] = []
     try:
         async with run.devices():
-            try:
-                await run.rooms()
-                await run.steps(scenario.steps)
-                anomalies = await run.rest()
-            except (StuckError, DriverError, RuntimeError, TimeoutError) as error:
-                anomalies = [Anomaly("stuck", f"{error!s} {run.where()}"), *await run.found()]
-            finally:
-                await run.end()
-    except ExceptionGroup as group:
-        anomalies = [Anomaly("stuck", repr(error)) for error in group.exceptions]
+            anomalies = await run.play()
+    except Exception as error:  # whatever it is, it is this run's, and the others go on
+        anomalies.append(Anomaly(STUCK, f"{error!r} {run.where()}"))
     took = time.monotonic() - began
     return Outcome(scenario.name, sdk, seed, tuple(anomalies), took, dict(run.stage.seen))
 
@@ -121,9 +127,22 @@ class _Run:
             finally:
                 for device in stage.devices.values():
                     if device.open:
-                        with contextlib.suppress(DriverError, TimeoutError):
+                        with contextlib.suppress(DriverError, DriverGoneError, TimeoutError):
                             await device.driver.ask("close", within=10, client=device.name)
                     del device.driver.listeners[device.name]
+
+    async def play(self) -> list[Anomaly]:
+        try:
+            await self.rooms()
+            await self.steps(self.scenario.steps)
+            return await self.rest()
+        except Exception as error:
+            stuck = Anomaly(STUCK, f"{error!r} {self.where()}")
+            return [stuck, *await self.found()]
+        finally:
+            for task in self.background:
+                task.cancel()
+            await asyncio.gather(*self.background, return_exceptions=True)
 
     async def rooms(self) -> None:
         """Make the conversations."""
@@ -133,14 +152,9 @@ class _Run:
             for _ in range(plan.messages):
                 await self.elsewhere_once(self.stage.user(plan.members[0]), None, room, 20)
 
-    async def end(self) -> None:
-        for task in self.background:
-            task.cancel()
-        await asyncio.gather(*self.background, return_exceptions=True)
-
     def where(self) -> str:
         states = {name: device.state for name, device in self.stage.devices.items()}
-        return f"at {self.now} with {states}"
+        return f"at {self.now} with { ({name: state and state.status for name, state in states.items()}) }"
 
     # --- steps --------------------------------------------------------------------------------------------
 
@@ -231,11 +245,9 @@ class _Run:
 
     async def publish(self, step: form.Publish) -> None:
         device, channel = self.device(step.client), self.channel(step.channel)
-        answered, free = set[int](), asyncio.Semaphore(step.window)
-        heard = device.number
+        free = asyncio.Semaphore(step.window)
 
         async def one(write: Write) -> None:
-            nonlocal heard
             try:
                 told = await device.driver.ask(
                     "publish", client=device.name, channel=channel, text=write.text, within=600
@@ -244,9 +256,6 @@ class _Run:
                 self.stage.answered(device.name, write.text, None, error=error.refusal)
             else:
                 self.stage.answered(device.name, write.text, told["offset"], told["epoch"])
-            answered.add(write.number)
-            while heard + 1 in answered:
-                heard += 1
             free.release()
 
         async with asyncio.TaskGroup() as group:
@@ -254,7 +263,7 @@ class _Run:
                 await free.acquire()
                 if number:
                     await self.between(step.every)
-                group.create_task(one(self.stage.write(device, channel, step.size, heard)))
+                group.create_task(one(self.stage.write(device, channel, step.size)))
 
     async def send(self, step: form.Send) -> None:
         device, room = self.device(step.client), self.stage.rooms[step.conversation]
@@ -265,11 +274,15 @@ class _Run:
             write = self.stage.write(device, room, step.size)
             writes.append(write)
             await self.ask(device, "send", conversation=room, text=write.text)
+            self.stage.placed(write)
         if step.wait:
             await asyncio.gather(*(write.done for write in writes))
 
     async def watch(self, step: form.Watch) -> None:
-        await self.ask(self.device(step.client), "watch", conversation=self.stage.rooms[step.conversation])
+        device, room = self.device(step.client), self.stage.rooms[step.conversation]
+        device.lists.setdefault(room, [])
+        self.stage.records.append(Watching(client=device.name, conversation=room))
+        await self.ask(device, "watch", conversation=room)
 
     async def read(self, step: form.Read) -> None:
         device, room = self.device(step.client), self.stage.rooms[step.conversation]
@@ -326,7 +339,7 @@ class _Run:
     async def gone(self, step: form.Gone) -> None:
         path = f"/users/{self.stage.user(step.user)}/connections"
         async with asyncio.timeout(REST):
-            while (await self.server.call("GET", path))["sessions"]:  # noqa: ASYNC110
+            while (await self.server.call("GET", path))["connections"]:  # noqa: ASYNC110
                 await asyncio.sleep(LOOK)
 
     async def expect(self, step: form.Expect) -> None:
@@ -336,7 +349,7 @@ class _Run:
             raise StuckError(f"{device.name} has fetched {device.tokens} tokens")
         if step.right_time:
             told = await self.ask(device, "time")
-            if abs(told["time"] - time.time()) > MINUTE:
+            if told["time"] is not None and abs(told["time"] - time.time()) > MINUTE:
                 raise StuckError(f"{device.name} takes {told['time']} for the server's time")
 
     def as_expected(self, device: Device, step: form.Expect) -> bool:
@@ -408,8 +421,9 @@ class _Run:
             await asyncio.sleep(LOOK)
 
     async def found(self) -> list[Anomaly]:
-        """What is wrong, as things stand."""
+        """What is wrong, as things stand: with what was told up to now, and the history a moment later."""
         stage = self.stage
+        records = (*stage.records, *stage.unanswered())
         logs, talks = [], []
         for channel in sorted(self.used):
             told = await self.server.history(channel)
@@ -430,7 +444,7 @@ class _Run:
         devices = stage.devices.values()
         return check(
             History(
-                (*stage.records, *stage.unanswered()),
+                records,
                 tuple(logs),
                 tuple(talks),
                 {device.name: device.user for device in devices},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,7 +12,6 @@ from tests.scenarios.drivers import Driver
 from tests.scenarios.format import Client, Scenario
 from tests.scenarios.told import (
     Ask,
-    Counted,
     Event,
     Gap,
     Item,
@@ -91,6 +90,7 @@ class Stage:
         self._token = token
         self._changed = asyncio.Event()
         self._others = 0
+        self._unplaced: dict[tuple[str, str], set[int]] = defaultdict(set)
 
     # --- names --------------------------------------------------------------------------------------------
 
@@ -135,8 +135,6 @@ class Stage:
             items[event.at : event.at + event.drop] = event.items
         elif isinstance(event, Sent):
             self.answered(device.name, event.text, event.seq, error=event.error)
-        elif isinstance(event, Counted):
-            pass
         self.changed()
 
     def changed(self) -> None:
@@ -155,8 +153,8 @@ class Stage:
 
     # --- what is written ----------------------------------------------------------------------------------
 
-    def write(self, device: Device | None, to: str, size: int, after: int | None = None) -> Write:
-        """Something new to be written by `device`, which has heard of all its writes up to `after` (default: all)."""
+    def write(self, device: Device | None, to: str, size: int) -> Write:
+        """Something new to be written by `device`. It comes behind all that was `placed` before."""
         if device is None:
             self._others = number = self._others + 1
             name = ""
@@ -164,10 +162,18 @@ class Stage:
             device.number = number = device.number + 1
             name = device.name
         text = self.text(name or f"others-{self.run}", number, size)
+        ahead = self._unplaced[name, to]
+        after = min(ahead, default=number) - 1
+        ahead.add(number)
         done = asyncio.get_running_loop().create_future()
-        made = Write(device, to, text, number, number - 1 if after is None else after, done)
+        made = Write(device, to, text, number, after, done)
         self.writes[name, text] = made
         return made
+
+    def placed(self, write: Write) -> None:
+        """What this client writes there from now on has its place behind `write`."""
+        name = write.device.name if write.device is not None else ""
+        self._unplaced[name, write.to].discard(write.number)
 
     def answered(
         self, client: str, text: str, place: int | None, epoch: str = "", error: Refusal | None = None
@@ -191,6 +197,7 @@ class Stage:
                 place=place,
             )
         )
+        self.placed(write)
         write.done.set_result(None)
         self.changed()
 

@@ -29,6 +29,7 @@ from tests.scenarios.told import (
     State,
     Talk,
     Told,
+    Watching,
     Written,
 )
 
@@ -376,6 +377,18 @@ def list_waits_for_ever(it: Planting) -> History:
     return it.without(of(it.history, Shown, client="ann")[-1])
 
 
+def list_shows_nothing(it: Planting) -> History:
+    """What is watched, and never shown."""
+    watching = Watching(client="bob", conversation=ROOM)
+    return replace(
+        it.without(*of(it.history, Shown, client="bob")),
+        records=(
+            watching,
+            *it.without(*of(it.history, Shown, client="bob")).records,
+        ),
+    )
+
+
 def list_without_a_start(it: Planting) -> History:
     return it.change(of(it.history, Shown, client="bob")[-1], start=False)
 
@@ -435,6 +448,7 @@ PLANTED: dict[Plant, set[str]] = {
     list_shows_what_is_not_so: {"list: wrong"},
     list_lacks_the_last: {"list: incomplete"},
     list_waits_for_ever: {"list: incomplete"},
+    list_shows_nothing: {"list: incomplete"},
     list_without_a_start: {"list: incomplete"},
     unread_too_many: {"unread"},
     unread_forgets_a_mark: {"unread"},

@@ -1,7 +1,7 @@
 """What applications were told, and what there was to tell: all that the checker knows. Pure.
 
-Drivers tell what their applications see, one JSON object a line, with `event` in each; `Written`, `Entered`, `Left` and
-`Marked` are what the runner had them do, when it was answered. All are in the order in which it came to the runner,
+Drivers tell what their applications see, one JSON object a line, with `event` in each; `Written`, `Entered` and
+the like are what the runner had them do, when it was answered. All are in the order in which it came to the runner,
 which for each client is the order in which its application saw it.
 """
 
@@ -125,6 +125,12 @@ class Reopened(Told, frozen=True, tag="reopened"):
     """The application was started (again): what it showed before is gone."""
 
 
+class Watching(Told, frozen=True, tag="watching"):
+    """The application shows a conversation from now on."""
+
+    conversation: str
+
+
 class Written(Told, frozen=True, tag="written"):
     """What was written, when the answer came, or in the end if none did. `client` is empty for what came from
     elsewhere. `number` counts what one client wrote, `after` is the number of the last one whose answer it had when it
@@ -152,7 +158,7 @@ class Knocked(Told, frozen=True, tag="knocked"):
     count: int
 
 
-Record: TypeAlias = Event | Entered | Left | Reopened | Written | Marked | Knocked
+Record: TypeAlias = Event | Entered | Left | Reopened | Watching | Written | Marked | Knocked
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------
