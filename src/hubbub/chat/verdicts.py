@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import sqlalchemy as sa
@@ -18,16 +18,19 @@ from hubbub.chat.masking import masked
 from hubbub.chat.model import Message, Options
 from hubbub.chat.outgoing import Conversation, Held, Known, Member, Outgoing, Sent
 from hubbub.chat.rows import ConversationRow, MemberRow
-from hubbub.config import Config
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.moderation.base import PASS, Facts, Findings, Verdict, decide
 from hubbub.storage import bulk
 from hubbub.storage.base import Transaction
 from hubbub.storage.tables import holds, users
 
+if TYPE_CHECKING:
+    from hubbub.chat.chat import Chat
+
 HOLD = ("id", "conversation", "sender", "key", "digest", "content", "verdict", "state", "created", "changed")
 EXPIRE = "hold.expire"
 """On the agenda: nobody has decided on a hold (`data`, its id) in time. `chat/holds.py` has the handler."""
+DECISIVE = ("hold", "reject", "shadow")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -45,7 +48,7 @@ def verdict_of(item: Outgoing, conversation: Conversation, member: Member | None
         now - member.since,
         now - created,
     )
-    return _decided(item.findings, facts, item.chat.config)
+    return _decided(item.findings, facts, item.chat)
 
 
 def verdict_of_edit(
@@ -63,7 +66,8 @@ def verdict_of_edit(
         ledger.now - member.since if member is not None else 0.0,
         ledger.now - account.created,
     )
-    return _decided(findings, facts, ledger.config, ("reject", "hold", "shadow"))
+    assert ledger.chat is not None, "edits are operations"
+    return _decided(findings, facts, ledger.chat, ("reject", "hold", "shadow"))
 
 
 def flag_edit(ledger: Ledger, message: Message, verdict: Verdict) -> None:
@@ -80,10 +84,16 @@ def flag_edit(ledger: Ledger, message: Message, verdict: Verdict) -> None:
     )
 
 
-def _decided(
-    findings: Findings, facts: Facts, config: Config, refused: tuple[str, ...] = ("reject",)
-) -> Verdict:
-    verdict = decide(findings, facts, exempt_moderators=config.moderation.exempt_moderators)
+def _decided(findings: Findings, facts: Facts, chat: Chat, refused: tuple[str, ...] = ("reject",)) -> Verdict:
+    verdict = decide(findings, facts, exempt_moderators=chat.config.moderation.exempt_moderators)
+    # Counted as it is judged: where the database has a transaction run again, it is judged again.
+    counts = chat.metrics.verdicts
+    if verdict.flags:
+        counts["flag"] += 1
+    if verdict.masks:
+        counts["mask"] += 1
+    if verdict.action in DECISIVE:
+        counts["reject" if verdict.action in refused else verdict.action] += 1
     if verdict.action in refused:  # the sender hears the rule's reason, and not which rule it was
         raise HubbubError(ErrorCode.REJECTED, verdict.reason, field="parts")
     return verdict

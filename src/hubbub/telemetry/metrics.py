@@ -83,6 +83,11 @@ TABLE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "agenda": ("counter", "What was due and done, refused or put off, by its kind.", ("kind", "outcome")),
     "agenda_lag_seconds": ("histogram", "From when something was due to its being done.", ()),
     "agenda_late_seconds": ("gauge", "How late the oldest is that is due and not done.", ()),
+    "verdicts": (
+        "counter",
+        "Messages and edits that rules or hooks have stopped at, by what they did.",
+        ("action",),
+    ),
     "previews": ("counter", "Pages that were fetched for previews, by what came of it.", ("outcome",)),
     "broker_local_only": ("counter", "Publications that reached this node's sessions alone.", ()),
     "broker_unheard": ("counter", "Publications that nobody heard, though this node listened.", ()),
@@ -137,6 +142,8 @@ class Metrics(Collector):
         self.store_retries: Counter[str] = Counter()
         self.agenda: Counter[tuple[str, str]] = Counter()
         self.agenda_lag_seconds = Histogram()
+        # All there will ever be: a database's thread counts here while the event loop reads.
+        self.verdicts = Counter({"flag": 0, "mask": 0, "hold": 0, "reject": 0, "shadow": 0})
         self.previews: Counter[str] = Counter()
         self.broker_local_only = 0
         self.broker_unheard = 0
