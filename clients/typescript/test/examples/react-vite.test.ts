@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Browser, browser, finished, prepared, Running, strangers } from "./running.js";
+import { type Browser, browser, finished, prepared, Running } from "./running.js";
 
 const VENV = resolve(import.meta.dirname, "../../../..", process.env.HUBBUB_VENV ?? ".venv");
 
@@ -49,7 +49,3 @@ test("it builds, and its types are right", async () => {
   expect(await finished(folder, "tsc", "-p", "tsconfig.json")).toBe("");
   await finished(folder, "vite", "build", "--logLevel", "error");
 }, 120_000);
-
-test("its lock file names npm's registry alone", async () => {
-  expect(strangers(await prepared("react-vite"))).toEqual([]);
-});

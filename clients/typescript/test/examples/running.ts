@@ -20,7 +20,8 @@ import { promisify } from "node:util";
 const PACKAGE = resolve(import.meta.dirname, "../..");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const PATIENCE = 50_000;
-const run = promisify(execFile);
+/** Run a program to its end; rejects if that is a bad one. */
+export const run = promisify(execFile);
 
 /** The newest change below a file or folder, what was made or installed there aside. Milliseconds. */
 export function changed(path: string): number {
@@ -32,8 +33,8 @@ export function changed(path: string): number {
   return Math.max(0, ...inside.map((name) => changed(join(path, name))));
 }
 
-/** Build the package, if that has to be done; one test at a time. */
-async function built(): Promise<void> {
+/** The folder of the package, built if that has to be done; one test at a time. */
+export async function built(): Promise<string> {
   const lock = join(PACKAGE, "node_modules/.building");
   for (;;) {
     try {
@@ -48,6 +49,7 @@ async function built(): Promise<void> {
   try {
     const stale = changed(join(PACKAGE, "src")) > changed(join(PACKAGE, "dist/react.js"));
     if (stale) await run("npm", ["run", "build"], { cwd: PACKAGE });
+    return PACKAGE;
   } finally {
     rmSync(lock, { recursive: true, force: true });
   }
@@ -85,10 +87,12 @@ function inherited(): NodeJS.ProcessEnv {
 
 /** Run a program of an example to its end. */
 export async function finished(folder: string, program: string, ...args: string[]): Promise<string> {
-  const { stdout, stderr } = await run(join(folder, "node_modules/.bin", program), args, {
-    cwd: folder,
-    env: inherited(),
-  });
+  const options = { cwd: folder, env: inherited() };
+  const { stdout, stderr } = await run(join(folder, "node_modules/.bin", program), args, options).catch(
+    (error: { stdout?: string; stderr?: string }) => {
+      throw new Error(`${program} failed:\n${error.stdout}${error.stderr}`);
+    },
+  );
   return stdout + stderr;
 }
 
@@ -163,6 +167,8 @@ export interface Locator {
   waitFor(): Promise<void>;
   textContent(): Promise<string | null>;
   count(): Promise<number>;
+  inputValue(): Promise<string>;
+  setInputFiles(file: { name: string; mimeType: string; buffer: Uint8Array }): Promise<void>;
 }
 
 export interface Browser {
@@ -182,9 +188,16 @@ export async function browser(): Promise<Browser> {
   });
 }
 
-/** `resolved` lines of a lock file that name another registry than npm's. */
-export function strangers(folder: string): string[] {
-  const lock = readFileSync(join(folder, "package-lock.json"), "utf8");
+/** The files of a documentation page, by the titles of its blocks of code. */
+export function filesOf(page: string): Map<string, string> {
+  const text = readFileSync(resolve(PACKAGE, "../../docs/how-to", page), "utf8");
+  const blocks = text.matchAll(/^```\w+ title="([^"]+)"\n(.*?)^```$/gms);
+  return new Map([...blocks].map(([, name = "", code = ""]) => [name, code]));
+}
+
+/** `resolved` lines of an example's lock file that name another registry than npm's. */
+export function strangers(name: string): string[] {
+  const lock = readFileSync(join(PACKAGE, "examples", name, "package-lock.json"), "utf8");
   return [...lock.matchAll(/"resolved": "([^"]*)"/g)]
     .map(([, source = ""]) => source)
     .filter((source) => source !== "file:../.." && !source.startsWith("https://registry.npmjs.org/"));
