@@ -54,13 +54,13 @@ export function Layout() {
       </button>
       <ConnectionBar />
       <div className={styles.columns}>
-        <div className={styles.side} data-part="list">
+        <nav className={styles.side} aria-label={t("sidebar")} data-part="list">
           <ResizablePane name="sidebar" label={t("sidebar")} side="start" usual={300} least={220} most={460}>
             <Boundary>
               <Sidebar />
             </Boundary>
           </ResizablePane>
-        </div>
+        </nav>
         <main ref={main} tabIndex={-1} className={styles.main} data-part="main">
           <Boundary reset={href(route)}>
             <Suspense fallback={<Loading />}>

@@ -60,7 +60,9 @@ export const ConversationRow = memo(function ConversationRow({
       />
       <span className={styles.texts}>
         <span className={styles.line}>
-          <span className={styles.title}>{title}</span>
+          <span className={styles.title} dir="auto">
+            {title}
+          </span>
           {muted && (
             <span className={styles.sign} {...tip(t("muted"))}>
               <Icon name="bellOff" size={14} />
@@ -75,21 +77,23 @@ export const ConversationRow = memo(function ConversationRow({
         </span>
         <span className={cx(styles.line, styles.second)}>
           <LastWords view={view} me={me} />
-          {view.mentions > 0 && (
-            <CountBadge
-              count={view.mentions}
-              tone="danger"
-              label={t("mentionCount", { count: view.mentions })}
-            />
-          )}
-          {view.unread > 0 && (
-            <CountBadge
-              count={view.unread}
-              tone={muted ? "quiet" : "accent"}
-              label={t("unreadCount", { count: view.unread })}
-            />
-          )}
-          {membership.state === "invited" && <Icon name="personAdd" size={16} />}
+          <span className={styles.badges}>
+            {view.mentions > 0 && (
+              <CountBadge
+                count={view.mentions}
+                tone="danger"
+                label={t("mentionCount", { count: view.mentions })}
+              />
+            )}
+            {view.unread > 0 && (
+              <CountBadge
+                count={view.unread}
+                tone={muted ? "quiet" : "accent"}
+                label={t("unreadCount", { count: view.unread })}
+              />
+            )}
+            {membership.state === "invited" && <Icon name="personAdd" size={16} />}
+          </span>
         </span>
       </span>
     </a>
@@ -110,25 +114,48 @@ function LastWords({ view, me }: { view: ConversationView; me: string | undefine
   if (membership.state === "invited") {
     const name = inviter === undefined ? undefined : names(inviter) || inviter;
     return (
-      <span className={styles.words}>{name === undefined ? t("invited") : t("invitedBy", { name })}</span>
+      <span className={styles.words} dir="auto">
+        {name === undefined ? t("invited") : t("invitedBy", { name })}
+      </span>
     );
   }
   if (typing.length > 0)
-    return <span className={cx(styles.words, styles.typing)}>{typingText(typing, names)}</span>;
+    return (
+      <span className={cx(styles.words, styles.typing)} dir="auto">
+        {typingText(typing, names)}
+      </span>
+    );
   const begun = draft?.parts?.map(gistOfPart).find((each) => each !== "");
   if (begun !== undefined) {
     return (
-      <span className={cx(styles.words, styles.draft)}>
+      <span className={cx(styles.words, styles.draft)} dir="auto">
         <Icon name="edit" size={13} />
         {t("draft", { text: begun })}
       </span>
     );
   }
-  if (last === undefined) return <span className={styles.words}>{conversation.topic ?? ""}</span>;
+  if (last === undefined)
+    return (
+      <span className={styles.words} dir="auto">
+        {conversation.topic ?? ""}
+      </span>
+    );
   const text = gist(last);
   if (author !== undefined && author === me)
-    return <span className={styles.words}>{t("you", { text })}</span>;
+    return (
+      <span className={styles.words} dir="auto">
+        {t("you", { text })}
+      </span>
+    );
   if (author === undefined || conversation.kind === "direct")
-    return <span className={styles.words}>{text}</span>;
-  return <span className={styles.words}>{t("by", { name: names(author) || author, text })}</span>;
+    return (
+      <span className={styles.words} dir="auto">
+        {text}
+      </span>
+    );
+  return (
+    <span className={styles.words} dir="auto">
+      {t("by", { name: names(author) || author, text })}
+    </span>
+  );
 }

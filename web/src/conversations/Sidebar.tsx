@@ -135,7 +135,7 @@ export function Sidebar() {
     );
 
   return (
-    <nav className={styles.sidebar} aria-label={t("conversations")}>
+    <div className={styles.sidebar}>
       <header className={styles.head}>
         <h1 className={styles.title}>{page.title}</h1>
         <IconButton icon="compose" label={t("newMessage")} keys="c" onClick={() => setCreating("direct")} />
@@ -200,7 +200,7 @@ export function Sidebar() {
         {leaving !== null && <LeaveDialog view={leaving} onClose={() => setLeaving(null)} />}
         {creating !== null && <CreateDialog start={creating} onClose={() => setCreating(null)} />}
       </Suspense>
-    </nav>
+    </div>
   );
 }
 
@@ -227,7 +227,6 @@ function Heading({ row, props }: { row: Extract<Row, { kind: "heading" }>; props
       type="button"
       className={styles.heading}
       aria-expanded={!row.folded}
-      aria-label={t("fold", { name: t(row.section), count: row.count })}
       onClick={() => toggle(row)}
     >
       <span className={styles.chevron} data-folded={row.folded || undefined}>

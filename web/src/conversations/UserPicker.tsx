@@ -1,6 +1,6 @@
 import type { User } from "hubbub/chat";
-import { useChat } from "hubbub/react";
-import { type KeyboardEvent, type ReactNode, useDeferredValue, useEffect, useId, useState } from "react";
+import { useChat, useConversations } from "hubbub/react";
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useMemo, useState } from "react";
 import { useTexts } from "../i18n/index.ts";
 import { Avatar, Icon, TextField, toastError } from "../ui/index.ts";
 import { useMyId } from "./names.ts";
@@ -121,24 +121,28 @@ export function UserPicker({ label, hint, chosen, onChange, onPick, without = []
 }
 
 const PAUSE = 150; // milliseconds without a key, before it is asked for
+const SEEN = 20; // as many are offered
 
-/** Users whose id or a word of whose name begins with `text`; with "" the first of all. */
+/** Users whose id or a word of whose name begins with `text`; with "" those one has written to. */
 export function useUserSearch(text: string): { users: readonly User[]; done: boolean } {
   const chat = useChat();
-  const prefix = useDeferredValue(text);
+  const known = useConversations();
+  const recent = useMemo(() => known.flatMap(({ peer }) => peer ?? []).slice(0, SEEN), [known]);
   const [answer, setAnswer] = useState<{ users: readonly User[]; of: string } | null>(null);
   useEffect(() => {
+    if (text === "") return;
     let current = true;
     const ask = () =>
-      chat.call("users.query", { prefix, limit: 20 }).then(
-        (found) => current && setAnswer({ users: found.users, of: prefix }),
+      chat.call("users.query", { prefix: text, limit: SEEN }).then(
+        (found) => current && setAnswer({ users: found.users, of: text }),
         (error: unknown) => current && toastError(error),
       );
-    const timer = setTimeout(() => void ask(), prefix === "" ? 0 : PAUSE);
+    const timer = setTimeout(() => void ask(), PAUSE);
     return () => {
       current = false;
       clearTimeout(timer);
     };
-  }, [chat, prefix]);
+  }, [chat, text]);
+  if (text === "") return { users: recent, done: true };
   return { users: answer?.users ?? [], done: answer?.of === text };
 }

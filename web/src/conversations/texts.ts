@@ -23,7 +23,6 @@ export const texts = define("conversations", {
   topic: "Topics",
   broadcast: "Broadcasts",
   archived: "Archived",
-  fold: { one: "{name}, {count} conversation", other: "{name}, {count} conversations" },
 
   none: "No conversations yet",
   noneHint: "Write to somebody, make a group, or find a topic to join.",

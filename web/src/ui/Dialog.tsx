@@ -19,10 +19,12 @@ export interface DialogProps {
   children: ReactNode;
 }
 
-/** A modal dialog. Its first control has the focus, or what has `data-autofocus`; Escape and the backdrop close it. */
+/** A modal dialog. What has `data-autofocus` has the focus, or its first field; Escape and the backdrop close it. */
 export function Dialog(props: DialogProps) {
   return props.open ? <OpenDialog {...props} /> : null;
 }
+
+const FIELDS = "input:not(:disabled), textarea:not(:disabled), select:not(:disabled)";
 
 function OpenDialog({
   onClose,
@@ -34,6 +36,7 @@ function OpenDialog({
   children,
 }: DialogProps) {
   const self = useRef<HTMLDialogElement>(null);
+  const body = useRef<HTMLDivElement>(null);
   const t = useTexts(texts);
   const id = useId();
 
@@ -42,7 +45,10 @@ function OpenDialog({
     if (dialog === null || dialog.open) return;
     const before = document.activeElement;
     dialog.showModal();
-    dialog.querySelector<HTMLElement>("[data-autofocus]")?.focus();
+    const first =
+      dialog.querySelector<HTMLElement>("[data-autofocus]") ??
+      body.current?.querySelector<HTMLElement>(FIELDS);
+    (first ?? dialog).focus();
     return () => {
       dialog.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
@@ -57,7 +63,9 @@ function OpenDialog({
         </h2>
         {!hideTitle && <IconButton icon="close" label={t("close")} onClick={onClose} />}
       </div>
-      <div className={styles.body}>{children}</div>
+      <div ref={body} className={styles.body}>
+        {children}
+      </div>
       {footer !== undefined && <div className={styles.foot}>{footer}</div>}
     </>
   );
@@ -69,6 +77,7 @@ function OpenDialog({
     // biome-ignore lint/a11y/useKeyWithClickEvents: Escape does it, by the browser
     <dialog
       ref={self}
+      tabIndex={-1}
       aria-labelledby={id}
       className={cx(styles.dialog, styles[size])}
       onCancel={(event) => {
