@@ -17,7 +17,7 @@ __all__ = ["Chat", "Item", "Known", "Missed", "Sending", "Store", "Synced", "par
 
 _HOMES = {
     "Chat": "chat",
-    "Item": "chat",
+    "Item": "underway",
     "Missed": "chat",
     "Sending": "chat",
     "Known": "conversation",

@@ -9,11 +9,10 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakSet
 
 import msgspec
-from msgspec import Raw
 
 from hubbub.chat.model import Member, Message, MyConversation, Presence, User
 from hubbub.client.chat.calling import PREFIX
@@ -27,9 +26,9 @@ from hubbub.client.chat.operations.own import MentionWhom
 from hubbub.client.chat.operations.reading import ReceiptsMark
 from hubbub.client.chat.operations.table import TABLE
 from hubbub.client.chat.store import ChatEvent, Stale, Store
+from hubbub.client.chat.underway import SEND, Item, Underway, group_of
 from hubbub.client.events import ClientError
 from hubbub.client.outbox import Write
-from hubbub.client.outbox.base import Entry
 from hubbub.errors import HubbubError
 
 if TYPE_CHECKING:
@@ -53,7 +52,6 @@ REPEATABLE = frozenset(
     )
 )
 """Operations without a key that are safe to repeat, beside those that only read."""
-_SEND = f"{PREFIX}messages.send"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +59,6 @@ class Missed:
     """Who iterates was so slow that `count` events were forgotten. The store has what has become of them."""
 
     count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A message as it is to be shown: `sent` ones have their place; others wait in the outbox (as its `entry`), and
-    have a `seq` of 0."""
-
-    message: Message
-    status: Literal["sent", "queued", "sending", "failed"] = "sent"
-    entry: Entry | None = None
 
 
 class Sending:
@@ -122,6 +110,7 @@ class Chat(Operations):
         self._readers: WeakSet[_Reader] = WeakSet()  # who does not iterate any more is forgotten
         self._watched: set[str] = set()
         self._typing: dict[tuple[str, int | None], float] = {}
+        self._underway = Underway(self.store, client.outbox)
 
     # --- life ---------------------------------------------------------------------------------------------
 
@@ -303,37 +292,14 @@ class Chat(Operations):
         if not previews:
             params["previews"] = False
         params = {name: value for name, value in params.items() if value is not None}
-        write = await self.client.outbox.call(_SEND, params, key=key, group=_group(conversation))
+        key = key or _new_key()
+        self._underway.written(conversation, key)
+        write = await self.client.outbox.call(SEND, params, key=key, group=group_of(conversation))
         return Sending(write)
 
     def timeline(self, conversation: str, thread: int | None = None) -> list[Item]:
         """The messages that are here, the oldest first, and behind them those that wait in the outbox."""
-        known = self.store.known[conversation]
-        there = known.timeline() if thread is None else known.thread(thread)
-        items = [Item(message) for message in there]
-        me = self.store.user
-        mine = [
-            msgspec.json.encode(each.parts) for each in there[-50:] if me is not None and each.sender == me.id
-        ]
-        for entry in self.client.outbox.entries:
-            if entry.method != _SEND or entry.group != _group(conversation):
-                continue
-            params = _decode_waiting(entry.params)
-            if params.thread != thread:
-                continue
-            if entry.state == "sending" and msgspec.json.encode(params.parts) in mine[-1:]:
-                continue  # its event was faster than its answer
-            message = Message(
-                conversation,
-                0,
-                me.id if me is not None else None,
-                entry.added,
-                params.parts,
-                thread=thread,
-                reply_to=params.reply_to,
-            )
-            items.append(Item(message, entry.state, entry))
-        return items
+        return self._underway.timeline(conversation, thread)
 
     async def mark_read(self, conversation: str, seq: int | None = None) -> None:
         """Say that one has read up to `seq`, or all of a conversation."""
@@ -414,15 +380,6 @@ class Chat(Operations):
         return await self.transfers.read(file)
 
 
-class _Waiting(msgspec.Struct):
-    parts: tuple[Raw, ...] = ()
-    thread: int | None = None
-    reply_to: int | None = None
-
-
-_decode_waiting = msgspec.json.Decoder(_Waiting).decode
-
-
 class _Reader:
     """What waits for one iteration."""
 
@@ -458,10 +415,6 @@ class _Reader:
             self._waiting = asyncio.get_running_loop().create_future()
             await self._waiting
         return self._events.popleft()
-
-
-def _group(conversation: str) -> str:
-    return f"conversation:{conversation}"
 
 
 def _new_key() -> str:

@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -77,6 +77,8 @@ class Outbox:
             self._storage: Storage = MemoryStorage() if storage == ":memory:" else SqliteStorage(storage)
         else:
             self._storage = storage
+        self.heard: Callable[[Entry, Raw], object] | None = None
+        """Called with a write that was answered, before it is no more among the entries."""
         self._entries: dict[int, Entry] = {}
         self._futures: dict[int, asyncio.Future[Raw]] = {}
         self._groups: dict[str, deque[int]] = {}
@@ -248,6 +250,8 @@ class Outbox:
             entry = self._entries[id] = replace(entry, state="failed", error=refused)
             kept = self._storage.put(entry)
         else:
+            if self.heard is not None:
+                self.heard(entry, outcome)
             del self._entries[id]
             kept = self._storage.remove(id)
         try:
