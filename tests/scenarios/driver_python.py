@@ -103,7 +103,8 @@ class Device:
         self._asks += 1
         self._asked[self._asks] = answer = asyncio.get_running_loop().create_future()
         self.say("token", ask=self._asks)
-        return await answer
+        token: str = await answer
+        return token
 
     def token(self, ask: int, token: str) -> None:
         answer = self._asked.pop(ask)

@@ -13,7 +13,7 @@ from hubbub.errors import HubbubError
 if TYPE_CHECKING:
     from tests.scenarios.driver_python import Device
 
-    from hubbub.client.chat.chat import Item, Sending
+    from hubbub.client.chat import Item, Sending
 
 Row = tuple[str, int | None, str, str]
 
