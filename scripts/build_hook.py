@@ -21,4 +21,6 @@ class WebApp(BuildHookInterface):  # type: ignore[type-arg]
         if (root / "web" / "package.json").exists():
             subprocess.run([root / "scripts" / "web"], check=True)
         if not (root / PAGE).exists():
-            self.app.display_warning("The web app is not in this package: building it takes Node 20 or later.")
+            self.app.display_warning(
+                "The web app is not in this package: building it takes Node 20 or later."
+            )

@@ -12,7 +12,9 @@ export function score(text: string, query: string): number {
   const folded = fold(text);
   const whole = folded.indexOf(fold(query).trim());
   if (whole === 0) return 1000 - folded.length / 100;
-  if (whole > 0) return (starts(folded, whole) ? 800 : 500) - whole / 10 - folded.length / 100;
+  const word = wordAt(folded, fold(query).trim());
+  if (word !== -1) return 800 - word / 10 - folded.length / 100;
+  if (whole !== -1) return 500 - whole / 10 - folded.length / 100;
   let at = -1;
   let sum = 0;
   let run = 0;
@@ -24,6 +26,13 @@ export function score(text: string, query: string): number {
     at = next;
   }
   return sum / (1 + folded.length / 40);
+}
+
+/** Where `part` stands at the beginning of a word; -1: nowhere. */
+function wordAt(text: string, part: string): number {
+  for (let at = text.indexOf(part); at !== -1; at = text.indexOf(part, at + 1))
+    if (starts(text, at)) return at;
+  return -1;
 }
 
 const starts = (text: string, at: number): boolean => at === 0 || !/[\p{L}\d]/u.test(text[at - 1] ?? "");

@@ -5,42 +5,13 @@ import { useChat, useUnread, useView } from "hubbub/react";
 import { useEffect } from "react";
 import { gist, titleOf } from "../conversations/look.ts";
 import { translate } from "../i18n/index.ts";
-import { type Settings, settings } from "../settings/store.ts";
+import { settings } from "../settings/store.ts";
 import { announce } from "./announce.ts";
 import { page } from "./page.ts";
 import { currentRoute, go } from "./router.ts";
 import { beep } from "./sound.ts";
+import { stateOf, worthTelling } from "./telling.ts";
 import { texts } from "./texts.ts";
-
-/** What was known of a conversation before. */
-interface Before {
-  readonly last: number;
-  readonly unread: number;
-  readonly mentions: number;
-}
-
-/** Whether somebody is to be told of what is new in a conversation. Pure. */
-export function worthTelling(
-  view: ConversationView,
-  before: Before | undefined,
-  me: string,
-  chosen: Pick<Settings, "notifications">,
-): boolean {
-  const last = view.lastMessage;
-  if (before === undefined || last === undefined || last.seq <= before.last) return false;
-  if (last.sender === undefined || last.sender === null || last.sender === me) return false;
-  if (last.options?.silent === true || chosen.notifications === "none") return false;
-  const mentioned = view.mentions > before.mentions;
-  if (view.muted && !mentioned) return false;
-  if (chosen.notifications === "mentions" && !mentioned && view.conversation.kind !== "direct") return false;
-  return view.unread > before.unread || mentioned;
-}
-
-const stateOf = (view: ConversationView): Before => ({
-  last: view.lastMessage?.seq ?? 0,
-  unread: view.unread,
-  mentions: view.mentions,
-});
 
 /** Once, in the layout. */
 export function useNotifications(): void {

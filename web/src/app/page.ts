@@ -1,38 +1,9 @@
-/** What the server has written into the page: `<meta name="hubbub" content="{...}">`. */
+/** The page itself: where it is, and what the server has written into it. */
 
-export interface PageConfig {
-  /** What the app is called. */
-  readonly title: string;
-  /** In development anybody may be anybody: tokens come from `dev/token`. */
-  readonly dev: boolean;
-  /** Where a token is fetched from, with cookies; absent: it is given in the address, or pasted. */
-  readonly tokenUrl?: string;
-  readonly version?: string;
-}
+import { type PageConfig, readConfig } from "./config.ts";
 
 /** The address of the server, with a slash at its end: the page's own. */
 export const BASE = new URL("./", document.baseURI).href.replace(/[?#].*$/, "");
-
-/** The configuration from its JSON; what is not given is as in production. */
-export function readConfig(json: string | null | undefined): PageConfig {
-  let found: unknown = null;
-  try {
-    found = JSON.parse(json ?? "{}");
-  } catch {
-    // as if there were nothing
-  }
-  const values = (typeof found === "object" && found !== null ? found : {}) as Record<string, unknown>;
-  const text = (name: string) =>
-    typeof values[name] === "string" && values[name] !== "" ? values[name] : undefined;
-  const tokenUrl = text("token_url");
-  const version = text("version");
-  return {
-    title: text("title") ?? "Hubbub",
-    dev: values.dev === true,
-    ...(tokenUrl === undefined ? {} : { tokenUrl }),
-    ...(version === undefined ? {} : { version }),
-  };
-}
 
 export const page: PageConfig = readConfig(
   document.querySelector<HTMLMetaElement>('meta[name="hubbub"]')?.content ?? null,
