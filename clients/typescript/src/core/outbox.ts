@@ -93,7 +93,8 @@ export class Outbox {
       this.#tabs = tabs;
     }
     this.#unfollow = client.connection.subscribe(() => this.#connection());
-    this.ready = this.#load().then(() => this.#connection());
+    this.#connection();
+    this.ready = this.#load().then(() => this.#wake());
   }
 
   /** Queue a call. The entry is shown at once, and sent when it is kept and its turn has come. */
@@ -235,7 +236,8 @@ export class Outbox {
     const id = word.type === "failed" ? word.entry.id : word.id;
     if (word.type === "failed") {
       const entry = shown(word.entry);
-      this.#put(entry);
+      if (this.#find(id)) this.#put(entry);
+      else this.#load(); // the word that it was added comes late
       this.#settle(id, entry.error);
       return;
     }
@@ -312,7 +314,9 @@ export class Outbox {
     } catch (error) {
       if (this.#gone.has(id)) return;
       if (signal.aborted || (error instanceof HubbubError && error.code >= CODE.normal)) {
-        this.#put(entry); // the connection is over: it may have arrived, and is sent again with its key
+        // The connection is over: it may have arrived, and is sent again with its key.
+        this.#put(entry);
+        await pause(delay(1), signal);
       } else if (error instanceof HubbubError && error.temporary) {
         const attempts = entry.attempts + 1;
         this.#put({ ...entry, attempts, error });
@@ -329,9 +333,8 @@ export class Outbox {
     const error = why instanceof HubbubError ? why : new HubbubError(refusal); // what is no JSON cannot be sent
     const failed = { ...entry, attempts: attempts + 1, state: "failed", error } as const;
     this.#put(failed);
-    this.#keep(stored(failed));
+    this.#keep(stored(failed)).then(() => this.#say({ type: "failed", entry: stored(failed) }));
     this.#settle(id, error);
-    this.#say({ type: "failed", entry: stored(failed) });
   }
 }
 

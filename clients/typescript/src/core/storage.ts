@@ -58,8 +58,11 @@ export function indexedDbStorage(name: string): OutboxStorage {
       request.onsuccess = () => {
         const database = request.result;
         // Another tab deletes or upgrades it, or the browser takes it away: open it again when it is next used.
-        database.onversionchange = () => database.close();
         database.onclose = () => {
+          opened = undefined;
+        };
+        database.onversionchange = () => {
+          database.close(); // tells no `onclose`
           opened = undefined;
         };
         resolve(database);
