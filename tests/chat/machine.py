@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 from tests.chat.later import quiet
+from tests.chat.machine_content import Content
 from tests.chat.machine_devices import Device
-from tests.chat.machine_kept import Kept
 from tests.chat.machine_live import check_live, check_synced
 from tests.chat.machine_place import Place
 from tests.chat.machine_stage import MOST_PLACES, USERS, Deed, answer
@@ -36,7 +36,7 @@ bursts = st.lists(st.tuples(st.integers(0, 7), actors, users, numbers), min_size
 keys = st.sampled_from((None, None, None, "k1", "k2"))
 
 
-class Machine(Kept):
+class Machine(Content):
     """See `Stage`."""
 
     @initialize(

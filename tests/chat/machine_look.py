@@ -11,10 +11,12 @@ from tests.chat.machine_place import Follow, Place, Post
 
 from hubbub.chat.directory import OPERATIONS
 from hubbub.chat.ledger import Actor, View
-from hubbub.chat.model import Message, MyConversation, MyMembership, MyThread
+from hubbub.chat.model import Annotations, Message, MyConversation, MyMembership, MyThread
 from hubbub.chat.sync import Sync, SyncPage, synchronise
 from hubbub.errors import ErrorCode, HubbubError
 
+OPTIONS = ("1", "2")
+"""Of each poll."""
 MOST = 100
 """Of anything in one page: more than there ever is."""
 
@@ -34,7 +36,7 @@ def words_of(message: Message) -> str:
 
 
 def message_view(message: Message) -> dict[str, Any]:
-    mentions = message.mentions
+    mentions, standing = message.mentions, message.annotations or Annotations()
     return {
         "seq": message.seq,
         "sender": message.sender,
@@ -50,7 +52,12 @@ def message_view(message: Message) -> dict[str, Any]:
         "number": message.number,
         "thread_number": message.thread_number,
         "replies": message.replies,
-        "pinned": message.annotations is not None and message.annotations.pin is not None,
+        "pinned": standing.pin is not None,
+        "voters": None if standing.poll is None else standing.poll.voters,
+        "votes": {each.id: (each.votes, each.users) for each in standing.poll.options}
+        if standing.poll
+        else {},
+        "done": [(each.id, each.by) for each in standing.done],
     }
 
 
@@ -75,7 +82,15 @@ def post_view(place: Place, post: Post) -> dict[str, Any]:
         "thread_number": in_thread,
         "replies": len(place.replies(post.seq)),
         "pinned": post.pinned,
+        "voters": len(post.votes) if post.asked else None,
+        "votes": {option: _for(post, option) for option in OPTIONS} if post.asked else {},
+        "done": list(post.done.items()),
     }
+
+
+def _for(post: Post, option: str) -> tuple[int, tuple[str, ...]]:
+    users = tuple(user for user, chosen in post.votes.items() if chosen == option)
+    return len(users), users
 
 
 def check_membership(told: MyMembership, place: Place, user: str) -> None:
@@ -158,6 +173,10 @@ def check_lists(view: View, model: Model, user: str) -> None:
         if kept and other == user
     }, user
     assert blocked == {other for one, other in model.blocks if one == user}, user
+    kept = ask(view, "drafts.list", user, limit=MOST).drafts
+    assert {each.conversation: msgspec.json.decode(each.parts[0])["text"] for each in kept} == {
+        place.id: place.drafts[user] for place in model.places if user in place.drafts
+    }, user
 
 
 def _is(place: Place, user: str, state: str) -> bool:
@@ -197,6 +216,10 @@ def check_place(view: View, model: Model, place: Place, user: str) -> None:
         for each in (mine, page, log, seats, found):
             assert each is ErrorCode.NOT_FOUND, (user, each)
         return
+    if model.kept_out(user, place):
+        for each in (mine, page, log, seats, found):
+            assert each is ErrorCode.RESTRICTED, (user, each)
+        return
     seat = place.seats.get(user)
     if not place.may(user, "read"):
         for each in (page, log, seats, found):
@@ -210,7 +233,8 @@ def check_place(view: View, model: Model, place: Place, user: str) -> None:
     check_mine(mine, place, user)
     posts = place.readable(user)
     wanted = [post for post in posts if post.thread is None]
-    assert [message_view(each) for each in page.messages] == [post_view(place, post) for post in wanted]
+    shown_now = [post for post in wanted if post.seq > place.expunged]
+    assert [message_view(each) for each in page.messages] == [post_view(place, post) for post in shown_now]
     for root in wanted:
         replies = ask(view, "messages.list", user, conversation=conversation, thread=root.seq, limit=MOST)
         told = [message_view(each) for each in replies.messages]

@@ -40,6 +40,7 @@ class Model:
 
     def access(self, user: str, place: Place, permission: str = "read") -> None:
         refuse(ErrorCode.NOT_FOUND, not place.knows(user))
+        refuse(ErrorCode.RESTRICTED, self.kept_out(user, place))
         refuse(ErrorCode.PERMISSION_DENIED, not place.may(user, permission))
 
     def find(self, user: str, place: Place, seq: int) -> Post:
@@ -53,6 +54,11 @@ class Model:
 
     def muted(self, user: str, place: Place) -> bool:
         until = place.mutes.get(user, 0.0)
+        return until is None or until > self.now
+
+    def kept_out(self, user: str, place: Place) -> bool:
+        """Whether it is banned: nobody is inside who is."""
+        until = place.bans.get(user, 0.0)
         return until is None or until > self.now
 
     def writable(self, user: str, place: Place) -> None:
@@ -156,6 +162,7 @@ class Model:
         seat.archived = seat.muted = False
         place.follows = {key: follow for key, follow in place.follows.items() if key[1] != user}
         place.bookmarks |= {key: False for key in place.bookmarks if key[0] == user}
+        place.drafts.pop(user, None)
         place.log.append(("member.changed", None))
         if was_joined:
             self.announce(place, [user])
@@ -175,6 +182,7 @@ class Model:
             if other not in place.seats or place.seats[other].state not in settled
         ]
         refuse(ErrorCode.PERMISSION_DENIED, any(self.blocked(user, other) for other in fresh))
+        refuse(ErrorCode.RESTRICTED, any(self.kept_out(other, place) for other in fresh))
         state, by = ("invited", user) if invite else ("joined", None)
         self.enter(place, dict.fromkeys(fresh, (role, state, by)))
 
@@ -312,8 +320,9 @@ class Model:
             self.access(user, place, "mention_all")
         strangers = [other for other in users if other not in post.users and place.role(other) is None]
         refuse(ErrorCode.VALIDATION_FAILED, bool(strangers))
-        if (words, users, everyone) != (post.words, post.users, post.everyone):
+        if post.asked or (words, users, everyone) != (post.words, post.users, post.everyone):
             post.words, post.users, post.everyone = words, users, everyone
+            post.asked, post.votes, post.done = False, {}, {}
             post.version += 1
             place.log.append(("message.updated", seq))
 
@@ -333,6 +342,7 @@ class Model:
         if not post.deleted:
             post.deleted, post.words, post.users, post.everyone = True, "", (), False
             post.reactions, post.pinned, post.expires = {}, False, None
+            post.asked, post.votes, post.done = False, {}, {}
             place.log.append(("message.deleted", post.seq))
 
     @property

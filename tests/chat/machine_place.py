@@ -64,6 +64,12 @@ class Post:
     first_words: str = ""
     pinned: bool = False
     expires: float | None = None
+    asked: bool = False
+    """Whether it has a poll and a checklist."""
+    votes: dict[str, str] = field(default_factory=dict)
+    """The option of each user."""
+    done: dict[str, str] = field(default_factory=dict)
+    """By whom each item was ticked."""
 
     @property
     def counted(self) -> bool:
@@ -113,6 +119,11 @@ class Place:
     """False are those that were there."""
     mutes: dict[str, float | None] = field(default_factory=dict)
     """Until when."""
+    bans: dict[str, float | None] = field(default_factory=dict)
+    drafts: dict[str, str] = field(default_factory=dict)
+    """By user, those of the main timeline."""
+    expunged: int = 0
+    """The seq up to which everything was swept."""
 
     @property
     def head(self) -> int:

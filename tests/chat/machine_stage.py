@@ -27,7 +27,7 @@ from hubbub.errors import HubbubError
 T = TypeVar("T")
 USERS = ("ada", "bob", "cyd", "dan")
 MOST_PLACES = 8
-LOOK = 12
+LOOK = 20
 """Steps after which everything is looked at."""
 
 
@@ -174,10 +174,10 @@ class Stage(RuleBasedStateMachine):
                 check_all(view, self.model)
                 return
             turn = self.steps % len(USERS)
-            for user in (USERS[turn], USERS[turn - 2]):
-                check_lists(view, self.model, user)
-                for place in {id(each): each for each in places if each is not None and each.id}.values():
-                    check_place(view, self.model, place, user)
+            user = USERS[turn]
+            check_lists(view, self.model, user)
+            for place in {id(each): each for each in places if each is not None and each.id}.values():
+                check_place(view, self.model, place, user)
 
         await self.world.read(check)
         for device in self.devices:

@@ -52,7 +52,7 @@ def play(database: Callable[[], AbstractContextManager[str]], examples: int, ste
 
 
 def test_on_sqlite() -> None:
-    play(sqlite, 20, 40)
+    play(sqlite, 10, 40)
 
 
 def test_on_postgresql(postgres_server: str) -> None:
@@ -66,4 +66,4 @@ def test_on_postgresql(postgres_server: str) -> None:
         yield create_database(postgres_server, name, TEMPLATE)
         drop_database(postgres_server, name)
 
-    play(database, 6, 40)
+    play(database, 4, 30)
