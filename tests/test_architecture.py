@@ -44,6 +44,7 @@ FLOORS = {
     "registry": 5,
     "app": 5,
     "cli": 5,
+    "demo": 5,
     "": 5,  # hubbub/__init__.py
     "__main__": 5,
     "testing": 6,

@@ -16,6 +16,7 @@ from hubbub.cli import (
     configuration,
     conversations,
     deadletters,
+    demo,
     doctor,
     keeping,
     messages,
@@ -40,6 +41,7 @@ cli = typer.Typer(
 )
 for module in (
     serve,
+    demo,
     token,
     messages,
     deadletters,

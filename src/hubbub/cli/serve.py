@@ -70,7 +70,7 @@ def serve(
     server = _server(application, chosen, flagged=bool(dev or flags))
     if workers > 1:
         several.check(server.config, workers)
-        with _listen(server.config) as free:  # nobody else has the port
+        with open_socket(server.config) as free:  # nobody else has the port
             found = free.getsockname()[1]
         arguments = _again(application, config, host, assignments)
         logging.configure(server.config.telemetry)
@@ -80,10 +80,10 @@ def serve(
         several.die_with_parent()
         found, pipe = several.parse(worker)
         logging.configure(server.config.telemetry)
-        shared = _listen(server.config, port=found, shared=True)
+        shared = open_socket(server.config, port=found, shared=True)
         server.run(ready=lambda *_: several.tell(pipe), sock=shared)
         return
-    sock = _listen(server.config)
+    sock = open_socket(server.config)
     logging.configure(server.config.telemetry)
     server.run(ready=banner, sock=sock)
     if banner is not None:
@@ -173,7 +173,7 @@ def load_application(name: str) -> Hubbub:
     raise Problem(f"{what} in {module_name}.", advice)
 
 
-def _listen(config: Config, *, port: int | None = None, shared: bool = False) -> socket.socket:
+def open_socket(config: Config, *, port: int | None = None, shared: bool = False) -> socket.socket:
     from hubbub.transports.server import listen
 
     server = config.server

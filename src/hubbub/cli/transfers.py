@@ -56,7 +56,7 @@ def export(
     try:
         descriptor = os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            counts = asyncio.run(_export(settings, _store(settings), file))
+            counts = asyncio.run(_export(settings, store_of(settings), file))
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, target)
@@ -91,7 +91,7 @@ def bring(
     from hubbub.transfer.reading import Unreadable
 
     settings = _settings(config, assignments)
-    store = _store(settings)
+    store = store_of(settings)
     try:
         report = asyncio.run(_import(settings, store, _source(source, slack), resume, strict))
     except Unreadable as error:
@@ -125,7 +125,7 @@ async def _export(config: Config, store: Store, file: BinaryIO) -> dict[str, int
 
     from hubbub.transfer.exporting import Exporter
 
-    async with _started(store):
+    async with started(store):
         exporter = Exporter(store, config, time.time())
         with _Bar("exporting", await exporter.total()) as advance:
             async for raw in exporter.lines():
@@ -147,7 +147,7 @@ async def _import(config: Config, store: Store, source: Source, resume: bool, st
         elif shown == SHOWN + 1:
             print("... and more", file=sys.stderr)
 
-    async with _started(store):
+    async with started(store):
         with _Bar("importing", source.size) as advance:
             importer = Importer(
                 store,
@@ -174,7 +174,7 @@ def _settings(config: Path | None, assignments: list[str] | None) -> Config:
     return load_config(config, **parse_assignments(assignments or ()))
 
 
-def _store(config: Config) -> Store:
+def store_of(config: Config) -> Store:
     """The store of the settings."""
     from hubbub import registry
     from hubbub.clock import SystemClock
@@ -186,7 +186,7 @@ def _store(config: Config) -> Store:
 
 
 @asynccontextmanager
-async def _started(store: Store) -> AsyncIterator[None]:
+async def started(store: Store) -> AsyncIterator[None]:
     """With nobody who listens. Raises ConfigError if it is in use."""
     await store.start(lambda logged: None, lambda channel, offset: None)
     try:
