@@ -149,6 +149,8 @@ class List implements MessageList {
   readonly #busy = new Map<string, Promise<void>>();
   #active = false;
   #read: number | undefined;
+  #generation: number | undefined;
+  #refused = false;
   #leave: (() => void) | undefined;
   #unvisit: Promise<() => void> | undefined;
   #listeners = 0;
@@ -252,9 +254,15 @@ class List implements MessageList {
     const state = store.state.get();
     const known = state.conversations.get(this.conversation);
     if (!known) {
+      this.#generation = undefined;
       this.#unvisit ??= this.#visit();
       return;
     }
+    // What was refused before may be allowed to who is in it now.
+    if (known.generation !== this.#generation) this.#error.set(undefined);
+    this.#generation = known.generation;
+    if (!known.guest && this.#refused) this.#unvisit = undefined;
+    this.#refused = false;
     this.#read ??= this.#readSoFar(state);
     if (segmentAt(known.timelines.get(this.thread), this.at) || this.#error.get()) return;
     void this.#show(this.at).catch(() => undefined);
@@ -264,6 +272,7 @@ class List implements MessageList {
     try {
       return await this.#windows.visit(this.conversation);
     } catch (error) {
+      this.#refused = true;
       this.#error.set(error as HubbubError);
       return () => undefined;
     }

@@ -203,7 +203,7 @@ test("what was deleted, what is over and who was erased is gone from what is sho
   expect(JSON.stringify(list.get())).not.toContain('"sender":"mel"');
   expect(texts(list.get())).toContain("by mel");
 
-  await world.call("retention.update", { conversation: id, seconds: 1 } as never);
+  await world.call("retention.update", { conversation: id, retention: 1 });
   await world.say("ada", id, "soon over");
   await until(() => !texts(list.get()).includes("by mel"), "expunged", 40_000);
   const rest = async () =>
