@@ -79,6 +79,13 @@ describe("a subscription", () => {
     expect(hubbub.following).toEqual([]);
   });
 
+  test("is not refused because StrictMode's rehearsal has left it", async () => {
+    hubbub.slow = true;
+    render(<StrictMode>{within(<Orders name="orders" />)}</StrictMode>);
+    await act(async () => undefined);
+    expect(status()).toBe("joining");
+  });
+
   test("moves with the name, and what the old channel tells late does not count", async () => {
     const view = render(within(<Orders name="a" />));
     await act(async () => undefined);

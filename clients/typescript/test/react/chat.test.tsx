@@ -28,6 +28,7 @@ let hubbub: FakeHubbub;
 let fake: FakeChat;
 let renders: Record<string, number>;
 let seen: Messages[];
+let shown: Set<string>;
 let uploads: Uploads;
 let typing: () => void;
 let typed: () => void;
@@ -39,6 +40,7 @@ beforeEach(() => {
   fake = new FakeChat();
   renders = {};
   seen = [];
+  shown = new Set();
 });
 
 function count(name: string): void {
@@ -100,9 +102,11 @@ function App() {
 function List({ id, thread }: { id: string; thread?: number | undefined }) {
   const messages = useMessages(id, { thread });
   seen.push(messages);
-  return messages.items.map((each) => (
-    <p key={each.key}>{(each.message.parts?.[0] as { text?: string } | undefined)?.text}</p>
-  ));
+  const texts = messages.items.map(
+    (each) => (each.message.parts?.[0] as { text?: string } | undefined)?.text,
+  );
+  for (const each of texts) shown.add(`${id} ${thread} has ${each}`);
+  return texts.map((each) => <p key={each}>{each}</p>);
 }
 
 function Switch() {
@@ -259,6 +263,13 @@ describe("messages", () => {
       environment.IS_REACT_ACT_ENVIRONMENT = true;
       document.body.replaceChildren();
     }
+  });
+
+  test("are never those of another conversation or thread, in any render", () => {
+    const view = render(strictly(<List id="c1" />));
+    view.rerender(strictly(<List id="c1" thread={4} />));
+    view.rerender(strictly(<List id="c2" thread={4} />));
+    expect([...shown]).toEqual(["c1 undefined has c1 undefined", "c1 4 has c1 4", "c2 4 has c2 4"]);
   });
 
   test("move as the list does, by functions that stay the same", async () => {

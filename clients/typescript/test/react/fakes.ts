@@ -1,5 +1,6 @@
 // A client without a network: it counts who follows what, and says what the test wants.
 
+import { HubbubError } from "../../src/core/errors.js";
 import type { Hubbub } from "../../src/core/hubbub.js";
 import type {
   Channel,
@@ -45,6 +46,8 @@ export class FakeHubbub {
   /** How often anybody has begun to follow. */
   begun = 0;
   refusal: Error | undefined;
+  /** Whether the server takes its time. */
+  slow = false;
   readonly presence = new Map<string, Counted<readonly Member[]>>();
 
   get client(): Hubbub {
@@ -65,7 +68,13 @@ export class FakeHubbub {
         recoverable: true,
         recovered: false,
       };
-      const ready = this.refusal ? Promise.reject(this.refusal) : Promise.resolve(subscribed);
+      // As it is with the real one: who leaves before it is in the channel is told so.
+      const left = new HubbubError({ code: 1000, name: "closed", message: "unsubscribed" });
+      const ready = Promise.resolve().then(() => {
+        if (!this.following.includes(entry)) throw left;
+        if (this.refusal) throw this.refusal;
+        return this.slow ? new Promise<Subscribed>(() => undefined) : subscribed;
+      });
       return {
         ready,
         unsubscribe: () => {

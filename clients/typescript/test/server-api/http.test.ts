@@ -226,6 +226,10 @@ describe("real sockets", () => {
       name: "timeout",
       temporary: true,
     });
+    const controller = new AbortController();
+    const call = new HubbubServer(url, options).nodes({ signal: controller.signal });
+    sockets.once("request", () => controller.abort(new Error("enough")));
+    await expect(call).rejects.toThrow("enough");
     sockets.closeAllConnections();
     await new Promise((resolve) => sockets.close(resolve));
     const error = await caught(new HubbubServer(url, options).nodes());

@@ -130,6 +130,7 @@ describe("it is refused", () => {
       expect(await reason(verify({ ...HEADERS, [name]: "" })), name).toBe("headers");
       expect(await reason(verify({ ...HEADERS, [name]: ["a", "b"] })), name).toBe("headers");
     }
+    expect(await reason(verify({ ...HEADERS, "Webhook-Id": "msg_other" }))).toBe("headers");
     for (const timestamp of ["1614265330.0", "+1614265330", "0x60378c32", "Infinity", "NaN", " 1614265330"]) {
       expect(await reason(verify({ ...HEADERS, "webhook-timestamp": timestamp })), timestamp).toBe("headers");
     }
