@@ -27,18 +27,18 @@ async function conversation(name: string): Promise<string> {
   hubbub = new Hubbub(proxy.url, { token: server.token("ada"), WebSocket });
   outbox = new Outbox(hubbub, memoryStorage());
   const made = await hubbub.call<MyConversation>(
-    "conversations.create",
+    "chat.conversations.create",
     { kind: "group", name },
     { key: name },
   );
-  return made.id;
+  return made.conversation.id;
 }
 
 async function texts(id: string): Promise<string[]> {
   const all: string[] = [];
   for (let after = 0; ; ) {
     const page = await hubbub.call<MessagePage>(
-      "messages.list",
+      "chat.messages.list",
       { conversation: id, after, limit: 100 },
       { read: true },
     );
@@ -53,7 +53,7 @@ async function texts(id: string): Promise<string[]> {
 
 const send = (id: string, text: string) =>
   outbox.add({
-    method: "messages.send",
+    method: "chat.messages.send",
     params: { conversation: id, parts: [{ type: "text", text }] },
     group: id,
   });
