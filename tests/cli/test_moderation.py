@@ -153,9 +153,7 @@ def test_a_draft_comes_from_a_file_or_standard_input(hubbub: Command, content: s
     Path("rules.json").write_text(content, encoding="utf-8")
     with stub(answer({"version": 4, "rules": [1]})) as (url, asked):
         at = ("--note", "n", "--url", url, *AT)
-        assert (
-            hubbub("moderation", "rules", "draft", "rules.json", *at).out == "version 4: 1 rules, a draft\n"
-        )
+        assert hubbub("moderation", "rules", "draft", "rules.json", *at).out == "version 4: 1 rule, a draft\n"
         assert hubbub("moderation", "rules", "draft", "-", *at, stdin=content).status == 0
     assert [json.loads(each.body) for each in asked] == [{"rules": [{"name": "x"}], "note": "n"}] * 2
 

@@ -295,7 +295,8 @@ def draft(
 ) -> None:
     """Take the rules in FILE as the draft, which judges nobody before it is published."""
     made = ask.do("moderation.rules.draft", rules=_read(file), note=note)
-    ask.tell(made, f"version {made['version']}: {len(made['rules'])} rules, a draft")
+    count = len(made["rules"])
+    ask.tell(made, f"version {made['version']}: {count} {'rule' if count == 1 else 'rules'}, a draft")
 
 
 @command(rules, "publish")
