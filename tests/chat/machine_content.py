@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
-from tests.chat.machine_endings import erase, sweep
+from tests.chat.machine_endings import GONE, erase, sweep
 from tests.chat.machine_kept import BRIEF, Kept, actors, messages, numbers, rarely
 from tests.chat.machine_look import OPTIONS
 from tests.chat.machine_model import Model, RefusedError, refuse
@@ -28,8 +28,8 @@ class Content(Kept):
 
     async def _finish(self) -> None:
         await super()._finish()
-        await sweep(self)
         await erase(self, delete=bool(self.steps % 2))
+        await sweep(self)
 
     def asking(self, number: int, which: int) -> tuple[Place, int]:
         """A poll, one of the newest; or any message if there is none."""
@@ -56,8 +56,9 @@ class Content(Kept):
 
         deed.model = model
         self.do(deed)
-        for user in voters:
-            self.vote(number, 0, user, option, False)
+        for user in (*voters, GONE) if place.posts else ():
+            self.vote(0, 0, user, option, False)
+            self.tick(0, 0, user, option, False)
 
     @precondition(lambda self: any(place.posts for place in self.model.places))
     @rule(number=messages, which=messages, user=someone, option=st.sampled_from(OPTIONS), back=rarely)
@@ -94,12 +95,20 @@ class Content(Kept):
     def ban(self, number: int, who: int, other: str, banned: bool, brief: bool) -> None:
         place = self.place(number)
         user = self.actor(place, who)
+        if who == 0 and place.joined:  # somebody who has something to lose there
+            other = place.joined[-1]
+        self.do(
+            self.deed(
+                "drafts.set", other, place, partial(draft, self.model, other, place, "so"), parts=text("so")
+            )
+        )
         until = self.world.clock.now() + BRIEF if brief and banned else None
         given = {"user": other, "kind": "ban"} | ({} if until is None else {"until": until})
         operation = "restrictions.set" if banned else "restrictions.lift"
         model = partial(ban, self.model, user, place, other, banned, until)
         self.do(self.deed(operation, user, place, model, **given))
         self.do(self.deed("members.join", other, place, lambda: self.model.join(other, place)))
+        self.do(self.adding(place, user, [other], None, False))
 
 
 def answered(model: Model, user: str, place: Place, seq: int) -> Post:
