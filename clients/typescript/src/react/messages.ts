@@ -52,7 +52,7 @@ export function useMessages(
 
   const fits = held?.chat === chat && held.conversation === conversation && held.thread === thread;
   const list = fits ? held.list : undefined;
-  const window = useView<MessageWindow>(list ?? NOTHING, NOTHING.get);
+  const window = useView<MessageWindow>(list ?? NOTHING);
   const moves = useMemo(
     () => ({
       loadBefore: async () => list?.loadBefore(),

@@ -194,6 +194,10 @@ test("two renders, from joining to subscribed, and none for a parent that render
   expect(new Set(states).size).toBe(2);
   view.rerender(within(<Orders name="orders" />));
   expect(new Set(states).size).toBe(2); // the same object: it may stand in dependencies
+  const before = renders;
+  const again = { type: "subscribed", channel: "orders", recoverable: true, recovered: true } as const;
+  await act(async () => hubbub.following[0]?.handlers.subscribed?.(again)); // after a drop
+  expect(renders).toBe(before);
 });
 
 test("members are followed, for as long as they are shown", async () => {

@@ -32,6 +32,7 @@ let shown: Set<string>;
 let uploads: Uploads;
 let typing: () => void;
 let typed: () => void;
+const typings = new Set<unknown>();
 let write: ReturnType<typeof useDraft>[1];
 let go: (id: string) => void;
 
@@ -116,9 +117,10 @@ function Switch() {
 }
 
 function Composer({ thread }: { thread?: number }) {
-  const { start, stop } = useTyping("c1", { thread });
-  typing = start;
-  typed = stop;
+  const here = useTyping("c1", { thread });
+  typing = here.start;
+  typed = here.stop;
+  typings.add(here);
   [, write] = useDraft("c1", { thread });
   return null;
 }
@@ -210,16 +212,22 @@ test("without an id there is nothing to be asked for, and a new id is a new View
 });
 
 test("only who shows what has changed renders again", async () => {
-  const inside = (
+  const app = <App />;
+  const view = render(
     <HubbubProvider client={hubbub.client} chat={fake.chat}>
-      <App />
-    </HubbubProvider>
+      {app}
+    </HubbubProvider>,
   );
-  render(inside);
   expect(renders).toEqual({ app: 1, names: 1, typing: 1, list: 2 });
   await act(async () => fake.of("typing c1 undefined").set(["bob"]));
   await act(async () => fake.lists[0]?.update((window) => ({ ...window, items: [item(1, "hi")] })));
   await act(async () => hubbub.connection.set({ status: "closed" }));
+  expect(renders).toEqual({ app: 1, names: 1, typing: 2, list: 3 });
+  view.rerender(
+    <HubbubProvider client={hubbub.client} chat={fake.chat}>
+      {app}
+    </HubbubProvider>,
+  );
   expect(renders).toEqual({ app: 1, names: 1, typing: 2, list: 3 });
 });
 
@@ -307,6 +315,7 @@ test("typing and drafts are said of the conversation and thread that is shown", 
   const before = [typing, typed, write];
   view.rerender(strictly(<Composer />));
   expect([typing, typed, write]).toEqual(before);
+  expect(typings.size).toBe(1);
   typing();
   view.rerender(strictly(<Composer thread={2} />));
   write(undefined);
