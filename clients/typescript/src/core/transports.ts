@@ -5,6 +5,7 @@ import type { TransportName, WebSocketConstructor } from "./types.js";
 /** Ends no session: the code with which we leave a connection that we come back from. */
 export const LEAVE = 4000;
 const SSE_SILENCE = 60_000; // the server comments every 6 s, unless it is told otherwise
+const GONE_GRACE = 1_000;
 const SSE_BEGIN = 10_000; // a stream without a byte for so long is held back by something between us
 const POST_LINES = 128;
 
@@ -195,7 +196,11 @@ function overHttp(listen: (exchange: Exchange) => Promise<never>): Transport {
       hello: (command) => void open(command).catch(fail),
       send(line) {
         unsent.push(line);
-        post().catch(fail);
+        post().catch((error) => {
+          // Why a session is gone is said where its pushes are read, which may take a moment longer.
+          const gone = (error as { response?: Response }).response?.status === 410;
+          setTimeout(() => fail(error), gone ? GONE_GRACE : 0);
+        });
       },
       close(code) {
         stop.abort();
