@@ -123,9 +123,8 @@ export class Channels {
   #unsubscribe(name: string): void {
     if (!this.#connection().up) return;
     this.#count(name, 1);
-    this.#connection().requests.send({ type: "unsubscribe", channel: name }, false, (answer) => {
-      if (!isLost(answer)) this.#count(name, -1);
-    });
+    const done = (answer: Reply | HubbubError) => void (isLost(answer) || this.#count(name, -1));
+    this.#connection().requests.send({ type: "unsubscribe", channel: name }, false, done, true);
   }
 
   #count(name: string, by: number): void {
@@ -230,6 +229,7 @@ export class Channels {
       { type: "subscribe", channel: entry.name, token: proof, since: exact(entry.since), presence },
       false,
       (answer) => this.#entries.get(entry.name) === entry && this.#answered(entry, answer),
+      true,
     );
   }
 

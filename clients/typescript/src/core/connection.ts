@@ -58,7 +58,7 @@ export class Connection {
   #attempt = 0; // failed ones in a row
   #was = false; // connected before
   #reason: TokenReason | undefined; // a new token is needed
-  #renewed = false; // and was fetched since we last were connected
+  #renewed = false; // and was fetched, after which no connection was a good one yet
   #timer: ReturnType<typeof setTimeout> | undefined; // of the next attempt, or of the one being made
   #refresh: ReturnType<typeof setTimeout> | undefined;
   #move: ReturnType<typeof setTimeout> | undefined; // to a better connection
@@ -244,7 +244,6 @@ export class Connection {
     this.#up = this.#was = true;
     this.#upAt = Date.now();
     this.#works = this.#at;
-    this.#renewed = false;
     this.#sample((reply as { time?: number }).time, true);
     this.#heart.start(reply);
     this.state.set({ status: "connected", transport, session: reply.session, user: reply.user, resumed });
@@ -273,7 +272,10 @@ export class Connection {
   /** The connection is over: come back as `why` allows it. */
   #retry(why: Ending): void {
     const wasUp = this.#up;
-    if (wasUp && Date.now() - this.#upAt >= STABLE) this.#attempt = 0;
+    if (wasUp && Date.now() - this.#upAt >= STABLE) {
+      this.#attempt = 0;
+      this.#renewed = false;
+    }
     this.#drop();
     if (why.fresh) this.#session = undefined;
     if (why.code === CODE.expired) this.#reason = "expired";

@@ -44,19 +44,14 @@ export class Requests {
   }
 
   /**
-   * Send a command when the session stands; what the answer is, error or not, is told at once when it comes, before
-   * anything behind it is looked at. With `resend` it is sent again after a drop; else `done` gets the error of the drop.
-   * Throws what is not JSON. The answer forgets the command.
+   * Send a command when the session stands, behind what waits, or (`first`) before it. What the answer is, error or not,
+   * is told at once when it comes, before anything behind it is looked at. With `resend` it is sent again after a drop;
+   * else `done` gets the error of the drop. Throws what is not JSON. Call the answer to forget the command.
    */
-  send(command: Ask, resend: boolean, done: Request["done"]): () => void {
-    const request: Request = {
-      body: JSON.stringify(command).slice(1),
-      kind: command.type,
-      resend,
-      done,
-      sentAt: 0,
-    };
-    if (this.#standing) this.#transmit(request);
+  send(command: Ask, resend: boolean, done: Request["done"], first = false): () => void {
+    const body = JSON.stringify(command).slice(1);
+    const request: Request = { body, kind: command.type, resend, done, sentAt: 0 };
+    if (this.#standing && (first || this.#unsent.length === 0)) this.#transmit(request);
     else this.#unsent.push(request);
     return () => {
       this.#unsent = this.#unsent.filter((each) => each !== request);
@@ -92,15 +87,16 @@ export class Requests {
     request.done(reply);
   }
 
-  /** From now on commands may go: what is sent in `first`, then what waited. */
-  stand(first: () => void): void {
+  /** From now on commands may go: what `before` sends, then what waited. */
+  stand(before: () => void): void {
     this.#standing = true;
-    const waiting = this.#unsent;
-    this.#unsent = [];
-    first();
-    for (const each of waiting) {
-      if (this.#standing) this.#transmit(each);
-      else this.#unsent.push(each);
+    before();
+    for (
+      let next = this.#standing && this.#unsent.shift();
+      next;
+      next = this.#standing && this.#unsent.shift()
+    ) {
+      this.#transmit(next);
     }
   }
 

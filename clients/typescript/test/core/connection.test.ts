@@ -194,6 +194,18 @@ describe("what the server says at the end", () => {
     expect(state()).toMatchObject({ status: "connected", resumed: true });
   });
 
+  test("a token that is taken and refused soon after is replaced once, not for ever", async () => {
+    const token = vi.fn(async () => "t");
+    client({ token });
+    await hubbub.connect();
+    await end(3501);
+    await tick(300);
+    expect(status()).toBe("connected");
+    await end(3501);
+    expect(state()).toMatchObject({ status: "failed", error: { code: 3501, name: "auth_failed" } });
+    expect(token).toHaveBeenCalledTimes(2);
+  });
+
   test("a session that is gone is replaced on the same connection", async () => {
     client();
     await hubbub.connect();
@@ -286,6 +298,38 @@ describe("what is sent again", () => {
     expect(script.socket.last("publish")).toMatchObject({ key: "p", data: 1 });
     const ids = script.sockets.flatMap((each) => each.received.map((command) => command.id));
     expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test("what a callback publishes on return goes behind what waited, and closing there rejects all", async () => {
+    client();
+    let again = false;
+    const seen: Promise<unknown>[] = [];
+    hubbub.channel("c").subscribe({
+      subscribed: () => {
+        if (again) seen.push(hubbub.channel("c").publish("x", "callback"));
+      },
+    });
+    await hubbub.connect();
+    await tick();
+    script.socket.end();
+    again = true;
+    const waiting = hubbub.channel("c").publish("x", "waited");
+    const position = { epoch: "e", offset: 0 };
+    const subscriptions = [{ type: "subscribed", id: 0, channel: "c", recoverable: true, position }];
+    script.hello = (socket, command) => socket.say(connected(command, { subscriptions }));
+    await tick(300);
+    await Promise.all([waiting, ...seen]);
+    const published = script.socket.received.filter((each) => each.type === "publish");
+    expect(published.map((each) => each.data)).toEqual(["waited", "callback"]);
+    again = false;
+    script.socket.end();
+    const lost = hubbub
+      .channel("c")
+      .publish("x", 1)
+      .catch((error: unknown) => error);
+    hubbub.channel("c").subscribe({ subscribed: () => void hubbub.close() });
+    await tick(300);
+    expect(await lost).toMatchObject({ name: "closed" });
   });
 
   test("what is given up meanwhile is not", async () => {

@@ -53,8 +53,9 @@ test("the example does what it says, with Node alone and the package as it is bu
 
 test("what the page shows has the right types", async () => {
   const folder = mkdtempSync(join(root, "test/.page-"));
-  const names = 'import { type Channel, Hubbub, HubbubError, indexedDbStorage, Outbox } from "../../src/index.js";\n';
-  const known = 'declare const hubbub: Hubbub;\ndeclare const orders: Channel;\n';
+  const names =
+    'import { type Channel, Hubbub, HubbubError, indexedDbStorage, Outbox } from "../../src/index.js";\n';
+  const known = "declare const hubbub: Hubbub;\ndeclare const orders: Channel;\n";
   try {
     page.forEach((block, at) => {
       const own = block.includes('from "hubbub"')
