@@ -170,35 +170,51 @@ function reached(descending: readonly number[], seq: number): number {
 }
 
 /** How many of the others have got a message. */
-export function receiptsOf(
-  conversation: ConversationState,
-  message: Message,
-): { readonly read: number; readonly delivered: number } {
-  const { readers, counts } = conversation;
-  const own = message.sender !== null ? 1 : 0;
-  if (counts !== undefined && counts.message === message.seq) {
-    return { read: Math.max(counts.read - own, 0), delivered: Math.max(counts.delivered - own, 0) };
-  }
-  const { read, delivered } = cursorsOf(readers);
-  const sender = message.sender === null ? undefined : readers.get(message.sender);
-  return {
-    read: reached(read, message.seq) - (sender && sender.read >= message.seq ? 1 : 0),
-    delivered: reached(delivered, message.seq) - (sender && sender.delivered >= message.seq ? 1 : 0),
-  };
+interface Receipts {
+  readonly read: number;
+  readonly delivered: number;
 }
 
-const NONE = { read: 0, delivered: 0 } as const;
+/** One object for each pair of numbers. */
+const receipts = new Map<number, Receipts>();
+
+function numbers(read: number, delivered: number): Receipts {
+  const key = read * 4096 + delivered;
+  let found = receipts.get(key);
+  if (found === undefined || found.read !== read) {
+    found = Object.freeze({ read, delivered });
+    receipts.set(key, found);
+  }
+  return found;
+}
+
+const NONE = numbers(0, 0);
+
+export function receiptsOf(conversation: ConversationState, message: Message): Receipts {
+  const { readers, counts } = conversation;
+  if (counts !== undefined && counts.message === message.seq) {
+    const own = message.sender !== null ? 1 : 0;
+    return numbers(Math.max(counts.read - own, 0), Math.max(counts.delivered - own, 0));
+  }
+  if (readers.size === 0) return NONE;
+  const { read, delivered } = cursorsOf(readers);
+  const sender = message.sender === null ? undefined : readers.get(message.sender);
+  return numbers(
+    reached(read, message.seq) - (sender && sender.read >= message.seq ? 1 : 0),
+    reached(delivered, message.seq) - (sender && sender.delivered >= message.seq ? 1 : 0),
+  );
+}
 
 /** An item, and what it was made of. */
 interface Shown {
   readonly item: MessageItem;
   readonly base: object;
-  readonly by: string;
+  readonly by: unknown;
 }
 
-/** Makes the items of one list, and keeps those that did not change. */
+/** Makes the items of one list, and keeps those that did not change: what happens in a long list costs little. */
 export class Items {
-  #before = new Map<string, Shown>();
+  #shown: readonly Shown[] = [];
   #list: readonly MessageItem[] = [];
 
   /** `pending` and `holds` are those of the conversation. `newest`: without a segment, what is on its way is all there is. */
@@ -211,83 +227,156 @@ export class Items {
     user: string,
     newest = false,
   ): readonly MessageItem[] {
-    const kept = new Map<string, Shown>();
-    const list: MessageItem[] = [];
-    const show = (key: string, base: object, by: string, make: () => Omit<MessageItem, "key">) => {
-      const before = this.#before.get(key);
-      const fresh = before?.base === base && before.by === by ? undefined : make();
-      const item = before && !fresh ? before.item : Object.freeze({ key, ...fresh });
-      kept.set(key, { item: item as MessageItem, base, by });
-      list.push(item as MessageItem);
-    };
-
+    const list = new Listing(this.#shown);
     const here = pending.filter(
       (each) => isSending(each) && (each.params.thread ?? MAIN) === thread,
     ) as Sending[];
-    const changes = new Map<number, Pending[]>();
-    for (const each of pending) {
-      if (!("message" in each.params)) continue;
-      const known = changes.get(each.params.message);
-      if (known) known.push(each);
-      else changes.set(each.params.message, [each]);
-    }
-    // One's own message may come before the answer that says which it is.
-    const arrived = new Map<number, Sending>();
     const ends = segment ? segment.to === Number.POSITIVE_INFINITY : newest;
-
     if (conversation && segment) {
-      // The one whose answer was lost waits again, before all others.
-      const first = here.find((each) => each.state !== "failed");
-      const open = here.filter((each) => each.state === "sending" || each === first);
-      const keyed = new Set(conversation.keys.values());
-      for (const seq of open.length > 0 && ends ? segment.seqs.slice(-50) : []) {
-        const message = conversation.book.get(seq);
-        if (message?.sender !== user || conversation.keys.has(seq)) continue;
-        const at = open.findIndex(
-          (each) => !keyed.has(each.key) && isLater(message, each) && alike(message, each),
-        );
-        if (at >= 0) arrived.set(seq, ...(open.splice(at, 1) as [Sending]));
-      }
+      const arrived = ends ? arrivedOf(conversation, segment, here, user) : new Map<number, string>();
+      const changes = changesOf(pending);
       for (const seq of segment.seqs) {
         const message = conversation.book.get(seq);
         if (message === undefined) continue;
-        const mine = changes.get(seq) ?? [];
-        const receipts = receiptsOf(conversation, message);
-        const by = `${receipts.read} ${receipts.delivered} ${mine.map((each) => each.key + each.state + each.done)}`;
-        let shown: Message | undefined = message;
-        for (const each of mine) if (each.state !== "failed") shown = shown && overlaid(shown, each, user);
+        const mine = changes.get(seq);
+        const shown = mine ? changedBy(message, mine, user) : message;
         if (shown === undefined) continue;
-        const key = conversation.keys.get(seq) ?? arrived.get(seq)?.key ?? String(seq);
-        show(key, message, by, () => {
-          const last = mine.filter((each) => !each.done).at(-1);
-          const error = last?.error && { error: last.error };
-          const outbox = last && { outboxId: last.id };
-          return { message: shown, status: last?.state ?? "sent", receipts, ...error, ...outbox };
-        });
+        const key = conversation.keys.get(seq) ?? arrived.get(seq) ?? String(seq);
+        confirmed(list, key, message, shown, receiptsOf(conversation, message), mine);
       }
+      for (const key of [...arrived.values(), ...conversation.keys.values()]) list.done.add(key);
     }
     if (ends) {
       for (const each of holds) {
         if (each.state !== "pending" || (each.message.thread ?? MAIN) !== thread) continue;
-        show(`hold:${each.id}`, each, "", () => ({ message: each.message, status: "held", receipts: NONE }));
+        list.show(`hold:${each.id}`, each, "", () => ({
+          message: each.message,
+          status: "held",
+          receipts: NONE,
+        }));
       }
-      const waiting = here.filter((each) => ![...arrived.values()].includes(each) && !kept.has(each.key));
-      for (const each of waiting) {
-        show(each.key, each.params, `${each.state} ${each.id}`, () => ({
+      for (const each of here) {
+        if (list.done.has(each.key)) continue;
+        list.show(each.key, each.params, each.state, () => ({
           message: outgoing(each, user),
           status: each.state,
           receipts: NONE,
-          ...(each.error && { error: each.error }),
           outboxId: each.id,
+          ...(each.error && { error: each.error }),
         }));
       }
     }
-    this.#before = kept;
-    const same = list.length === this.#list.length && list.every((each, at) => each === this.#list[at]);
-    if (!same) this.#list = Object.freeze(list);
+    if (list.changed) {
+      this.#shown = list.shown;
+      this.#list = Object.freeze(list.shown.map((each) => each.item));
+    }
     return this.#list;
   }
 }
+
+/** The items as they are made, beside those that there were. */
+class Listing {
+  readonly shown: Shown[] = [];
+  /** Keys of what is not to be shown as being on its way. */
+  readonly done = new Set<string>();
+  readonly #before: readonly Shown[];
+  #byKey: Map<string, Shown> | undefined;
+  #same = true;
+
+  constructor(before: readonly Shown[]) {
+    this.#before = before;
+  }
+
+  get changed(): boolean {
+    return !this.#same || this.shown.length !== this.#before.length;
+  }
+
+  /** The item with this key: as it was if `base` and `by` are the same. */
+  show(key: string, base: object, by: unknown, make: () => Omit<MessageItem, "key">): void {
+    const beside = this.#before[this.shown.length];
+    const before = beside?.item.key === key ? beside : this.#find(key);
+    const shown =
+      before?.base === base && before.by === by
+        ? before
+        : { item: Object.freeze({ key, ...make() }), base, by };
+    if (shown !== beside) this.#same = false;
+    this.shown.push(shown);
+  }
+
+  #find(key: string): Shown | undefined {
+    this.#byKey ??= new Map(this.#before.map((each) => [each.item.key, each]));
+    return this.#byKey.get(key);
+  }
+}
+
+function confirmed(
+  list: Listing,
+  key: string,
+  base: Message,
+  message: Message,
+  receipts: Receipts,
+  mine: readonly Pending[] | undefined,
+): void {
+  // Few have been read by different numbers of people, so that there are few of these objects.
+  const by = mine
+    ? `${receipts.read} ${receipts.delivered} ${mine.map((each) => each.key + each.state + each.done)}`
+    : receipts;
+  list.show(key, base, by, () => {
+    const last = mine?.filter((each) => !each.done).at(-1);
+    return {
+      message,
+      status: last?.state ?? "sent",
+      receipts,
+      ...(last && { outboxId: last.id }),
+      ...(last?.error && { error: last.error }),
+    };
+  });
+}
+
+function changesOf(pending: readonly Pending[]): ReadonlyMap<number, Pending[]> {
+  const changes = new Map<number, Pending[]>();
+  for (const each of pending) {
+    if (!("message" in each.params)) continue;
+    const known = changes.get(each.params.message);
+    if (known) known.push(each);
+    else changes.set(each.params.message, [each]);
+  }
+  return changes;
+}
+
+function changedBy(message: Message, mine: readonly Pending[], user: string): Message | undefined {
+  let shown: Message | undefined = message;
+  for (const each of mine) if (each.state !== "failed") shown = shown && overlaid(shown, each, user);
+  return shown;
+}
+
+/** The keys of one's own messages that have come before the answer that says which they are. */
+function arrivedOf(
+  conversation: ConversationState,
+  segment: Segment,
+  here: readonly Sending[],
+  user: string,
+): ReadonlyMap<number, string> {
+  const arrived = new Map<number, string>();
+  // The one whose answer was lost waits again, before all others.
+  const first = here.find((each) => each.state !== "failed");
+  const open = here.filter((each) => each.state === "sending" || each === first);
+  if (open.length === 0) return arrived;
+  const keyed = new Set(conversation.keys.values());
+  for (const seq of segment.seqs.slice(-LATE)) {
+    const message = conversation.book.get(seq);
+    if (message?.sender !== user || conversation.keys.has(seq)) continue;
+    const at = open.findIndex(
+      (each) => !keyed.has(each.key) && isLater(message, each) && alike(message, each),
+    );
+    const [found] = at >= 0 ? open.splice(at, 1) : [];
+    if (found) arrived.set(seq, found.key);
+  }
+  return arrived;
+}
+
+/** Messages among which one's own are that have just come. */
+const LATE = 50;
 
 /** A message that is on its way, as its sender sees it. */
 function outgoing({ params, added }: Sending, user: string): Message {

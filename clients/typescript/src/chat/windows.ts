@@ -153,7 +153,6 @@ class List implements MessageList {
   #refused = false;
   #leave: (() => void) | undefined;
   #unvisit: Promise<() => void> | undefined;
-  #listeners = 0;
 
   constructor(windows: Windows, conversation: string, thread: number) {
     this.#windows = windows;
@@ -182,12 +181,7 @@ class List implements MessageList {
     this.get = view.get;
     this.subscribe = (listener) => {
       this.#activate();
-      this.#listeners += 1;
-      const leave = view.subscribe(listener);
-      return () => {
-        this.#listeners -= 1;
-        leave();
-      };
+      return view.subscribe(listener);
     };
   }
 
@@ -244,7 +238,7 @@ class List implements MessageList {
   #readSoFar(state: ChatState): number | undefined {
     if (this.thread !== MAIN) return state.threads.get(place(this.conversation, this.thread))?.read;
     const known = state.conversations.get(this.conversation);
-    return known?.guest ? undefined : known?.membership.read;
+    return known && !known.guest ? (known.membership.read ?? 0) : undefined;
   }
 
   /** Reads what should be shown and is not known, or not any more. */
