@@ -66,4 +66,4 @@ def test_on_postgresql(postgres_server: str) -> None:
         yield create_database(postgres_server, name, TEMPLATE)
         drop_database(postgres_server, name)
 
-    play(database, 4, 30)
+    play(database, 3, 25)
