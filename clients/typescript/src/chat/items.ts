@@ -205,17 +205,19 @@ export function receiptsOf(conversation: ConversationState, message: Message): R
   );
 }
 
-/** An item, and what it was made of. */
+/** An item, and what it was made of. `plain`: of a message to which nothing is being done. */
 interface Shown {
   readonly item: MessageItem;
   readonly base: object;
   readonly by: unknown;
+  readonly plain: boolean;
 }
 
 /** Makes the items of one list, and keeps those that did not change: what happens in a long list costs little. */
 export class Items {
   #shown: readonly Shown[] = [];
   #list: readonly MessageItem[] = [];
+  #of: ConversationState | undefined;
 
   /** `pending` and `holds` are those of the conversation. `newest`: without a segment, what is on its way is all there is. */
   of(
@@ -235,17 +237,20 @@ export class Items {
     if (conversation && segment) {
       const arrived = ends ? arrivedOf(conversation, segment, here, user) : new Map<number, string>();
       const changes = changesOf(pending);
+      const untouched = this.#of ? unchanged(this.#of, conversation) : -1;
       for (const seq of segment.seqs) {
         const message = conversation.book.get(seq);
         if (message === undefined) continue;
         const mine = changes.get(seq);
+        if (seq <= untouched && !mine && list.keep(message)) continue;
         const shown = mine ? changedBy(message, mine, user) : message;
         if (shown === undefined) continue;
         const key = conversation.keys.get(seq) ?? arrived.get(seq) ?? String(seq);
-        confirmed(list, key, message, shown, receiptsOf(conversation, message), mine);
+        confirmed(list, key, message, shown, receiptsOf(conversation, message), mine, !arrived.has(seq));
       }
       for (const key of [...arrived.values(), ...conversation.keys.values()]) list.done.add(key);
     }
+    this.#of = conversation;
     if (ends) {
       for (const each of holds) {
         if (each.state !== "pending" || (each.message.thread ?? MAIN) !== thread) continue;
@@ -291,14 +296,22 @@ class Listing {
     return !this.#same || this.shown.length !== this.#before.length;
   }
 
+  /** Whether the next item is the one of a message as it was. */
+  keep(base: object): boolean {
+    const beside = this.#before[this.shown.length];
+    if (beside?.base !== base || !beside.plain) return false;
+    this.shown.push(beside);
+    return true;
+  }
+
   /** The item with this key: as it was if `base` and `by` are the same. */
-  show(key: string, base: object, by: unknown, make: () => Omit<MessageItem, "key">): void {
+  show(key: string, base: object, by: unknown, make: () => Omit<MessageItem, "key">, plain = false): void {
     const beside = this.#before[this.shown.length];
     const before = beside?.item.key === key ? beside : this.#find(key);
     const shown =
       before?.base === base && before.by === by
         ? before
-        : { item: Object.freeze({ key, ...make() }), base, by };
+        : { item: Object.freeze({ key, ...make() }), base, by, plain };
     if (shown !== beside) this.#same = false;
     this.shown.push(shown);
   }
@@ -316,12 +329,13 @@ function confirmed(
   message: Message,
   receipts: Receipts,
   mine: readonly Pending[] | undefined,
+  sure: boolean,
 ): void {
   // Few have been read by different numbers of people, so that there are few of these objects.
   const by = mine
     ? `${receipts.read} ${receipts.delivered} ${mine.map((each) => each.key + each.state + each.done)}`
     : receipts;
-  list.show(key, base, by, () => {
+  const make = (): Omit<MessageItem, "key"> => {
     const last = mine?.filter((each) => !each.done).at(-1);
     return {
       message,
@@ -330,7 +344,29 @@ function confirmed(
       ...(last && { outboxId: last.id }),
       ...(last?.error && { error: last.error }),
     };
-  });
+  };
+  list.show(key, base, by, make, sure && !mine);
+}
+
+/** The seq up to which neither keys nor receipts have changed. */
+function unchanged(before: ConversationState, now: ConversationState): number {
+  let low = Number.POSITIVE_INFINITY;
+  const reaches = (cursor: number) => {
+    low = Math.min(low, cursor);
+  };
+  if (before.readers !== now.readers) {
+    for (const [user, { read, delivered }] of now.readers) {
+      const old = before.readers.get(user);
+      if (old?.read !== read || old.delivered !== delivered)
+        reaches(Math.min(old?.read ?? 0, old?.delivered ?? 0));
+    }
+    for (const user of before.readers.keys()) if (!now.readers.has(user)) reaches(0);
+  }
+  if (before.counts !== now.counts)
+    for (const each of [before, now]) reaches((each.counts?.message ?? 0) - 1);
+  if (before.keys !== now.keys)
+    for (const seq of now.keys.keys()) if (!before.keys.has(seq)) reaches(seq - 1);
+  return low;
 }
 
 function changesOf(pending: readonly Pending[]): ReadonlyMap<number, Pending[]> {

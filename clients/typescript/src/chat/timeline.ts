@@ -37,7 +37,8 @@ export function insert(timeline: Timeline, seq: number): Timeline {
   if (segment === undefined) return timeline;
   const at = lowerBound(segment.seqs, seq);
   if (segment.seqs[at] === seq) return timeline;
-  const seqs = [...segment.seqs.slice(0, at), seq, ...segment.seqs.slice(at)];
+  const seqs = segment.seqs.slice();
+  seqs.splice(at, 0, seq);
   return timeline.map((each) => (each === segment ? { ...segment, seqs } : each));
 }
 
