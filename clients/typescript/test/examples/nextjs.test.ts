@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { HubbubServer } from "../../src/server.js";
 import { Server } from "../server.js";
-import { type Browser, browser, finished, type Page, prepared, Running } from "./running.js";
+import { type Browser, browser, changed, finished, type Page, prepared, Running } from "./running.js";
 
 const API_KEY = `hubbub_${randomBytes(32).toString("base64url")}`;
 
@@ -11,10 +12,10 @@ let example: Running;
 let chromium: Browser;
 const faults: string[] = [];
 
-// It is built each time, which takes seconds: what is tested is what is there.
 beforeAll(async () => {
   const folder = await prepared("nextjs");
-  await finished(folder, "next", "build");
+  const sources = Math.max(changed(folder), changed(join(folder, "node_modules/hubbub/dist/react.js")));
+  if (sources > changed(join(folder, ".next/BUILD_ID"))) await finished(folder, "next", "build");
   server = await Server.start({
     settings: {
       "auth.api_keys": `sha256:${createHash("sha256").update(API_KEY).digest("hex")}`,
