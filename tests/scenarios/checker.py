@@ -6,9 +6,10 @@ nothing. Every text that is written is written once, so that a text says which m
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from tests.scenarios.told import (
     Counted,
@@ -77,9 +78,30 @@ class _Subscription:
 
 @dataclass(slots=True)
 class _List:
+    """What a list shows, and how often which key, seq and text is in it."""
+
     items: list[Item] = field(default_factory=list)
+    there: dict[str, Counter[object]] = field(
+        default_factory=lambda: {"key": Counter(), "seq": Counter(), "text": Counter()}
+    )
     keys: dict[str, str] = field(default_factory=dict)
     start: bool = False
+
+    def count(self, items: Sequence[Item], by: int) -> None:
+        for item in items:
+            for name, counts in self.there.items():
+                if (value := getattr(item, name)) is not None:
+                    counts[value] += by
+
+    def around(self, at: int, end: int, confirmed: bool) -> list[Item]:
+        """The items from place `at` to `end` that have a seq, or that have none, with the next such on both sides."""
+        before = range(at - 1, -1, -1)
+        behind = range(end, len(self.items))
+        places = [place for place in range(at, end) if (self.items[place].seq is not None) is confirmed]
+        for side in (before, behind):
+            next_one = (place for place in side if (self.items[place].seq is not None) is confirmed)
+            places += itertools.islice(next_one, 1)
+        return [self.items[place] for place in sorted(places)]
 
 
 class _Checker:
@@ -201,41 +223,39 @@ class _Checker:
 
     def shown(self, record: Shown) -> None:
         it = self.lists.setdefault((record.client, record.conversation), _List())
-        before = it.items
-        gone = before[record.at : record.at + record.drop]
-        it.items = [*before[: record.at], *record.items, *before[record.at + record.drop :]]
+        at = min(record.at, len(it.items))
+        gone = it.items[at : at + record.drop]
+        it.items[at : at + record.drop] = record.items
         it.start = record.start
+        it.count(gone, -1)
+        it.count(record.items, 1)
         where = (record.client, record.conversation)
-        for name, values in (
-            ("key", [item.key for item in it.items]),
-            ("seq", [item.seq for item in it.items if item.seq is not None]),
-            ("text", [item.text for item in it.items]),
-        ):
-            twice = [value for value, count in Counter(values).items() if count > 1]
-            if twice:
-                self.say("list: duplicate", *where, f"{name} {twice[0]!r}")
-        self.ordered(it.items, where)
-        self.vanished(gone, it.items, where)
         for item in record.items:
+            for name, counts in it.there.items():
+                if (value := getattr(item, name)) is not None and counts[value] > 1:
+                    self.say("list: duplicate", *where, f"{name} {value!r}")
             if it.keys.setdefault(item.text, item.key) != item.key:
                 self.say("list: key", *where, item.text)
             self.true(item, where)
+        self.ordered(it, at, at + len(record.items), where)
+        self.vanished(gone, it, where)
 
-    def ordered(self, items: list[Item], where: tuple[str, str]) -> None:
-        seqs = [item.seq for item in items if item.seq is not None]
-        own = [self.number.get(item.text, 0) for item in items if item.seq is None]
+    def ordered(self, it: _List, at: int, end: int, where: tuple[str, str]) -> None:
+        seqs = [item.seq or 0 for item in it.around(at, end, True)]
+        own = [self.number.get(item.text, 0) for item in it.around(at, end, False)]
         for places in (seqs, own):
-            if any(one > other for one, other in pairwise(places)):
+            if any(one > other for one, other in itertools.pairwise(places)):
                 self.say("list: reordered", *where, str(places)[:200])
 
-    def vanished(self, gone: list[Item], items: list[Item], where: tuple[str, str]) -> None:
+    def vanished(self, gone: list[Item], it: _List, where: tuple[str, str]) -> None:
         """What is shown no more: a list may go elsewhere, but not leave something out."""
-        texts = {item.text for item in items}
-        seqs = [item.seq for item in items if item.seq is not None]
+        first = next((item.seq for item in it.items if item.seq is not None), None)
+        last = next((item.seq for item in reversed(it.items) if item.seq is not None), None)
         for item in gone:
-            if item.text in texts:
+            if it.there["text"][item.text]:
                 continue
-            if item.seq is None or (seqs and seqs[0] <= item.seq <= seqs[-1]):
+            inside = first is not None and last is not None and first <= (item.seq or 0) <= last
+            if item.seq is None or inside:
                 self.say("list: vanished", *where, item)
 
     def true(self, item: Item, where: tuple[str, str]) -> None:

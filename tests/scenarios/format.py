@@ -253,7 +253,7 @@ class Conversation(Struct, frozen=True, forbid_unknown_fields=True):
 class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     """`about` says what is to be seen. Scenarios share a server, unless they need other `settings`; those that are
     `mortal` share one that is killed now and then. `gaps`: whether subscribers may be told of some; silent ones may
-    never be."""
+    never be. `long` ones are played with half of the seeds."""
 
     about: str
     clients: dict[str, Client]
@@ -261,6 +261,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     conversations: dict[str, Conversation] = {}
     settings: dict[str, str | int | float | bool] = {}
     mortal: bool = False
+    long: bool = False
     gaps: Literal["none", "some"] = "none"
     name: str = ""
 

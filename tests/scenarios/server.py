@@ -10,9 +10,11 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
+
+from websockets.asyncio.client import connect
 
 from hubbub.auth.api_keys import new_key
 from hubbub.auth.tokens import mint
@@ -91,6 +93,32 @@ class HubbubProcess(ServerProcess):
         body = {"parts": [{"type": "text", "text": text}]}
         sent = await self.call("POST", f"/conversations/{conversation}/messages", body, user=user, key=key)
         return int(sent["message"]["seq"])
+
+    async def say_all(
+        self, user: str, conversation: str, texts: Sequence[tuple[str, str]]
+    ) -> AsyncIterator[tuple[str, int]]:
+        """Send many messages (key and text of each), one behind the other on a session of `user`'s, without waiting for
+        answers in between; gives each text with its seq."""
+        async with connect(f"ws://127.0.0.1:{self.port}/v1/ws", max_size=None) as socket:
+            await socket.send(json.dumps({"type": "connect", "id": 0, "token": self.token(user)}))
+
+            async def send() -> None:
+                for number, (key, text) in enumerate(texts, 1):
+                    params = {"conversation": conversation, "parts": [{"type": "text", "text": text}]}
+                    call = {"type": "call", "id": number, "method": "chat.messages.send", "params": params}
+                    await socket.send(json.dumps({**call, "key": key}))
+
+            async with asyncio.TaskGroup() as group:
+                group.create_task(send())
+                left = len(texts)
+                while left:
+                    for line in (await socket.recv()).splitlines():
+                        told = json.loads(line)
+                        if told["type"] == "result":
+                            left -= 1
+                            yield texts[told["id"] - 1][1], told["result"]["message"]["seq"]
+                        elif told["type"] == "error":
+                            raise RuntimeError(f"refused: {told}")
 
     async def converse(self, members: Sequence[str]) -> str:
         """Make users, and a group of them; its id."""

@@ -29,6 +29,8 @@ from tests.scenarios.told import (
 from hubbub.testing.proxy import FaultProxy
 
 PATIENCE = 60.0
+LANDED = 0.3
+"""Seconds in which a connection arrives that was begun before."""
 LETTERS = "abcdefghijklmnopqrstuvwxyz 0123456789 äöüß λж中文字🙂🚀\"\\'<>&\n\t/"
 
 
@@ -123,8 +125,8 @@ class Stage:
             device.state = event
             if event.status == "connected":
                 device.resumed = event.resumed
-            if event.status == "failed" and device.accepted_when_failed is None:
-                device.accepted_when_failed = device.proxy.accepted
+            if event.status == "failed":
+                asyncio.get_running_loop().call_later(LANDED, self._failed, device)
         elif isinstance(event, Seen):
             device.channels[event.channel] = Position(event.epoch, event.offset)
         elif isinstance(event, Gap):
@@ -136,6 +138,10 @@ class Stage:
         elif isinstance(event, Sent):
             self.answered(device.name, event.text, event.seq, error=event.error)
         self.changed()
+
+    def _failed(self, device: Device) -> None:
+        if device.accepted_when_failed is None:
+            device.accepted_when_failed = device.proxy.accepted
 
     def changed(self) -> None:
         """Let those look who wait for something."""
