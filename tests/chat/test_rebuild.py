@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
+from tests.chat.checks import everything
 from tests.chat.later import pass_time
 from tests.chat.test_search_index import check_index
 from tests.chat.world import World
@@ -144,6 +145,9 @@ class Life:
         self.people.remove(user)
         await self.act("rights.erase", "", user=user, messages=how)
         await pass_time(self.world, MINUTE)
+        tables = await self.world.read(everything)
+        # Nobody names them any more: what is counted for them is counted for their aliases.
+        assert [name for name, rows in tables.items() if user in repr(rows) and name != "audit"] == []
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
