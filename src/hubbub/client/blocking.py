@@ -28,11 +28,12 @@ from hubbub.model import History, Position, Presence
 
 if TYPE_CHECKING:
     from hubbub.chat.model import Message
-    from hubbub.client.chat.chat import Item, Missed
+    from hubbub.client.chat.chat import Missed
     from hubbub.client.chat.conversation import Known
     from hubbub.client.chat.following import Synced
     from hubbub.client.chat.operations.files import File
     from hubbub.client.chat.store import ChatEvent
+    from hubbub.client.chat.underway import Item
     from hubbub.client.server import Server as AsyncServer
 
 T = TypeVar("T")

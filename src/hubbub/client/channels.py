@@ -3,6 +3,7 @@ offset, and what is missing is said."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -60,7 +61,8 @@ class Channels:
         self.entries: dict[str, Entry] = {}
         self._others = others
         self._told = told
-        self._leaving: set[str] = set()
+        self._leaving: Counter[str] = Counter()
+        """Channels that we have left, by how often the server has yet to confirm it."""
         self._listeners: list[tuple[tuple[str, ...], Listener]] = []
         self._failure: Exception | None = None
 
@@ -84,7 +86,6 @@ class Channels:
             known.readers.append(reader)
             return None
         entry = self.entries[name] = Entry(token, presence, since, [reader])
-        self._leaving.discard(name)
         try:
             return await self.session.ask(
                 lambda id: model.Subscribe(id, name, token, since, presence), Subscribed, resend=True
@@ -113,11 +114,11 @@ class Channels:
             self._leave(name)
 
     def _leave(self, name: str) -> None:
-        self._leaving.add(name)
+        self._leaving[name] += 1
 
         def left(reply: wire.Reply | Exception) -> None:
-            if isinstance(reply, wire.ResultReply | model.ErrorReply):
-                self._leaving.discard(name)
+            if isinstance(reply, wire.ResultReply | model.ErrorReply) and self._leaving[name]:
+                self._leaving -= Counter((name,))
 
         self.session.post(lambda id: model.Unsubscribe(id, name), left)
 
@@ -230,11 +231,10 @@ class Channels:
     def subscribed(self, reply: Subscribed) -> None:
         """Say whether anything is missing, deliver what was missed, and go on from the reply's position."""
         name = reply.channel
-        if name in self._leaving:
-            if not reply.id:  # the resumed session is still in what we have left
-                self._leave(name)
-            return
         entry = self.entries.get(name)
+        if entry is None and name in self._leaving:  # the resumed session is still in what we have left
+            self._leave(name)
+            return
         if entry is None:
             entry = self.entries[name] = Entry(ours=False)
         since, entry.entered, entry.answer = entry.position, True, reply

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from ssl import SSLContext
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import msgspec
 
@@ -142,17 +142,42 @@ class Client:
 
     # --- parts --------------------------------------------------------------------------------------------
 
+    @overload
     def channel(
         self,
         name: str,
-        type: type[T] | Any = Any,
         *,
         since: Position | None = None,
         token: str | None = None,
         presence: bool = True,
         buffer: int = BUFFER,
         on_gap: Callable[[Gap], object] | None = None,
-    ) -> Channel[T]:
+    ) -> Channel[Any]: ...
+
+    @overload
+    def channel(
+        self,
+        name: str,
+        type: type[T],
+        *,
+        since: Position | None = None,
+        token: str | None = None,
+        presence: bool = True,
+        buffer: int = BUFFER,
+        on_gap: Callable[[Gap], object] | None = None,
+    ) -> Channel[T]: ...
+
+    def channel(
+        self,
+        name: str,
+        type: Any = Any,
+        *,
+        since: Position | None = None,
+        token: str | None = None,
+        presence: bool = True,
+        buffer: int = BUFFER,
+        on_gap: Callable[[Gap], object] | None = None,
+    ) -> Channel[Any]:
         """A channel, to be iterated; see Channel. Nothing is sent before it is."""
         return Channel(
             self,

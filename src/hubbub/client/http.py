@@ -47,7 +47,7 @@ class _Wire:
         self.headers: dict[str, str] = {}
         self.status = 0
         self.chunks: deque[bytes] = deque()
-        self.headed = self.complete = self.began = False
+        self.headed = self.complete = self.began = self.kept = False
 
     # Called by the parser.
 
@@ -57,7 +57,7 @@ class _Wire:
     def on_headers_complete(self) -> None:
         self.status = self.parser.get_status_code()
         if self.status >= 200:
-            self.headed = True
+            self.headed, self.kept = True, self.parser.should_keep_alive()
         else:
             self.headers = {}
 
@@ -179,7 +179,7 @@ class Http:
                 await wire.read()
             stream = Stream(wire.status, wire.headers, wire, _empty=method == "HEAD")
             yield stream
-            done = wire.complete and method != "HEAD" and wire.parser.should_keep_alive()
+            done = wire.complete and wire.kept and method != "HEAD"
         finally:
             self._busy.discard(wire)
             if done and not wire.writer.transport.is_closing():

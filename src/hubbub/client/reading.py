@@ -129,10 +129,11 @@ class Reading:
                 if isinstance(self._error, ClosedError):
                     raise StopAsyncIteration
                 raise self._error
-            if not self._entered:
-                await self.enter()
-            elif self._lagging:
-                await self._catch_up()
+            if not self._entered or self._lagging:
+                try:
+                    await (self._catch_up() if self._entered else self.enter())
+                except ClosedError as error:
+                    self._error = error
             else:
                 self._waiting = asyncio.get_running_loop().create_future()
                 await self._waiting
@@ -162,6 +163,8 @@ class Reading:
             self._events.append(Gap(self._name, since, self._last))
             return
         if not history.complete:
+            if not history.publications:  # what is still there
+                history = await self._client.history(self._name, limit=PAGE)
             before = history.publications[0].offset if history.publications else None
             at = history.position if before is None else Position(history.position.epoch, before - 1)
             self._events.append(Gap(self._name, since, at))

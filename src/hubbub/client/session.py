@@ -397,8 +397,9 @@ class Session:
     def _take(self, items: Sequence[wire.Reply | wire.Push]) -> None:
         for item in items:
             if isinstance(item, Subscribed):
-                self._receiver.subscribed(item)  # now: what follows in the channel counts from here
-                self._answer(item.id, item)
+                if item.id in self._waiting:  # else who asked for it was cancelled, and has left again
+                    self._receiver.subscribed(item)  # now: what follows in the channel counts from here
+                    self._answer(item.id, item)
             elif isinstance(item, Connected | model.Published | wire.ResultReply | model.ErrorReply):
                 self._answer(item.id, item)
             elif isinstance(item, model.DisconnectPush):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, Self, TypeVar
+from weakref import WeakSet
 
 T = TypeVar("T")
 Transport = Literal["websocket", "sse", "polling"]
@@ -46,7 +47,7 @@ class Watched(Generic[T]):
 
     def __init__(self, value: T) -> None:
         self._value = value
-        self._watchers: set[_Watcher[T]] = set()
+        self._watchers: WeakSet[Changes[T]] = WeakSet()  # who does not look any more is forgotten
 
     @property
     def value(self) -> T:
@@ -57,48 +58,47 @@ class Watched(Generic[T]):
         """Change it; whoever watches is told, unless it is what it was."""
         if value != self._value:
             self._value = value
-            for watcher in self._watchers:
+            for watcher in tuple(self._watchers):
                 watcher.tell(value)
 
-    async def changes(self, last: Callable[[T], bool] = lambda value: False) -> AsyncIterator[T]:
+    def changes(self, last: Callable[[T], bool] = lambda value: False) -> Changes[T]:
         """What it is, and then each change, in order; the first for which `last` holds is the end."""
-        watcher = _Watcher(self._value)
+        watcher = Changes(self._value, last)
         self._watchers.add(watcher)
-        try:
-            while True:
-                value = await watcher.next()
-                yield value
-                if last(value):
-                    return
-        finally:
-            self._watchers.discard(watcher)
+        return watcher
 
     async def until(self, condition: Callable[[T], bool]) -> T:
         """Wait for a value for which `condition` holds."""
-        if condition(self._value):
-            return self._value
-        watcher: _Watcher[T] = _Watcher(self._value)
-        self._watchers.add(watcher)
-        try:
-            while not condition(value := await watcher.next()):
-                pass
-            return value
-        finally:
-            self._watchers.discard(watcher)
+        async for value in self.changes():
+            if condition(value):
+                return value
+        raise AssertionError("unreachable")
 
 
-class _Watcher(Generic[T]):
-    def __init__(self, first: T) -> None:
+class Changes(Generic[T]):
+    """An iteration of a Watched, from the moment on in which it was asked for."""
+
+    def __init__(self, first: T, last: Callable[[T], bool]) -> None:
         self._told: deque[T] = deque((first,), maxlen=KEPT)
+        self._last = last
+        self._ended = False
         self._waiting: asyncio.Future[None] | None = None
 
     def tell(self, value: T) -> None:
+        """It has changed."""
         self._told.append(value)
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
-    async def next(self) -> T:
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        if self._ended:
+            raise StopAsyncIteration
         while not self._told:
             self._waiting = asyncio.get_running_loop().create_future()
             await self._waiting
-        return self._told.popleft()
+        value = self._told.popleft()
+        self._ended = self._last(value)
+        return value

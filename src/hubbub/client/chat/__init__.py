@@ -7,11 +7,12 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hubbub.client.chat.chat import Chat, Item, Missed, Sending
+    from hubbub.client.chat.chat import Chat, Missed, Sending
     from hubbub.client.chat.conversation import Known
     from hubbub.client.chat.following import Synced
     from hubbub.client.chat.parts import parts_of, text_of
     from hubbub.client.chat.store import Store
+    from hubbub.client.chat.underway import Item
 
 __all__ = ["Chat", "Item", "Known", "Missed", "Sending", "Store", "Synced", "parts_of", "text_of"]
 

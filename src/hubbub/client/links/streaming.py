@@ -188,6 +188,7 @@ class HttpLink:
     async def _read(self) -> None:
         while self.transport == "sse":
             await self._streamed()
+        self._items.put_nowait(())  # the session is to see by what it goes on
         while True:
             await self._polled()
 
@@ -204,8 +205,11 @@ class HttpLink:
                 self._http.open("GET", path, headers=headers) as stream,
             ):
                 if stream.status != 200:
-                    self._check(Answer(stream.status, stream.headers, await stream.body()))
-                    raise LostError(f"HTTP {stream.status}")
+                    answer = Answer(stream.status, stream.headers, await stream.body())
+                    if refused_with(answer.body) is not None:
+                        self._check(answer)
+                    self.transport = "polling"  # it is somebody on the way who lets no stream through
+                    return
                 loop = asyncio.get_running_loop()
                 silence = max(self._connected.ping_interval * SILENCE, FIRST_BYTES)
                 async for number, data in _events(stream.chunks()):

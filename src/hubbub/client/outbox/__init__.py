@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -88,6 +88,7 @@ class Outbox:
         self._last = 0
         self._opening: asyncio.Task[None] | None = None
         self._stopped = False
+        self._keeping: set[asyncio.Task[None]] = set()
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -154,7 +155,7 @@ class Outbox:
         for id in list(self._futures):
             self._settle(id, ClientError("the client is closed; the write waits in the outbox"))
         if self._opening is not None:
-            await asyncio.wait((self._opening,))
+            await asyncio.wait((self._opening, *self._keeping))
             await self._storage.close()
 
     # --- what waits ---------------------------------------------------------------------------------------
@@ -228,6 +229,8 @@ class Outbox:
     async def _send(self, id: int) -> float | None:
         """Seconds after which to try again; 0.0 if it is settled, None if there is no hope."""
         await self._client.session.ready.wait()  # without holding others' place in what is sent
+        if id not in self._entries:
+            return 0.0  # discarded meanwhile
         entry = self._entries[id] = replace(self._entries[id], state="sending")
         self._changed()
         try:
@@ -235,8 +238,9 @@ class Outbox:
         except HubbubError as error:
             outcome = error
         except ClientError:
-            self._entries[id] = replace(entry, state="queued")
-            self._changed()
+            if id in self._entries:
+                self._entries[id] = replace(entry, state="queued")
+                self._changed()
             return None
         if id not in self._entries:
             return 0.0  # discarded meanwhile
@@ -248,19 +252,29 @@ class Outbox:
         if isinstance(outcome, HubbubError):
             refused = Refused(int(outcome.code), outcome.message)
             entry = self._entries[id] = replace(entry, state="failed", error=refused)
-            kept = self._storage.put(entry)
+            self._keep_later(self._storage.put(entry))
         else:
             if self.heard is not None:
                 self.heard(entry, outcome)
             del self._entries[id]
-            kept = self._storage.remove(id)
-        try:
-            await kept
-        except ClientError as error:
-            log.warning("%s", error)  # it may be sent again after a restart: with its key
+            self._keep_later(self._storage.remove(id))
         self._settle(id, outcome)
         self._changed()
         return 0.0
+
+    def _keep_later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Nobody waits for the storage to hear of what has become of a write. If it never does, the write is sent again
+        after a restart: with its key."""
+
+        async def keep() -> None:
+            try:
+                await work
+            except ClientError as error:
+                log.warning("%s", error)
+
+        task = asyncio.create_task(keep())
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
 
     async def _exchange(self, entry: Entry) -> Raw:
         session = self._client.session

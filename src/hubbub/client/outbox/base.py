@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
-import msgspec
 from msgspec import Raw, Struct
 
 WriteState = Literal["queued", "sending", "failed"]
@@ -31,10 +30,6 @@ class Entry(Struct, frozen=True):
     state: WriteState = "queued"
     attempts: int = 0
     error: Refused | None = None
-
-    def decoded(self) -> Any:
-        """The params."""
-        return msgspec.json.decode(self.params)
 
 
 PUBLISH = "publish"

@@ -76,7 +76,7 @@ class SqliteStorage:
 
     def _begin(self) -> list[Entry]:
         try:
-            self._connection = connection = sqlite3.connect(self._path, timeout=1.0, isolation_level=None)
+            self._connection = connection = sqlite3.connect(self._path, timeout=0.1, isolation_level=None)
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
