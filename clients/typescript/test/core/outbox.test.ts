@@ -61,9 +61,9 @@ test("nothing is sent before it is kept", async () => {
       }),
   };
   open(slow);
-  up();
   await outbox.ready;
   outbox.add({ method: "m" });
+  up();
   await new Promise((done) => setTimeout(done, 20));
   expect(client.calls).toEqual([]);
   keep?.();
