@@ -43,7 +43,7 @@ async function open(query: string): Promise<Page> {
     if (/hydrat|did not match|Minified React error/i.test(said)) faults.push(said);
   });
   await page.goto(`${example.url}/?${query}`);
-  await page.waitForFunction("document.querySelector('[role=status]').textContent === 'connected'");
+  await page.waitForFunction("document.querySelector('[role=status]').textContent === 'live'");
   return page;
 }
 

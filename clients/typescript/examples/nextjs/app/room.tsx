@@ -2,7 +2,7 @@
 
 import { Hubbub } from "hubbub";
 import { Chat } from "hubbub/chat";
-import { HubbubProvider, useChat, useConnection, useMessages, useTyping } from "hubbub/react";
+import { HubbubProvider, useChat, useChatState, useMessages, useTyping } from "hubbub/react";
 import { useState } from "react";
 
 interface RoomProps {
@@ -32,7 +32,7 @@ async function fetchToken(user: string): Promise<string> {
 
 function Messages({ conversation }: { conversation: string }) {
   const { items, atStart, loadBefore } = useMessages(conversation);
-  const { status } = useConnection();
+  const { status } = useChatState();
   return (
     <main>
       <p role="status">{status}</p>
