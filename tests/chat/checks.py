@@ -11,10 +11,10 @@ from tests.chat.checks_content import check_standing
 from tests.chat.checks_files import check_files
 from tests.chat.checks_pins import check_kept, check_pins
 
-from hubbub.chat.events import MessageUpdated, State, apply, decode_event
+from hubbub.chat.events import MessageAnnotated, MessageUpdated, State, apply, decode_event
 from hubbub.chat.ledger import View, channel_of, inbox_of
 from hubbub.chat.listing import for_users
-from hubbub.chat.model import Mentions, Message
+from hubbub.chat.model import Annotations, Mentions, Message
 from hubbub.chat.rows import CONVERSATION, MEMBER, MESSAGE, ConversationRow, MemberRow, message_of
 from hubbub.storage.base import Logged
 from hubbub.storage.tables import events, inbox, members, mentions, messages, metadata, users
@@ -82,6 +82,7 @@ def _check_log(view: View, row: ConversationRow, fresh: State, heard: Sequence[L
     log = view.execute(query).all()
     applied: State | None = None
     asked_for: set[int] = set()  # messages of which an event withheld what they say
+    unseen: set[int] = set()  # ... or their previews
     for logged in log:
         event = decode_event(logged.data)
         assert (event.seq, event.__struct_config__.tag) == (logged.seq, logged.type)
@@ -89,11 +90,19 @@ def _check_log(view: View, row: ConversationRow, fresh: State, heard: Sequence[L
         applied = apply(applied, event)
         if isinstance(event, MessageUpdated):
             (asked_for.add if event.withheld else asked_for.discard)(event.message.seq)
+        if isinstance(event, MessageUpdated | MessageAnnotated):
+            seq = event.message if isinstance(event, MessageAnnotated) else event.message.seq
+            (unseen.add if event.withheld else unseen.discard)(seq)
     assert applied is not None
     for seq in asked_for:
         now = fresh.messages[seq]
         if now.deleted is None:
             applied.messages[seq] = replace(applied.messages[seq], parts=now.parts, mentions=now.mentions)
+    for seq in unseen:
+        standing = fresh.messages[seq].annotations or Annotations()
+        known_now = replace(applied.messages[seq].annotations or Annotations(), previews=standing.previews)
+        given = None if known_now == Annotations() else known_now
+        applied.messages[seq] = replace(applied.messages[seq], annotations=given)
     # Cursors move without events; the events' own say how far they had come at least.
     for user, member in fresh.members.items():
         known = applied.members[user]

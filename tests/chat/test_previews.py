@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from tests.chat.talk import say, text
@@ -189,7 +190,7 @@ async def test_what_changes_meanwhile(chat: World, net: Internet) -> None:
     await chat.do("messages.edit", "ada", conversation=id, message=edited.seq, parts=text("no link"))
     await chat.do("members.add", "ada", conversation=quiet, users=["bob"])
     free.set()
-    assert [len(await shown(chat, each)) for each in (deleted, edited, left, before)] == [0, 0, 1, 0]
+    assert [len(await shown(chat, each)) for each in (deleted, edited, left, before)] == [0, 0, 1, 1]
 
 
 async def test_previews_are_taken_away(chat: World, net: Internet) -> None:
@@ -209,6 +210,40 @@ async def test_previews_are_taken_away(chat: World, net: Internet) -> None:
     await chat.do("previews.remove", "ada", **of, url=OTHER)
     await chat.do("messages.edit", "bob", **of, parts=text(OTHER))
     assert await shown(chat, sent) == [Preview(OTHER, removed=True)]
+
+
+async def test_who_came_later_hears_nothing_of_what_was_said_before(chat: World, net: Internet) -> None:
+    id = await chat.group("ada", "bob", history="joined")
+    early = await say(chat, id, "bob", f"{URL} {OTHER}")
+    assert len(await shown(chat, early)) == 2
+    late = await say(chat, id, "bob", "nothing yet")
+    of: dict[str, Any] = {"conversation": id, "message": early.seq}
+    await chat.users("cy")
+    await chat.do("members.add", "ada", conversation=id, users=["cy"])
+    head = len(await chat.log(id))
+    await chat.do("pins.add", "ada", **of)
+    await chat.do("previews.remove", "bob", **of, url=OTHER)
+    await chat.do("messages.edit", "bob", **of, parts=text(URL))
+    await chat.do("messages.edit", "bob", conversation=id, message=late.seq, parts=text(f"now {OTHER}"))
+    assert await shown(chat, late) == [Preview(OTHER, "B")], "those who may read it have it"
+    told = (await chat.log(id))[head:]
+    assert [type(event).__name__ for event in told] == [
+        "MessageAnnotated",
+        "MessageAnnotated",
+        "MessageUpdated",
+        "MessageUpdated",
+        "MessageAnnotated",
+    ]
+    for event in told:
+        assert getattr(event, "withheld", False)
+        assert b"example" not in msgspec.json.encode(event), event
+    assert (await chat.do("messages.get", "bob", **of)).annotations.pin is not None
+    await chat.refused(ErrorCode.NOT_FOUND, "messages.get", "cy", **of)
+    fresh = await say(chat, id, "bob", URL)
+    assert len(await shown(chat, fresh)) == 1
+    event = (await chat.log(id))[-1]
+    assert isinstance(event, MessageAnnotated)
+    assert not event.withheld, "all may read this one"
 
 
 async def test_what_is_remembered_goes(chat: World, net: Internet) -> None:

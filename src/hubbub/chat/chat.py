@@ -29,7 +29,7 @@ from hubbub.chat.limits import LimitError
 from hubbub.chat.listing import without_words
 from hubbub.chat.operations import PREFIX, Caller, Operation
 from hubbub.chat.presence import Presences
-from hubbub.chat.previews import EVENTS, Previews
+from hubbub.chat.previews import EVENTS, Previews, may_link
 from hubbub.chat.restraint import OPEN
 from hubbub.chat.signals import Moved, Typists
 from hubbub.clock import Clock
@@ -298,7 +298,7 @@ class Chat:
                 self.signal(told(event))
             else:
                 self.publish(event)
-                if self.previews is not None and event.event in EVENTS and b"://" in event.data:
+                if self.previews is not None and event.event in EVENTS and may_link(event.data):
                     self.previews.look(event)
 
     def publish(self, logged: Logged) -> None:

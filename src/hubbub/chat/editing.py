@@ -185,8 +185,9 @@ def edit(
         return EditedMessage(row.id, message.seq, changed.version, changed.edited)
     _mention_anew(ledger, changed, message.mentions, whom)
     search_index.reindex(ledger.tx, id, row.id, checked.text)
-    if has_newcomers(ledger, row, message.seq):
-        bare = replace(changed, parts=(), mentions=None)
+    if ledger.has_newcomers(row, message.seq):
+        told, _ = ledger.told_of(row, message.seq, changed.annotations)
+        bare = replace(changed, parts=(), mentions=None, annotations=told)
         ledger.append(row, MessageUpdated, actor, about=message.seq, message=bare, withheld=True)
     else:
         ledger.append(row, MessageUpdated, actor, about=message.seq, message=changed)
@@ -202,16 +203,6 @@ def _annotations(ledger: Ledger, message: Message, checked: parts.Checked) -> An
         previews=links.revised(message, checked.parts, ledger.config.limits.links),
     )
     return None if standing == Annotations() else standing
-
-
-def has_newcomers(view: View, row: ConversationRow, seq: int) -> bool:
-    """Whether there are members who came after the message, and may not read it."""
-    if row.history == "all":
-        return False
-    query = sa.select(members.c.user).where(
-        members.c.conversation == row.id, members.c.state == "joined", members.c.visible >= seq
-    )
-    return view.execute(query.limit(1)).first() is not None
 
 
 def _editable(

@@ -79,7 +79,7 @@ class MessageCreated(Head, frozen=True, tag="message.created", kw_only=True):
 
 class MessageUpdated(Head, frozen=True, tag="message.updated", kw_only=True):
     """A message was edited. `withheld`: there are members who may not read it (`history` is `joined`), so the event has
-    all of it but the parts and mentions, for which whoever may is to ask `messages.get`."""
+    all of it but the parts, mentions and previews, for which whoever may is to ask `messages.get`."""
 
     message: Message
     withheld: bool = False
@@ -102,11 +102,13 @@ class ReactionsChanged(Head, frozen=True, tag="reactions.changed", kw_only=True)
 
 class MessageAnnotated(Head, frozen=True, tag="message.annotated", kw_only=True):
     """What stands on a message has changed: its `pin`, `poll`, `checklist` or `previews`. `annotations` are all that it
-    has now."""
+    has now. `withheld`: there are members who may not read the message (`history` is `joined`), so the previews, which
+    tell of what it says, are left out, and whoever may is to ask `messages.get` for them."""
 
     message: int
     what: Annotated
     annotations: Annotations | None = None
+    withheld: bool = False
 
 
 class MessageWithheld(Head, frozen=True, tag="message.withheld", kw_only=True):
@@ -424,7 +426,12 @@ def apply(state: State | None, event: LogEvent | Receipts) -> State:
                     }
         case MessageUpdated(message=message, withheld=True):
             if (old := messages.get(message.seq)) is not None:
-                message = replace(message, parts=old.parts, mentions=old.mentions)
+                message = replace(
+                    message,
+                    parts=old.parts,
+                    mentions=old.mentions,
+                    annotations=_with_previews(message.annotations, old.annotations),
+                )
             messages = messages | {message.seq: message}
         case MessageUpdated(message=message) | MessageDeleted(message=message):
             messages = messages | {message.seq: message}
@@ -437,7 +444,15 @@ def apply(state: State | None, event: LogEvent | Receipts) -> State:
                 seq: tombstone(message, event.time) if seq <= through and message.deleted is None else message
                 for seq, message in messages.items()
             }
-        case MessageAnnotated():
+        case MessageAnnotated(annotations=now):
             if (old := messages.get(event.message)) is not None:
-                messages = messages | {old.seq: replace(old, annotations=event.annotations)}
+                if event.withheld:
+                    now = _with_previews(now, old.annotations)
+                messages = messages | {old.seq: replace(old, annotations=now)}
     return State(replace(conversation, **changes), members, messages)
+
+
+def _with_previews(now: Annotations | None, known: Annotations | None) -> Annotations | None:
+    """What stands on a message of which the previews were not told: those that are known stay."""
+    found = replace(now or Annotations(), previews=(known or Annotations()).previews)
+    return None if found == Annotations() else found

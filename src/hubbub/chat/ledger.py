@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hubbub.chat import restraint, rules
 from hubbub.chat.events import Annotated, InboxHead, LogEvent, MessageAnnotated, MessageWithheld
@@ -151,6 +152,15 @@ class View:
         )
         return self.execute(query.limit(1)).first() is not None
 
+    def has_newcomers(self, row: ConversationRow, seq: int) -> bool:
+        """Whether there are members who came after the message, and may not read it."""
+        if row.history == "all":
+            return False
+        query = sa.select(members.c.user).where(
+            members.c.conversation == row.id, members.c.state == "joined", members.c.visible >= seq
+        )
+        return self.execute(query.limit(1)).first() is not None
+
     def restraints(self, user: str) -> tuple[Restraint, ...]:
         """What keeps a user from writing, anywhere."""
         found = self._restraints.get(user)
@@ -248,7 +258,8 @@ class Ledger(View):
         self, row: ConversationRow, seq: int, what: Annotated, actor: Actor, annotations: Annotations | None
     ) -> None:
         """Keep all that stands on a message now, and say so in the log; of a message that only its sender sees, nothing
-        but that it has changed. `row` must have been read with `lock`."""
+        but that it has changed, and no previews where there are members who may not read it. `row` must have been read
+        with `lock`."""
         kept = None if annotations in (None, Annotations()) else annotations
         shadow = self.execute(
             messages.update()
@@ -259,7 +270,19 @@ class Ledger(View):
         if shadow:
             self.append(row, MessageWithheld, SERVER, about=seq, message=seq)
         else:
-            self.append(row, MessageAnnotated, actor, about=seq, message=seq, what=what, annotations=kept)
+            told, withheld = self.told_of(row, seq, kept)
+            fields = {"message": seq, "what": what, "annotations": told, "withheld": withheld}
+            self.append(row, MessageAnnotated, actor, about=seq, **fields)
+
+    def told_of(
+        self, row: ConversationRow, seq: int, annotations: Annotations | None
+    ) -> tuple[Annotations | None, bool]:
+        """What everybody may be told of what stands on a message, and whether something of it is withheld: previews
+        have its words, and there may be members who came after it."""
+        if annotations is None or not annotations.previews or not self.has_newcomers(row, seq):
+            return annotations, False
+        bare = replace(annotations, previews=())
+        return None if bare == Annotations() else bare, True
 
     def audit(
         self,

@@ -17,7 +17,6 @@ import sqlalchemy as sa
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from hubbub.chat.editing import has_newcomers
 from hubbub.chat.filing import KEEP_SECRET
 from hubbub.chat.ledger import SERVER, Actor, Ledger, View
 from hubbub.chat.links import links
@@ -57,6 +56,7 @@ class Found(Struct, frozen=True, omit_defaults=True):
 
 class _Said(Struct, frozen=True):
     message: Message
+    withheld: bool = False
 
 
 class _Remember(Struct, frozen=True):
@@ -76,6 +76,11 @@ _said = msgspec.json.Decoder(_Said).decode
 _found: Callable[[str], Found | None] = msgspec.json.Decoder(Found | None).decode
 
 
+def may_link(data: bytes) -> bool:
+    """Whether a message may have links by what is logged of it: in what is withheld they are not to be seen."""
+    return b"://" in data or b'"withheld":true' in data
+
+
 # --- keeping ------------------------------------------------------------------------------------------------------
 
 
@@ -88,10 +93,10 @@ def _remember(tx: Transaction, given: _Remember) -> None:
 
 
 def _keep(tx: Transaction, given: _Keep) -> None:
-    """Unless the message says something else by now, or there are members by now who may not read it."""
+    """Unless the message says something else by now."""
     ledger = Ledger(tx, given.config)
     row = ledger.find(given.conversation, lock=True)
-    if row is None or has_newcomers(ledger, row, given.message):
+    if row is None:
         return
     try:
         _, message = find(ledger, SERVER, row, None, given.message)
@@ -160,9 +165,12 @@ class Previews:
 
     async def _make(self, logged: Logged) -> None:
         try:
-            message = _said(logged.data).message
+            said = _said(logged.data)
+            message = said.message
             if not (message.options or Options()).previews:
                 return
+            if said.withheld:
+                message = await self._chat.read(lambda view: _whole(view, said.message))
             await self._started.wait()  # or images would be signed by nobody's secret
             made = [
                 self._public(link, found)
@@ -224,6 +232,14 @@ class Previews:
 
     def _images(self, secret: bytes) -> Images:
         return Images(self._egress, self._config.image_bytes, secret)
+
+
+def _whole(view: View, bare: Message) -> Message:
+    """Raises NOT_FOUND."""
+    row = view.find(bare.conversation)
+    if row is None:
+        raise HubbubError(ErrorCode.NOT_FOUND)
+    return find(view, SERVER, row, None, bare.seq)[1]
 
 
 def _known(view: View, url: str) -> tuple[str, float] | None:
