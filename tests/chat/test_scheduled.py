@@ -118,6 +118,25 @@ async def test_it_can_be_changed_until_it_is_sent(chat: World) -> None:
         await refused(chat, ErrorCode.NOT_FOUND, operation, "ada", scheduled=made.id)
 
 
+async def test_it_says_whether_previews_are_made(chat: World) -> None:
+    id = await chat.group("ada", "bob")
+    made = await schedule(chat, id, "see https://example.org/", 600.0, previews=False)
+    assert not made.previews
+    assert [each.previews for each in await listed(chat)] == [False]
+    changed = await chat.do(
+        "scheduled.update", "ada", scheduled=made.id, parts=text("so https://example.org/")
+    )
+    assert not changed.previews, "what is not given stays"
+    other = await schedule(chat, id, "and https://example.org/a", 600.0)
+    assert other.previews
+    await chat.do("scheduled.update", "ada", scheduled=other.id, previews=False)
+    third = await schedule(chat, id, "more", 600.0, previews=False)
+    assert (await chat.do("scheduled.update", "ada", scheduled=third.id, previews=True)).previews
+    await pass_time(chat, 620.0)
+    options = [each.options for each in await sent(chat, id)]
+    assert [each is None or each.previews for each in options] == [False, False, True]
+
+
 async def test_it_can_be_cancelled_and_sent_at_once(chat: World) -> None:
     id = await chat.group("ada", "bob")
     one, two = await schedule(chat, id, "one", 100.0), await schedule(chat, id, "two", 100.0)

@@ -259,6 +259,7 @@ class Scheduled(Struct, frozen=True, omit_defaults=True):
     silent: bool = False
     expires_in: float | None = None
     failed: Failure | None = None
+    previews: bool = True
 
 
 class Reminder(Struct, frozen=True, omit_defaults=True):

@@ -50,6 +50,7 @@ class UpdateScheduled(Struct, frozen=True, forbid_unknown_fields=True):
     parts: Parts | UnsetType = UNSET
     mentions: MentionWhom | UnsetType | None = UNSET
     silent: Silent | UnsetType = UNSET
+    previews: bool | UnsetType = UNSET
     expires_in: ExpiresIn | UnsetType | None = UNSET
 
 
@@ -121,7 +122,7 @@ def update(ledger: Ledger, actor: Actor, params: UpdateScheduled) -> Scheduled:
     kept = item.read(_Kept)
     given = {
         name: value
-        for name in ("parts", "mentions", "silent", "expires_in")
+        for name in ("parts", "mentions", "silent", "previews", "expires_in")
         if (value := getattr(params, name)) is not UNSET
     }
     send, checked = _check(ledger, actor, msgspec.structs.replace(kept.send, **given))
@@ -250,6 +251,7 @@ def _public(item: Item) -> Scheduled:
         send.silent,
         send.expires_in,
         kept.failed,
+        send.previews,
     )
 
 
