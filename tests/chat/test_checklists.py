@@ -4,6 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.chat import checks
+from tests.chat.review import restrict
 from tests.chat.talk import limited, say
 from tests.chat.world import World
 
@@ -60,6 +62,23 @@ async def test_only_its_sender_ticks_if_nothing_else_is_said(chat: World) -> Non
         for user in ("bob", "mod"):
             await chat.refused(ErrorCode.PERMISSION_DENIED, operation, user, at="message", **of, item="1")
     await chat.do("checklists.check", "ada", **of, item="1")
+
+
+async def test_nobody_sees_ticks_of_who_is_shadowed(chat: World) -> None:
+    of = await listed(chat, "bob", anyone=True)
+    await chat.do("checklists.check", "ada", **of, item="1")
+    await restrict(chat, "", "bob", "shadow")
+    before = await chat.read(checks.everything)
+    ticked = (await chat.do("checklists.check", "bob", **of, item="2")).done
+    assert [(each.id, each.by) for each in ticked] == [("1", "ada"), ("2", "bob")]
+    assert (await chat.do("checklists.uncheck", "bob", **of, item="1")).done == ()
+    assert await chat.read(checks.everything) == before
+    assert await standing(chat, of) == ["1"]
+    sent = await chat.do("messages.send", "bob", conversation=of["conversation"], parts=checklist())
+    own = {"conversation": of["conversation"], "message": sent.message.seq}
+    await chat.do("checklists.check", "bob", **own, item="1")
+    kept = await chat.do("messages.get", "bob", **own)
+    assert [each.id for each in kept.annotations.done] == ["1"], "what only bob sees is bob's to tick"
 
 
 async def test_ticks_hold_to_their_items_through_edits(chat: World) -> None:

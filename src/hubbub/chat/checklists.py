@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from hubbub.chat.kinds.checklist import checklist_in
 from hubbub.chat.ledger import Actor, Ledger
-from hubbub.chat.messages import find, writable
+from hubbub.chat.messages import find, in_shadow, writable
 from hubbub.chat.model import Annotations, ChecklistItem, ConversationId, Message, Seq
 from hubbub.chat.operations import write
+from hubbub.chat.restraint import shadowed
 from hubbub.chat.rows import ConversationRow
 from hubbub.errors import ErrorCode, HubbubError
 
@@ -84,6 +85,8 @@ def _message(ledger: Ledger, actor: Actor, params: OneItem) -> tuple[Conversatio
 def _stand(
     ledger: Ledger, actor: Actor, row: ConversationRow, message: Message, done: tuple[ChecklistItem, ...]
 ) -> Done:
+    if actor.user and not in_shadow(message) and shadowed(ledger.restraints(actor.user), row.id):
+        return Done(done)  # as if it were
     annotations = replace(message.annotations or Annotations(), done=done)
     ledger.annotate(row, message.seq, "checklist", actor, annotations)
     return Done(done)
