@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from tests.chat import checks
 from tests.chat.later import items, quiet
+from tests.chat.review import restrict
 from tests.chat.talk import said, text
 from tests.chat.world import World
 
@@ -16,8 +17,9 @@ from hubbub.chat.erasing import renamed
 from hubbub.chat.events import UserErased
 from hubbub.chat.ledger import View, inbox_of
 from hubbub.chat.rights import ALIAS
-from hubbub.errors import ErrorCode
-from hubbub.storage.tables import users
+from hubbub.errors import ErrorCode, HubbubError
+from hubbub.storage.base import Transaction, each
+from hubbub.storage.tables import audit, users
 
 pytestmark = pytest.mark.anyio
 GONE = "zoe-the-erased"
@@ -51,9 +53,9 @@ async def erase(chat: World, user: str = GONE, **params: Any) -> str:
 
 
 async def left_of(chat: World, id: str = GONE) -> list[str]:
-    """Tables in which the id still stands, but for the log of acts."""
+    """Tables in which the id still stands."""
     tables = await chat.read(checks.everything)
-    return sorted(name for name, rows in tables.items() if id in repr(rows) and name != "audit")
+    return sorted(name for name, rows in tables.items() if id in repr(rows))
 
 
 async def furnish(chat: World) -> tuple[str, str, str]:
@@ -124,7 +126,69 @@ async def test_what_it_wrote_is_deleted_if_that_is_asked_for(chat: World) -> Non
         assert all(m.deleted is not None for m in state.messages.values() if m.sender == alias)
     assert (await chat.do("search", "ada", query="began", conversation=group)).hits == ()
     tables = await chat.read(checks.everything)
-    assert "an answer" not in repr({name: rows for name, rows in tables.items() if name != "audit"})
+    assert "an answer" not in repr(tables)
+
+
+async def test_acts_are_those_of_the_alias(chat: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was done by the person, on it, and with its id somewhere in what is known of the act."""
+    monkeypatch.setattr(erasing, "SPAN", 2)
+    await chat.user(GONE, office="admin")
+    await chat.users("bob")
+    await restrict(chat, GONE, "bob", "mute", reason=f"says {GONE}")
+    await restrict(chat, "", "bob", "shadow", reason=GONE)
+    await chat.do("rights.export", "", user=GONE)
+    await chat.do("rights.export", GONE, user="bob")
+    await chat.do("users.upsert", "", user="bob", office="moderator")
+    before = await every_act(chat)
+    alias = await erase(chat)
+    after = await every_act(chat)
+    assert after[-1] | {"act": "rights.erased", "user": alias} == after[-1]
+
+    def expected(act: dict[str, Any]) -> dict[str, Any]:
+        given = {name: alias if act[name] == GONE else act[name] for name in ("actor", "user")}
+        return act | given | {"data": act["data"].replace(f'"{GONE}"', f'"{alias}"')}
+
+    assert after[: len(before)] == [expected(act) for act in before]
+    assert sum(alias in (act["actor"], act["user"]) for act in after) >= 5
+    assert any(f"says {GONE}" in act["data"] for act in after), "what somebody has written stays"
+
+
+async def every_act(chat: World) -> list[dict[str, Any]]:
+    query = sa.select(audit).order_by(audit.c.id)
+    return await chat.read(lambda view: [dict(row._mapping) for row in view.execute(query)])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"user": "erased-by-nobody"},
+        {"user": "bob"},
+        {"user": None},
+        {"actor": "bob"},
+        {"act": "nothing"},
+        {"time": 1.0},
+        {"data": '{"reason":"other","until":null}'},
+        {"data": '{"until":null}'},
+        {"data": '{"reason":"x","until":null,"more":1}'},
+        {"message": 1},
+        {"conversation": "c"},
+    ],
+)
+async def test_nothing_else_of_an_act_can_be_changed(chat: World, values: dict[str, Any]) -> None:
+    """Not of somebody who is being erased either."""
+    await chat.users(GONE, "bob")
+    await restrict(chat, "", GONE, "mute", reason="x")
+    await restrict(chat, "", "bob", "mute", reason="x")
+    chat.chat.agenda.handlers.pop(erasing.KIND)
+    await chat.do("rights.erase", "", user=GONE)
+    before = await every_act(chat)
+
+    def change(tx: Transaction, act: str) -> None:
+        tx.execute(audit.update().where(audit.c.user.in_((GONE, "bob")), audit.c.act == act).values(values))
+
+    with pytest.raises(HubbubError):
+        await chat.store.write(each("test.change", change), "restrictions.mute")
+    assert await every_act(chat) == before
 
 
 async def test_many_events_take_many_transactions(chat: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
-"""Reading the audit log: every privileged act, by whom, on whom and where. Nothing in it can be changed or taken out;
-`Ledger.audit` writes it, in the transaction of the act."""
+"""Reading the audit log: every privileged act, by whom, on whom and where. Nothing in it can be changed or taken out,
+but that an alias comes in place of the id of somebody who is erased; `Ledger.audit` writes it, in the transaction of
+the act."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 What others have read stays readable: what the person wrote and did is from then on that of an alias, who is nobody. The
 id is replaced wherever it stands in a conversation: in columns, in the JSON beside them and in the events of the logs.
-What is left of it is the audit log, which nobody can change, and what a legal hold keeps.
+That goes for the audit log, too, of which nothing else can be changed. What is left is what a legal hold keeps.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from hubbub.chat.rows import MEMBER, MESSAGE, ConversationRow, MemberRow, messag
 from hubbub.storage import bulk
 from hubbub.storage.tables import (
     agenda,
+    audit,
     blocks,
     bookmarks,
     case_notes,
@@ -57,7 +58,7 @@ BATCH = 500
 """Events, or messages, of one transaction."""
 SPAN = 20_000
 """Messages of one transaction that are looked through for what was forwarded."""
-Stage = Literal["conversations", "forwards", "inboxes", "rest"]
+Stage = Literal["conversations", "forwards", "inboxes", "audit", "rest"]
 OPAQUE = frozenset(("custom", "data", "parts"))
 """What in JSON is the application's or was said by somebody, and is not ours to change."""
 _object = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -67,8 +68,8 @@ _encode = msgspec.json.Encoder().encode
 
 class Erasing(Struct, frozen=True):
     """How far it is. `delete`: what the person wrote goes, too. `conversation` is the one that is being gone through,
-    up to the event `place`; for what was forwarded `place` is the last message's id, and for others' inboxes
-    `whose` is the last of them."""
+    up to the event `place`; for what was forwarded `place` is the last message's id, for the audit log that of the last
+    act, and for others' inboxes `whose` is the last of them."""
 
     user: str
     alias: str
@@ -154,6 +155,8 @@ def _go_on(ledger: Ledger, item: Item, prepared: None) -> None:
             _forwards(ledger, erasing)
         case "inboxes":
             _inboxes(ledger, erasing)
+        case "audit":
+            _acts(ledger, erasing)
         case "rest":
             _rest(ledger, erasing)
 
@@ -328,7 +331,7 @@ def _inboxes(ledger: Ledger, erasing: Erasing) -> None:
     following = sa.select(users.c.id).where(users.c.id > erasing.whose).order_by(users.c.id).limit(BATCH)
     ids = ledger.execute(following).scalars().all()
     if not ids:
-        _plan(ledger, replace(erasing, stage="rest"))
+        _plan(ledger, replace(erasing, stage="audit", place=0))
         return
     query = sa.select(inbox.c.user, inbox.c.seq, inbox.c.data).where(
         inbox.c.user.in_(ids), inbox.c.data.contains(old.decode(), autoescape=True)
@@ -342,11 +345,40 @@ def _inboxes(ledger: Ledger, erasing: Erasing) -> None:
     _plan(ledger, replace(erasing, whose=ids[-1]))
 
 
+def _acts(ledger: Ledger, erasing: Erasing) -> None:
+    """The id in the audit log, in the next acts. (Its triggers let this be changed, and nothing else: the user is
+    `erased`, and the log has the alias's `rights.erase`.)"""
+    top = ledger.execute(sa.select(sa.func.max(audit.c.id))).scalar() or 0
+    last = min(erasing.place + SPAN, top)
+    _rename_acts(ledger, erasing, last)
+    _plan(ledger, replace(erasing, stage="audit" if last < top else "rest", place=last))
+
+
+def _rename_acts(ledger: Ledger, erasing: Erasing, last: int | None = None) -> None:
+    old, new = _encode(erasing.user), _encode(erasing.alias)
+    named = sa.or_(
+        audit.c.actor == erasing.user,
+        audit.c.user == erasing.user,
+        audit.c.data.contains(old.decode(), autoescape=True),
+    )
+    query = sa.select(audit.c.id, audit.c.actor, audit.c.user, audit.c.data)
+    query = query.where(audit.c.id > erasing.place, named)
+    if last is not None:
+        query = query.where(audit.c.id <= last)
+    names = {erasing.user: erasing.alias}
+    acts = [
+        (id, names.get(actor, actor), names.get(user, user), renamed(data.encode(), old, new).decode())
+        for id, actor, user, data in ledger.execute(query)
+    ]
+    bulk.update(ledger.tx, audit, ("id",), ("actor", "user", "data"), acts)
+
+
 def _rest(ledger: Ledger, erasing: Erasing) -> None:
     user, alias = erasing.user, erasing.alias
     if attaching.discard_all(ledger, user, BATCH):
         _plan(ledger, erasing)
         return
+    _rename_acts(ledger, erasing)  # those of meanwhile
     for table, column in (
         (cases, cases.c.user),
         (cases, cases.c.claimed_by),

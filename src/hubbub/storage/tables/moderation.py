@@ -150,7 +150,7 @@ audit = sa.Table(
     sa.Index(None, "conversation", "id"),
     sqlite_autoincrement=True,
 )
-"""Every privileged act. Triggers refuse to change or delete a row."""
+"""Every privileged act. Triggers refuse to delete a row, and to change anything but an id into an alias."""
 
 legal_holds = sa.Table(
     "legal_holds",
