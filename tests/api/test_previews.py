@@ -15,6 +15,36 @@ pytestmark = pytest.mark.anyio
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
 
+@pytest.mark.parametrize(
+    ("content", "type"),
+    [
+        (b"GIF89a/*<html><script>alert(1)</script>*/=1;alert(2)", "image/gif"),
+        (b"\xff\xd8\xff\xe0<html><body onload=alert(1)>", "image/jpeg"),
+        (PNG + b"<svg onload='alert(1)'/>", "image/png"),
+        (PNG + b"PK\x03\x04", "image/png"),
+    ],
+)
+async def test_what_is_an_image_and_a_page_at_once_is_served_as_an_image(
+    tmp_path: Path, content: bytes, type: str
+) -> None:
+    """They are not made anew: this is why they need not be."""
+    async with internet() as net:
+        net.host("a.example", says(content, "image/png"))
+        server = await ChatServer(tmp_path).start()
+        chat = server.world.chat
+        chat.previews = Previews(chat, net.egress())
+        await chat.previews.start()
+        path = chat.previews.images.path("http://a.example/x.html")
+        headers = (await server.http.get(str(path))).headers
+        assert headers["content-type"] == type
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "sandbox" in headers["content-security-policy"]
+        assert headers["content-disposition"].startswith("inline")
+        await chat.previews.stop()
+        await server.stop()
+
+
 async def test_images_are_served_harmlessly(tmp_path: Path) -> None:
     async with internet() as net:
         net.host("a.example", says(PNG, "image/png"))
