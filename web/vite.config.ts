@@ -23,6 +23,7 @@ export default defineConfig({
   build: {
     outDir: process.env.HUBBUB_WEB_OUT ?? here("../src/hubbub/web/static"),
     emptyOutDir: true,
+    rolldownOptions: { checks: { pluginTimings: false } }, // compressing takes its time
     target: "es2022",
     assetsInlineLimit: 0, // the Content-Security-Policy knows no data: for scripts and fonts
     modulePreload: { polyfill: false },

@@ -177,6 +177,7 @@ export class Window {
     for (const colorScheme of ["light", "dark"]) {
       await this.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       const faults = this.faults.length;
+      await this.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
       await this.page.evaluate(AXE);
       const { passes, violations } = await this.page.evaluate(() => globalThis.axe.run());
       this.faults.splice(faults); // axe itself makes functions of strings, which the policy refuses

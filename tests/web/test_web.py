@@ -61,4 +61,4 @@ def test_the_initial_load_is_small() -> None:
 @pytest.mark.usefixtures("built")
 @pytest.mark.parametrize("name", sorted(path.name for path in HERE.glob("*.test.js")))
 def test_in_chromium(name: str) -> None:
-    run("node", "--test", "--test-reporter=spec", "--test-timeout=90000", name, cwd=HERE)
+    run("node", "--test", "--test-reporter=spec", "--test-timeout=110000", name, cwd=HERE)

@@ -20,7 +20,8 @@ export interface Command {
   readonly whileTyping?: boolean;
   /** Not in the palette: for what makes no sense there. */
   readonly hidden?: boolean;
-  run(): void;
+  /** false: there was nothing to do, and the key is somebody else's. */
+  run(): unknown;
 }
 
 let commands: readonly Command[] = [];
@@ -71,7 +72,7 @@ let first: { key: string; at: number } | undefined;
 
 /** Run what the key means. Called once, for the document. */
 export function handleKey(event: KeyboardEvent): void {
-  if (event.defaultPrevented || event.isComposing) return;
+  if (event.defaultPrevented || event.isComposing || document.querySelector("dialog:modal") !== null) return;
   const target = event.target instanceof Element ? event.target : null;
   const typing =
     target?.closest("input, textarea, select, [contenteditable]:not([contenteditable=false])") != null;
@@ -84,8 +85,7 @@ export function handleKey(event: KeyboardEvent): void {
       const [head = "", tail] = keys.split(" ");
       const hit = tail === undefined ? matches(head, event) : before === head && matches(tail, event);
       if (hit) {
-        event.preventDefault();
-        command.run();
+        if (command.run() !== false) event.preventDefault();
         return;
       }
     }

@@ -1,6 +1,6 @@
 /** The parts of the window, between which F6 moves the focus: the list, what is open, what is beside it. */
 
-import { FOCUSABLE } from "../ui/Popover.tsx";
+import { focusFirst } from "../ui/Popover.tsx";
 
 const PARTS = "[data-part]";
 
@@ -29,12 +29,5 @@ export function rememberFocus(event: { target: EventTarget | null }): void {
 
 /** Put the focus into a part: on what had it last, on what asks for it, or on its first control. */
 export function focusInto(part: HTMLElement): void {
-  const before = last.get(part)?.deref();
-  const target =
-    (before?.isConnected === true && part.contains(before) ? before : null) ??
-    part.querySelector<HTMLElement>("[data-autofocus]") ??
-    part.querySelector<HTMLElement>("[data-row][tabindex='0']") ??
-    part.querySelector<HTMLElement>(FOCUSABLE) ??
-    part;
-  target.focus({ preventScroll: true });
+  focusFirst(part, last.get(part)?.deref());
 }

@@ -7,10 +7,11 @@ const PAUSE = 1500; // milliseconds between two, however many messages come
 export function beep(): void {
   const now = Date.now();
   if (now - last < PAUSE || typeof AudioContext === "undefined") return;
+  if (!navigator.userActivation.hasBeenActive) return; // browsers allow none before the first click
   last = now;
   context ??= new AudioContext();
   if (context.state === "suspended") {
-    void context.resume().catch(() => undefined); // browsers wait for a click first
+    void context.resume().catch(() => undefined);
     return;
   }
   tone(context, 660, 0);

@@ -20,7 +20,6 @@ export const texts = define("app", {
   userId: "User id",
   userIdHint: "Letters, digits and signs; users are made when they come.",
   enter: "Enter",
-  signInAs: "Enter as {name}",
   token: "Token",
   tokenHint: "Paste the token that you were given.",
   signingIn: "Signing in",

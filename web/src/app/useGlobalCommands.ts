@@ -50,7 +50,14 @@ export function useGlobalCommands(): void {
       run: () => openPalette(">"),
     },
     { id: "help", title: t("help"), group: general, icon: "help", keys: ["?"], run: openHelp },
-    { id: "close", title: t("closeThis"), group: general, keys: ["Escape"], hidden: true, run: leaveOrClose },
+    {
+      id: "close",
+      title: t("closeThis"),
+      group: general,
+      keys: ["Escape"],
+      hidden: true,
+      run: closeOpenPane,
+    },
     {
       id: "part.next",
       title: t("focusNext"),
@@ -105,7 +112,9 @@ export function useGlobalCommands(): void {
 }
 
 /** What Escape does where nothing nearer has used it: close what is beside the conversation. */
-function leaveOrClose(): void {
+function closeOpenPane(): boolean {
   const route = currentRoute();
-  if (route.view === "conversation" && route.pane !== undefined) closePane();
+  const open = route.view === "conversation" && route.pane !== undefined;
+  if (open) closePane();
+  return open;
 }

@@ -64,10 +64,10 @@ export function UserPicker({ label, hint, chosen, onChange, onPick, without = []
               <button
                 type="button"
                 className={styles.chip}
-                aria-label={t("remove", { name: user.name || user.id })}
                 onClick={() => onChange(chosen.filter((each) => each.id !== user.id))}
               >
                 <Avatar id={user.id} name={user.name ?? ""} src={user.avatar} size={20} />
+                <span className="visually-hidden">{t("remove")} </span>
                 {user.name || user.id}
                 <Icon name="close" size={13} />
               </button>

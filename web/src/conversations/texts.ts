@@ -107,7 +107,7 @@ export const texts = define("conversations", {
   noPeople: "Nobody is called “{text}”",
   invite: "Ask them first",
   inviteHint: "They are in it once they accept.",
-  remove: "Remove {name}",
+  remove: "Remove",
   write: "Write to {name}",
 
   discoverTitle: "Find topics",

@@ -8,6 +8,7 @@ import {
   useRef,
   useState,
 } from "react";
+import { flushSync } from "react-dom";
 import styles from "./List.module.css";
 
 /** To be spread on the one focusable element of a row: only one row of a list is reached by Tab, arrows do the rest. */
@@ -48,7 +49,6 @@ export function List<T>(props: ListProps<T>) {
   const { items, keyOf, stops = () => true, selected } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const [focused, setFocused] = useState<string | null>(null);
-  const wanted = useRef<number | null>(null);
   const places = useMemo(() => new Map(items.map((item, at) => [keyOf(item), at])), [items, keyOf]);
   const place = (key: string | null | undefined) => (key == null ? undefined : places.get(key));
   const reached = place(focused) ?? place(selected) ?? items.findIndex(stops);
@@ -82,25 +82,12 @@ export function List<T>(props: ListProps<T>) {
     if (selectedAt !== undefined) rows.scrollToIndex(selectedAt, { align: "auto" });
   }, [selected, selectedAt === undefined]);
 
-  useEffect(() => {
-    if (wanted.current === null) return;
-    const row = scroller.current?.querySelector<HTMLElement>(`[data-row="${wanted.current}"]`);
-    if (row != null) {
-      wanted.current = null;
-      row.focus({ preventScroll: true });
-    }
-  });
-
   function focusRow(at: number): void {
     const item = items[at];
     if (item === undefined) return;
-    wanted.current = at;
     rows.scrollToIndex(at, { align: "auto" });
-    setFocused(keyOf(item));
-    if (keyOf(item) === focused) {
-      scroller.current?.querySelector<HTMLElement>(`[data-row="${at}"]`)?.focus({ preventScroll: true });
-      wanted.current = null;
-    }
+    flushSync(() => setFocused(keyOf(item))); // the row is there now: a quick second key finds it focused
+    scroller.current?.querySelector<HTMLElement>(`[data-row="${at}"]`)?.focus({ preventScroll: true });
   }
 
   function next(from: number, step: 1 | -1): number | undefined {

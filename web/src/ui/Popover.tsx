@@ -59,12 +59,7 @@ function OpenPopover({
     const watcher = new ResizeObserver(update);
     watcher.observe(element);
     addEventListener("resize", update);
-    if (takeFocus) {
-      const first =
-        element.querySelector<HTMLElement>("[data-autofocus]") ??
-        element.querySelector<HTMLElement>(FOCUSABLE);
-      (first ?? element).focus({ preventScroll: true });
-    }
+    if (takeFocus) focusFirst(element);
     return () => {
       watcher.disconnect();
       removeEventListener("resize", update);
@@ -113,8 +108,25 @@ function OpenPopover({
   );
 }
 
-export const FOCUSABLE =
-  "a[href], button:not(:disabled), input:not(:disabled), select:not(:disabled), textarea:not(:disabled), [tabindex='0']";
+/** What can have the focus, but for what is switched off. It may not be seen: `focusFirst` tries. */
+const FOCUSABLE = ["a[href]", "button", "input", "select", "textarea", "[tabindex='0']"]
+  .map((each) => `${each}:not(:disabled, [aria-disabled=true], [tabindex='-1'])`)
+  .join(", ");
+
+/** Put the focus on the first of these that takes it: what has it last, `data-autofocus`, the first control, itself. */
+export function focusFirst(within: HTMLElement, before?: HTMLElement): void {
+  const candidates = [
+    ...(before?.isConnected === true && within.contains(before) ? [before] : []),
+    ...within.querySelectorAll<HTMLElement>("[data-autofocus]"),
+    ...within.querySelectorAll<HTMLElement>("[data-row][tabindex='0']"),
+    ...within.querySelectorAll<HTMLElement>(FOCUSABLE),
+    within,
+  ];
+  for (const each of candidates) {
+    each.focus({ preventScroll: true });
+    if (document.activeElement === each) return; // what is not shown takes none
+  }
+}
 
 function boxOf(anchor: Anchor): Box {
   if (anchor instanceof Element) return anchor.getBoundingClientRect();
