@@ -206,7 +206,8 @@ class RestrictionChanged(InboxHead, frozen=True, tag="restriction.changed", kw_o
 
 
 class HoldChanged(InboxHead, frozen=True, tag="hold.changed", kw_only=True):
-    """A message of the user's waits for a moderator no more: an `approved` one is in the conversation as `message`."""
+    """A message of the user's waits for a moderator (`pending`), or does no more: an `approved` one is in the
+    conversation as `message`."""
 
     hold: str
     state: HoldState
@@ -430,7 +431,7 @@ def apply(state: State | None, event: LogEvent | Receipts) -> State:
                     message,
                     parts=old.parts,
                     mentions=old.mentions,
-                    annotations=_with_previews(message.annotations, old.annotations),
+                    annotations=with_previews(message.annotations, old.annotations),
                 )
             messages = messages | {message.seq: message}
         case MessageUpdated(message=message) | MessageDeleted(message=message):
@@ -447,12 +448,12 @@ def apply(state: State | None, event: LogEvent | Receipts) -> State:
         case MessageAnnotated(annotations=now):
             if (old := messages.get(event.message)) is not None:
                 if event.withheld:
-                    now = _with_previews(now, old.annotations)
+                    now = with_previews(now, old.annotations)
                 messages = messages | {old.seq: replace(old, annotations=now)}
     return State(replace(conversation, **changes), members, messages)
 
 
-def _with_previews(now: Annotations | None, known: Annotations | None) -> Annotations | None:
+def with_previews(now: Annotations | None, known: Annotations | None) -> Annotations | None:
     """What stands on a message of which the previews were not told: those that are known stay."""
     found = replace(now or Annotations(), previews=(known or Annotations()).previews)
     return None if found == Annotations() else found

@@ -1,6 +1,6 @@
 /** What the events of a conversation's log do, as src/hubbub/chat/events.py has it. Pure. */
 
-import type { LogEvent, Message, MyMembership, Receipt, Receipts } from "../generated/chat.js";
+import type { Annotations, LogEvent, Message, MyMembership, Receipt, Receipts } from "../generated/chat.js";
 import { Book } from "./book.js";
 import {
   type ChatState,
@@ -40,14 +40,23 @@ export function changed(message: Message, event: LogEvent): Message {
     case "message.updated":
       if (event.message.seq !== message.seq) return message;
       return event.withheld
-        ? amended(event.message, { parts: message.parts, mentions: message.mentions })
+        ? amended(event.message, {
+            parts: message.parts,
+            mentions: message.mentions,
+            annotations: withPreviews(event.message.annotations, message.annotations),
+          })
         : event.message;
     case "message.deleted":
       return event.message.seq === message.seq ? event.message : message;
     case "reactions.changed":
       return event.message === message.seq ? amended(message, { reactions: event.reactions }) : message;
     case "message.annotated":
-      return event.message === message.seq ? amended(message, { annotations: event.annotations }) : message;
+      if (event.message !== message.seq) return message;
+      return amended(message, {
+        annotations: event.withheld
+          ? withPreviews(event.annotations, message.annotations)
+          : event.annotations,
+      });
     case "messages.expunged":
       return message.seq <= event.through && message.deleted === undefined
         ? tombstone(message, event.time)
@@ -55,6 +64,11 @@ export function changed(message: Message, event: LogEvent): Message {
     default:
       return message;
   }
+}
+
+/** What stands on a message of which the previews were not told: those that are known stay. */
+function withPreviews(now: Annotations | undefined, known: Annotations | undefined): Annotations | undefined {
+  return known?.previews === undefined ? now : { ...now, previews: known.previews };
 }
 
 /** Whether a message mentions a user; undefined where that hangs on what only the server knows. */
@@ -112,7 +126,8 @@ export function touch(conversation: ConversationState, event: LogEvent): Convers
     case "message.annotated": {
       const seq = event.type === "message.deleted" ? event.message.seq : event.message;
       const old = book.get(seq);
-      const next = old ? { ...conversation, book: book.with(changed(old, event)) } : conversation;
+      let next = old ? { ...conversation, book: book.with(changed(old, event)) } : conversation;
+      if (old && event.type === "message.annotated" && event.withheld) next = want(next, seq);
       if (!pins) return next;
       const others = pins.filter((each) => each !== seq);
       if (event.type === "message.deleted") return { ...next, pins: others };

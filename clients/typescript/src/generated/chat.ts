@@ -2369,6 +2369,8 @@ export interface Scheduled {
   readonly silent?: boolean;
   readonly expires_in?: number;
   readonly failed?: Failure;
+  /** true if absent. */
+  readonly previews?: boolean;
 }
 
 /**
@@ -2833,6 +2835,7 @@ export interface UpdateScheduled {
   readonly mentions?: MentionWhom | null | undefined;
   /** Nobody is to be notified of it: clients show it, and make no sound. */
   readonly silent?: boolean | undefined;
+  readonly previews?: boolean | undefined;
   /** Seconds after which it is deleted for everybody; up to `limits.schedule_ahead`. */
   readonly expires_in?: number | null | undefined;
 }
@@ -2987,7 +2990,7 @@ export interface MessageCreated {
 
 /**
  * A message was edited. `withheld`: there are members who may not read it (`history` is `joined`), so the
- * event has all of it but the parts and mentions, for which whoever may is to ask `messages.get`.
+ * event has all of it but the parts, mentions and previews, for which whoever may is to ask `messages.get`.
  */
 export interface MessageUpdated {
   readonly type: "message.updated";
@@ -3029,7 +3032,8 @@ export interface ReactionsChanged {
 
 /**
  * What stands on a message has changed: its `pin`, `poll`, `checklist` or `previews`. `annotations` are all
- * that it has now.
+ * that it has now. `withheld`: there are members who may not read the message (`history` is `joined`), so the
+ * previews, which tell of what it says, are left out, and whoever may is to ask `messages.get` for them.
  */
 export interface MessageAnnotated {
   readonly type: "message.annotated";
@@ -3040,6 +3044,8 @@ export interface MessageAnnotated {
   readonly message: number;
   readonly what: "pin" | "poll" | "checklist" | "previews";
   readonly annotations?: Annotations;
+  /** false if absent. */
+  readonly withheld?: boolean;
 }
 
 /**
@@ -3218,8 +3224,8 @@ export interface RestrictionChanged {
 }
 
 /**
- * A message of the user's waits for a moderator no more: an `approved` one is in the conversation as
- * `message`.
+ * A message of the user's waits for a moderator (`pending`), or does no more: an `approved` one is in the
+ * conversation as `message`.
  */
 export interface HoldChanged {
   readonly type: "hold.changed";
@@ -4310,9 +4316,10 @@ export interface Operations {
    * For the server API and admins. At once its profile, drafts, bookmarks, plans and sessions are gone, and
    * it can write nothing more; in the minutes after it leaves all conversations, its files are deleted, and
    * wherever its id stood there is an alias, so that others' threads stay readable. What it wrote is kept as
-   * the alias's, or deleted. The audit log says that it was done (`rights.erased`), and keeps the ids of what
-   * was done before. Give it no tokens from then on: who comes with one is a new user. To erase twice is to
-   * erase once. Raises `not_found`, `permission_denied`, and `legal_hold` while there is one on the user.
+   * the alias's, or deleted. The audit log says that it was done (`rights.erased`), and has the alias for the
+   * id in all that was done before. Give it no tokens from then on: who comes with one is a new user. To
+   * erase twice is to erase once. Raises `not_found`, `permission_denied`, and `legal_hold` while there is
+   * one on the user.
    */
   readonly "rights.erase": { readonly params: EraseUser; readonly result: Erasure };
   /**

@@ -24,6 +24,7 @@ from hubbub.chat.events import (
     Receipt,
     Receipts,
     tombstone,
+    with_previews,
 )
 from hubbub.chat.model import Conversation, Member, Message, MyConversation, MyMembership, User
 
@@ -102,7 +103,11 @@ class Known:
                     self.messages[old.seq] = replace(old, reactions=event.reactions)
             case MessageAnnotated():
                 if (old := self.messages.get(event.message)) is not None:
-                    self.messages[old.seq] = replace(old, annotations=event.annotations)
+                    now = event.annotations
+                    if event.withheld:
+                        self.withheld.add(old.seq)
+                        now = with_previews(now, old.annotations)
+                    self.messages[old.seq] = replace(old, annotations=now)
             case MessagesExpunged(through=through):
                 conversation = replace(conversation, expunged=through)
                 for seq, message in self.messages.items():
@@ -157,7 +162,12 @@ class Known:
         if event.withheld:
             self.withheld.add(message.seq)
             if old is not None:
-                message = replace(message, parts=old.parts, mentions=old.mentions)
+                message = replace(
+                    message,
+                    parts=old.parts,
+                    mentions=old.mentions,
+                    annotations=with_previews(message.annotations, old.annotations),
+                )
         else:
             self.withheld.discard(message.seq)
         self._replace(message)

@@ -89,6 +89,7 @@ class ScheduledOperations(Methods):
         parts: Sequence[Any] | UnsetType = UNSET,
         mentions: MentionWhom | UnsetType | None = UNSET,
         silent: bool | UnsetType = UNSET,
+        previews: bool | UnsetType = UNSET,
         expires_in: float | UnsetType | None = UNSET,
         key: str | None = None,
     ) -> Scheduled:
@@ -104,6 +105,7 @@ class ScheduledOperations(Methods):
                 "parts": parts,
                 "mentions": mentions,
                 "silent": silent,
+                "previews": previews,
                 "expires_in": expires_in,
             },
             Scheduled,

@@ -305,9 +305,9 @@ class RightsOperations(Methods):
         and it can write nothing more; in the minutes after it leaves all conversations, its files are
         deleted, and wherever its id stood there is an alias, so that others' threads stay readable. What it
         wrote is kept as the alias's, or deleted. The audit log says that it was done (`rights.erased`), and
-        keeps the ids of what was done before. Give it no tokens from then on: who comes with one is a new
-        user. To erase twice is to erase once. Raises NOT_FOUND, PERMISSION_DENIED, and LEGAL_HOLD while
-        there is one on the user.
+        has the alias for the id in all that was done before. Give it no tokens from then on: who comes with
+        one is a new user. To erase twice is to erase once. Raises NOT_FOUND, PERMISSION_DENIED, and
+        LEGAL_HOLD while there is one on the user.
         """
         return await self._call("rights.erase", {"user": user, "messages": messages}, Erasure)
 
