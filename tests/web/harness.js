@@ -115,8 +115,11 @@ export const launchBrowser = () => chromium.launch({ executablePath: CHROMIUM, a
 
 /** One person's window, and everything it did that it should not have. */
 export class Window {
-  /** `path` is what follows the server's address: `?as=ada#/threads`. `settings` are those of the app. */
-  static async open(browser, server, path, { settings, ...options } = {}) {
+  /**
+   * `path` is what follows the server's address: `?as=ada#/threads`. `settings` are those of the app; `prepare` does
+   * something with the page before it is loaded.
+   */
+  static async open(browser, server, path, { settings, prepare, ...options } = {}) {
     const window = new Window();
     window.server = server;
     window.context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", ...options });
@@ -136,6 +139,7 @@ export class Window {
         localStorage.setItem("hubbub:settings", stored);
       }
     }, settings === undefined ? null : JSON.stringify(settings));
+    await prepare?.(page);
     await page.goto(new URL(path, server.url).href);
     return window;
   }

@@ -7,6 +7,13 @@ import { App } from "./app/App.tsx";
 import { startSession } from "./app/session.ts";
 import { startSettings } from "./settings/store.ts";
 
+// A chunk that is not there any more: another version was deployed since. The page comes anew, once.
+addEventListener("vite:preloadError", () => {
+  if (sessionStorage.getItem("hubbub:reloaded") === location.href) return;
+  sessionStorage.setItem("hubbub:reloaded", location.href);
+  location.reload();
+});
+
 startSettings();
 startSession();
 

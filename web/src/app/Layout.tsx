@@ -3,6 +3,7 @@ import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
 import { Sidebar } from "../conversations/Sidebar.tsx";
 import { useTexts } from "../i18n/index.ts";
 import { Button, EmptyState, Kbd, ResizablePane } from "../ui/index.ts";
+import { useIdleness } from "./away.ts";
 import { Boundary } from "./Boundary.tsx";
 import { ConnectionBar } from "./ConnectionBar.tsx";
 import styles from "./Layout.module.css";
@@ -37,6 +38,7 @@ export function Layout() {
   const overlay = useOverlay();
   useGlobalCommands();
   useNotifications();
+  useIdleness();
   const pane = route.view === "conversation" ? route.pane : undefined;
   const level = route.view === "home" ? "list" : pane === undefined ? "main" : "pane";
   const main = useRef<HTMLElement>(null);

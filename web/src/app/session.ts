@@ -67,14 +67,22 @@ async function begin(source: Source): Promise<void> {
     token: source.kind === "token" ? source.token : fetchToken,
     name: "hubbub-web",
   });
+  const leave = hubbub.connection.subscribe(() => {
+    const state = hubbub.connection.get();
+    if (state.status === "recovering" || state.status === "offline") {
+      put({ status: "out", busy: true, error: state.reason }); // it goes on trying
+    }
+  });
   try {
     await hubbub.connect();
   } catch (error) {
+    leave();
     void hubbub.close();
     sessionStorage.removeItem(KEY);
     put({ status: "out", error: error instanceof Error ? error.message : String(error) });
     return;
   }
+  leave();
   const state = hubbub.connection.get();
   const user = state.status === "connected" ? state.user : "";
   const chat = new Chat(hubbub, { storage: indexedDbStorage(`hubbub:${user}`) });

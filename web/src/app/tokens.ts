@@ -1,5 +1,7 @@
 /** Tokens, from wherever they come. */
 
+import { HubbubError } from "hubbub";
+
 /** Take the token out of `#token=...`: the address that is left says nothing of it. */
 export function takeToken(): string | undefined {
   const found = /^#token=([^&]+)(?:&(.*))?$/.exec(location.hash);
@@ -37,13 +39,18 @@ export async function tokenFrom(url: string): Promise<string> {
   return answer(await fetch(url, { credentials: "include", headers: { accept: "application/json" } }));
 }
 
+const UNAUTHENTICATED = 101; // docs/reference/errors.md
+
 async function answer(response: Response): Promise<string> {
-  if (!response.ok)
-    throw new Error(`no token: ${new URL(response.url).pathname} answered ${response.status}`);
+  const path = new URL(response.url).pathname;
+  // What has gone wrong for now is tried again; who is not signed in there will not be by waiting.
+  const refuse = (message: string, temporary: boolean) =>
+    new HubbubError({ code: UNAUTHENTICATED, name: "unauthenticated", message, temporary });
+  if (!response.ok) throw refuse(`no token: ${path} answered ${response.status}`, response.status >= 500);
   const text = (await response.text()).trim();
   if (!text.startsWith("{")) return text;
   const body: unknown = JSON.parse(text);
   const token = typeof body === "object" && body !== null && "token" in body ? body.token : undefined;
-  if (typeof token !== "string") throw new Error("no token: the answer has none");
+  if (typeof token !== "string") throw refuse(`no token: the answer of ${path} has none`, false);
   return token;
 }

@@ -1,11 +1,12 @@
 import { useChat, useHubbub, usePresence, useView } from "hubbub/react";
 import { useState } from "react";
+import { useAway } from "../app/away.ts";
 import { openHelp } from "../app/overlays.ts";
 import { page } from "../app/page.ts";
 import { go } from "../app/router.ts";
 import { signOut } from "../app/session.ts";
 import { useTexts } from "../i18n/index.ts";
-import { Avatar, Icon, Menu, toastError } from "../ui/index.ts";
+import { Avatar, Icon, Menu } from "../ui/index.ts";
 import styles from "./MeButton.module.css";
 import { texts } from "./texts.ts";
 
@@ -17,19 +18,11 @@ export function MeButton() {
   const me = useView(chat.me);
   const presence = usePresence(me?.user.id);
   const [anchor, setAnchor] = useState<Element | null>(null);
-  const [away, setAway] = useState(false); // of this device: others may say otherwise
+  const [away, say] = useAway();
   if (me === undefined) return null;
   const { user } = me;
   const there = connection.status === "connected";
   const availability = there ? (away ? "away" : (presence?.availability ?? "online")) : "offline";
-
-  function say(next: boolean) {
-    setAway(next);
-    chat.call("presence.set", { away: next }).catch((error: unknown) => {
-      setAway(!next);
-      toastError(error);
-    });
-  }
 
   return (
     <>

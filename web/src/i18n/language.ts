@@ -15,11 +15,11 @@ export type Translation = Readonly<Record<string, Readonly<Record<string, Text>>
 
 const ENGLISH: Language = { code: "en", name: "English", direction: "ltr" };
 
-/** To add one: a file in `locales/` and a line here. */
-export const LANGUAGES: readonly Language[] = [
-  ENGLISH,
-  { code: "de", name: "Deutsch", direction: "ltr", load: () => import("./locales/de.ts") },
-];
+/**
+ * To add one: a file in `locales/` and a line here, such as
+ * `{ code: "ar", name: "العربية", direction: "rtl", load: () => import("./locales/ar.ts") }`.
+ */
+export const LANGUAGES: readonly Language[] = [ENGLISH];
 
 let current: Language = ENGLISH;
 let texts: Translation = {};
@@ -43,18 +43,24 @@ export function onLanguage(listener: () => void): () => void {
 /** The direction of the app: its language's, unless somebody has chosen another. */
 export const direction = (): "ltr" | "rtl" => (document.documentElement.dir === "rtl" ? "rtl" : "ltr");
 
-/** Speak another language: `code`, or the first of the browser's that we know. */
+/** Speak another language: `code`, or the first of the browser's that we know; in its direction, or the `wanted` one. */
 export async function applyLanguage(code: string | undefined, wanted?: "ltr" | "rtl"): Promise<void> {
-  const asked = code === undefined ? navigator.languages : [code];
-  const found = asked
-    .map((each) => LANGUAGES.find((known) => each.split("-")[0] === known.code))
-    .find(Boolean);
-  const next = found ?? ENGLISH;
+  const next = choose(code === undefined ? navigator.languages : [code], LANGUAGES);
   const loaded = next === current ? texts : ((await next.load?.())?.default ?? {});
   document.documentElement.lang = next.code;
   document.documentElement.dir = wanted ?? next.direction;
-  if (next === current) return;
-  current = next;
-  texts = loaded;
+  if (next !== current) speak(next, loaded);
+}
+
+/** The first of the wanted languages that is known, whatever its region; else the first that is known. */
+export function choose(wanted: readonly string[], known: readonly Language[]): Language {
+  const found = wanted.map((each) => known.find((language) => each.split("-")[0] === language.code));
+  return found.find((each) => each !== undefined) ?? known[0] ?? ENGLISH;
+}
+
+/** Use these texts from now on. */
+export function speak(language: Language, translated: Translation): void {
+  current = language;
+  texts = translated;
   for (const listener of [...listeners]) listener();
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { formatCount, formatDay, formatRelative, formatSize } from "./format.ts";
+import { choose, type Language, language, speak } from "./language.ts";
 import { define, fill, translate } from "./texts.ts";
 
 const days = { one: "{count} day", other: "{count} days" };
@@ -40,4 +41,29 @@ test("times are the shorter the nearer they are", () => {
   expect(formatDay(at("2026-11-21T00:01:00"), now)).toBe("Yesterday");
   expect(formatDay(at("2026-11-03T00:01:00"), now)).toBe("Tuesday, November 3");
   expect(formatDay(at("2025-11-03T00:01:00"), now)).toBe("Monday, November 3, 2025");
+});
+
+test("another language is spoken, in its plural forms, and English where it has no text", () => {
+  const english = language();
+  const texts = define("birds", { seen: { one: "{count} bird", other: "{count} birds" }, none: "No birds" });
+  speak(
+    { code: "pl", name: "Polski", direction: "ltr" },
+    {
+      birds: { seen: { one: "{count} ptak", few: "{count} ptaki", other: "{count} ptaków" } },
+    },
+  );
+  expect([1, 3, 5].map((count) => translate(texts, "seen", { count }))).toEqual([
+    "1 ptak",
+    "3 ptaki",
+    "5 ptaków",
+  ]);
+  expect(translate(texts, "none")).toBe("No birds");
+  speak(english, {});
+  expect(translate(texts, "seen", { count: 1 })).toBe("1 bird");
+});
+
+test("the first language of the browser that is known is chosen, whatever its region", () => {
+  const known: Language[] = ["en", "ar"].map((code) => ({ code, name: code, direction: "ltr" }));
+  expect(choose(["fr-CA", "ar-EG", "en"], known).code).toBe("ar");
+  expect(choose(["fr"], known).code).toBe("en");
 });

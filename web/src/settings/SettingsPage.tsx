@@ -120,16 +120,18 @@ function LanguageSection() {
   const { language, direction } = useSettings();
   return (
     <>
-      <Select
-        label={t("language")}
-        hint={t("languageHint")}
-        value={language ?? ""}
-        onChange={(code) => change({ language: code === "" ? undefined : code })}
-        options={[
-          { value: "", label: t("browserLanguage") },
-          ...LANGUAGES.map(({ code, name }) => ({ value: code, label: name })),
-        ]}
-      />
+      {LANGUAGES.length > 1 && (
+        <Select
+          label={t("language")}
+          hint={t("languageHint")}
+          value={language ?? ""}
+          onChange={(code) => change({ language: code === "" ? undefined : code })}
+          options={[
+            { value: "", label: t("browserLanguage") },
+            ...LANGUAGES.map(({ code, name }) => ({ value: code, label: name })),
+          ]}
+        />
+      )}
       <Choice
         label={t("direction")}
         value={direction}
