@@ -21,6 +21,11 @@ const OPEN = {
   "default.join_leave": true,
 };
 
+/** Settings are what a test says, whatever else is set where it runs. */
+const OUTSIDE = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith("HUBBUB_")),
+);
+
 export interface ServerOptions {
   /** `section.field` to its value, as `--set` takes them; added to those of an open server. */
   settings?: Readonly<Record<string, string | number | boolean>>;
@@ -84,7 +89,7 @@ export class Server {
     const log = openSync(join(this.folder, `log-${this.#starts}`), "w");
     const child = spawn(join(VENV, "bin/hubbub"), args, {
       cwd: this.folder,
-      env: { ...process.env, ...(app && { PYTHONPATH: app.folder }) },
+      env: { ...OUTSIDE, ...(app && { PYTHONPATH: app.folder }) },
       stdio: ["ignore", log, log],
     });
     closeSync(log);
