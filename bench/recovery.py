@@ -1,8 +1,8 @@
 """How long a client is behind after a single drop: `python -m bench.recovery`.
 
-A client of each SDK, by each transport, follows a channel through the proxy of `hubbub.testing`. Its connections are
-reset, others publish at once, and the clock stops when the application is told of that publication. Again and again,
-after pauses of different lengths, over a real server, with the drivers of `tests/scenarios`.
+Clients of each SDK, by each transport, follow channels through the proxy of `hubbub.testing`. The connections of one
+are reset, others publish at once, and the clock stops when its application is told of that publication. Then it is
+left alone for some seconds: these are single drops. Over a real server, with the drivers of `tests/scenarios`.
 
 Exit status: 1 if a p95 is above what was set out to be reached (700 ms).
 """
@@ -35,8 +35,9 @@ from hubbub.testing.proxy import FaultProxy
 
 GOAL_MS = 700.0
 TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
-PAUSES = (0.05, 0.4)
-"""Seconds between being caught up and the next drop."""
+PAUSES = (5.5, 9.0)
+"""Seconds between being caught up and the next drop: who is dropped again at once does not come back at once."""
+CLIENTS = 20
 PATIENCE = 60.0
 
 
@@ -100,32 +101,57 @@ class _Follower:
 
 
 async def measure(
-    server: HubbubProcess, sdk: SDK, dist: Path | None, transport: Transport, drops: int, seed: int
+    server: HubbubProcess,
+    sdk: SDK,
+    dist: Path | None,
+    transport: Transport,
+    drops: int,
+    seed: int,
+    pauses: tuple[float, float] = PAUSES,
 ) -> Figures:
-    """Drop the connections of one client so many times; `dist` is where the TypeScript SDK is built.
+    """Drop connections so many times, of several clients in turn; `dist` is where the TypeScript SDK is built.
 
-    Raises TimeoutError if it is not caught up in a minute.
+    Raises TimeoutError if one is not caught up in a minute.
     """
     chance = random.Random(f"{sdk} {transport} {seed}")
-    name = f"{sdk}-{transport}-{secrets.token_hex(3)}"
+    clients = min(CLIENTS, drops)
+    async with Driver(sdk, dist) as driver, asyncio.TaskGroup() as group:
+        shares = [drops // clients + (number < drops % clients) for number in range(clients)]
+        tasks = [
+            group.create_task(_drop(server, driver, transport, share, random.Random(chance.random()), pauses))
+            for share in shares
+        ]
+        found = [await task for task in tasks]
+    return figures([took for each, _ in found for took in each], sum(anew for _, anew in found))
+
+
+async def _drop(
+    server: HubbubProcess,
+    driver: Driver,
+    transport: Transport,
+    drops: int,
+    chance: random.Random,
+    pauses: tuple[float, float],
+) -> tuple[list[float], int]:
+    """Of one client: the seconds that it was behind after each drop, and how many new sessions there were."""
+    name = f"{driver.sdk}-{transport}-{secrets.token_hex(3)}"
     channel = f"{KEPT}:{name}"
-    async with Driver(sdk, dist) as driver, FaultProxy("127.0.0.1", server.port) as proxy:
+    took = []
+    async with FaultProxy("127.0.0.1", server.port) as proxy:
         it = _Follower(server, driver, name)
         url = f"http://127.0.0.1:{proxy.port}"
         await driver.ask("open", client=name, url=url, transports=[transport], chat=False, storage=name)
         await driver.ask("subscribe", client=name, channel=channel)
         await it.until_seen(await _publish(server, channel))
         it.anew = 0
-        took = []
         for _ in range(drops):
-            await asyncio.sleep(chance.uniform(*PAUSES))
+            await asyncio.sleep(chance.uniform(*pauses))
             began = time.monotonic()
             proxy.reset()
             await it.until_seen(await _publish(server, channel))
             took.append(time.monotonic() - began)
-        anew = it.anew
         await driver.ask("close", client=name)
-    return figures(took, anew)
+    return took, it.anew
 
 
 async def _publish(server: HubbubProcess, channel: str) -> int:

@@ -27,7 +27,7 @@ async def test_drops_are_measured() -> None:
     server = HubbubProcess()
     try:
         await asyncio.to_thread(server.open)
-        found = await measure(server, "python", None, "websocket", 3, 1)
+        found = await measure(server, "python", None, "websocket", 3, 1, (0.0, 0.1))
     finally:
         await asyncio.to_thread(server.close)
     assert (found.drops, found.anew) == (3, 0)
