@@ -40,6 +40,8 @@ hypothesis.settings.load_profile("hubbub")
 LONG = (
     "bench/test_faults_mutants.py",
     "browser/test_browser.py",
+    "scenarios/test_typescript.py",
+    "scenarios/test_python.py",
     "chat/test_machine.py",
     "chat/test_agenda_killed.py",
     "bench/test_faults_cluster.py",
