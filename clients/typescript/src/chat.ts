@@ -1,5 +1,5 @@
 export type { Catalogue } from "./chat/catalogue.js";
-export { Chat, type ChatOptions, type NewMessage, type Sending } from "./chat/chat.js";
+export { Chat, type ChatOptions, type Sending } from "./chat/chat.js";
 export type { CallOptions, Operation, Params, Result } from "./chat/context.js";
 export type { DraftContent, ShownDraft } from "./chat/drafts.js";
 export type { FileUrlOptions } from "./chat/files.js";
@@ -10,4 +10,5 @@ export type { ConversationView, Unread } from "./chat/shown.js";
 export type { ThreadState } from "./chat/state.js";
 export type { Upload, UploadOptions, UploadState } from "./chat/uploads.js";
 export type { MessageList, MessageWindow } from "./chat/windows.js";
+export type { NewMessage } from "./chat/writing.js";
 export type * from "./generated/chat.js";

@@ -8,16 +8,13 @@ import type {
   Command,
   Hold,
   Me,
-  MentionWhom,
   Message,
-  PartInput,
   Presence,
   Receipt,
   Reminder,
   Restriction,
   Scheduled,
   SearchPage,
-  SendMessage,
   User,
 } from "../generated/chat.js";
 import { Asking } from "./asking.js";
@@ -30,7 +27,6 @@ import {
   newKey,
   type Operation,
   type Params,
-  pages,
   type Result,
 } from "./context.js";
 import { type DraftContent, Drafts, type ShownDraft } from "./drafts.js";
@@ -38,14 +34,15 @@ import { Files, type FileUrlOptions } from "./files.js";
 import { type ChatStatus, Live } from "./live.js";
 import { Marks } from "./marks.js";
 import { Outgoing } from "./outgoing.js";
-import { applyPins } from "./pages.js";
 import { People, Presences } from "./people.js";
+import { pinsOf } from "./pins.js";
 import { type ConversationView, Shown, type Unread } from "./shown.js";
 import { stale, type ThreadState } from "./state.js";
 import { Store, Views } from "./store.js";
 import { Typing } from "./typing.js";
 import { type Upload, type UploadOptions, upload } from "./uploads.js";
 import { type MessageList, Windows } from "./windows.js";
+import { type NewMessage, partsOf, written } from "./writing.js";
 
 export interface ChatOptions {
   /** Where messages wait that are not sent yet. Default: in memory; `indexedDbStorage` survives a reload. */
@@ -58,28 +55,6 @@ export interface ChatOptions {
   readonly delivered?: boolean;
   /** Told what goes wrong where nobody waits for it. Default: `reportError`, or the console. */
   readonly onError?: (error: unknown) => void;
-}
-
-/** A message as it is written. One of `text`, `files` and `parts` at least. */
-export interface NewMessage {
-  readonly text?: string;
-  /** Of the text. Default: plain. */
-  readonly format?: "plain" | "markdown";
-  /** Ids of files that were uploaded (`upload`). */
-  readonly files?: readonly string[];
-  /** What else it has: a poll, a card, an application's own. */
-  readonly parts?: readonly PartInput[];
-  /** The seq of the message that it answers. */
-  readonly replyTo?: number | undefined;
-  /** The seq of the message whose thread it belongs to. */
-  readonly thread?: number | undefined;
-  readonly mentions?: MentionWhom | undefined;
-  /** Nobody is to be notified. */
-  readonly silent?: boolean;
-  /** Seconds after which it is deleted for everybody. */
-  readonly expires?: number;
-  /** Whether previews are made of links. Default: true. */
-  readonly previews?: boolean;
 }
 
 /** What was sent, and under which key it is shown. */
@@ -203,7 +178,10 @@ export class Chat {
       const readers = store.select((state) => state.conversations.get(id)?.readers);
       return derived([readers], (all) => Object.freeze([...(all?.values() ?? [])]));
     });
-    this.#pins = new Views((id) => this.#pinsOf(id));
+    this.#pins = new Views((id) => {
+      const { view, look } = pinsOf(this.#context, id);
+      return this.#watched(view, look);
+    });
   }
 
   // --- being up to date ----------------------------------------------------------------------------------
@@ -231,7 +209,7 @@ export class Chat {
     });
   }
 
-  /** Be up to date no more. What is known stays; what waits in the outbox stays there. */
+  /** The end: nothing is kept true any more, and nothing sent. What waits in a `storage` is sent by the next Chat. */
   stop(): void {
     for (const each of [this.#live, this.#asking, this.#marks, this.#presences, this.#people, this.#typing])
       each.stop();
@@ -323,40 +301,6 @@ export class Chat {
     return this.#shelf.commands(conversation);
   }
 
-  #pinsOf(id: string): View<readonly Message[]> {
-    const { store, read, call, failed } = this.#context;
-    const known = store.select((state) => state.conversations.get(id));
-    const view = derived(
-      [known],
-      (one): readonly Message[] => (one?.pins ?? []).flatMap((seq) => one?.book.get(seq) ?? []),
-      (one, other) => one.length === other.length && one.every((each, at) => each === other[at]),
-    );
-    let asking = false;
-    const look = async () => {
-      const one = known.get();
-      if (!one || one.pins || asking) return;
-      asking = true;
-      try {
-        await read(
-          id,
-          () => pages((cursor) => call("pins.list", { conversation: id, cursor })),
-          (state, found, since) =>
-            applyPins(
-              state,
-              id,
-              found.flatMap((page) => page.messages),
-              since,
-            ),
-        );
-      } catch (error) {
-        failed(error);
-      } finally {
-        asking = false;
-      }
-    };
-    return this.#watched(view, () => void look());
-  }
-
   /** A view that sees to what it needs while somebody follows it. */
   #watched<T>(view: View<T>, look: () => void): View<T> {
     const subscribe = (listener: () => void) => {
@@ -372,39 +316,13 @@ export class Chat {
 
   /** Send a message: shown at once, sent when there is a connection. The draft there is removed. */
   send(conversation: string, message: NewMessage): Sending {
-    const {
-      text,
-      format,
-      files = [],
-      parts = [],
-      replyTo,
-      thread,
-      mentions,
-      silent,
-      expires,
-      previews,
-    } = message;
-    const said: readonly PartInput[] = [
-      ...(text ? [{ type: "text" as const, text, ...(format && { format }) }] : []),
-      ...files.map((file) => ({ type: "file" as const, file })),
-      ...parts,
-    ];
-    const params: SendMessage = {
-      conversation,
-      parts: said,
-      ...(mentions && { mentions }),
-      ...(thread !== undefined && { thread }),
-      ...(replyTo !== undefined && { reply_to: replyTo }),
-      ...(silent && { silent }),
-      ...(expires !== undefined && { expires_in: expires }),
-      ...(previews === false && { previews }),
-    };
+    const params = written(conversation, message);
     const key = newKey();
     const sent = this.#outgoing
       .add({ method: "chat.messages.send", params }, key, conversation)
       .then((result) => (result as Result<"messages.send">).message);
     sent.catch(() => undefined); // it is shown as failed
-    this.#drafts.set(conversation, undefined, thread);
+    this.#drafts.set(conversation, undefined, message.thread);
     return { key, sent };
   }
 
@@ -424,9 +342,8 @@ export class Chat {
     message: number,
     change: Pick<NewMessage, "text" | "format" | "parts" | "mentions">,
   ): Promise<void> {
-    const { text, format, parts = [], mentions } = change;
-    const said = [...(text ? [{ type: "text" as const, text, ...(format && { format }) }] : []), ...parts];
-    const params = { conversation, message, parts: said, ...(mentions && { mentions }) };
+    const { mentions } = change;
+    const params = { conversation, message, parts: partsOf(change), ...(mentions && { mentions }) };
     await this.#outgoing.add({ method: "chat.messages.edit", params }, newKey(), conversation);
   }
 
