@@ -23,7 +23,7 @@ from hubbub.client.chat.operations import Operations
 from hubbub.client.chat.operations.agenda import Sent
 from hubbub.client.chat.operations.files import File
 from hubbub.client.chat.operations.own import MentionWhom
-from hubbub.client.chat.operations.reading import ReceiptsMark
+from hubbub.client.chat.operations.reading import MarkedReceipts, ReceiptsMark
 from hubbub.client.chat.operations.table import TABLE
 from hubbub.client.chat.store import ChatEvent, Stale, Store
 from hubbub.client.chat.underway import SEND, Item, Underway, group_of
@@ -305,7 +305,9 @@ class Chat(Operations):
         """Say that one has read up to `seq`, or all of a conversation."""
         if seq is None:
             seq = self.store.known[conversation].seq
-        answer = await self.receipts.mark((ReceiptsMark(conversation, read=seq),))
+        self._marked(await self.receipts.mark((ReceiptsMark(conversation, read=seq),)))
+
+    def _marked(self, answer: MarkedReceipts) -> None:
         for each in answer.marked:
             if (known := self.store.known.get(each.conversation)) is not None:
                 known.mine = msgspec.structs.replace(known.mine, membership=each.membership)
@@ -313,7 +315,9 @@ class Chat(Operations):
     async def delivered(self, marks: Mapping[str, int]) -> None:
         """Say that messages up to these seqs have arrived here. What cannot be said now is said with the next ones."""
         with contextlib.suppress(ClientError, HubbubError):
-            await self.receipts.mark([ReceiptsMark(id, delivered=seq) for id, seq in marks.items()])
+            self._marked(
+                await self.receipts.mark([ReceiptsMark(id, delivered=seq) for id, seq in marks.items()])
+            )
 
     async def start_typing(self, conversation: str, thread: int | None = None) -> None:
         """Say that one types; to be called with every key. The server is told as often as it wants to be."""
