@@ -26,6 +26,10 @@ const SECTIONS = [
 
 type Section = (typeof SECTIONS)[number][0];
 
+/** On a phone the sections are a row that scrolls. */
+const bringIntoSight = (element: HTMLElement | null): void =>
+  element?.scrollIntoView({ block: "nearest", inline: "center" });
+
 /** What one chooses for oneself, section by section. */
 export default function SettingsPage({ section }: { section: string }) {
   const t = useTexts(texts);
@@ -39,6 +43,7 @@ export default function SettingsPage({ section }: { section: string }) {
             <a
               key={name}
               className={styles.section}
+              ref={name === current ? bringIntoSight : undefined}
               href={href({ view: "settings", section: name })}
               aria-current={name === current ? "page" : undefined}
             >

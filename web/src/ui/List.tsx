@@ -77,10 +77,15 @@ export function List<T>(props: ListProps<T>) {
   });
 
   const selectedAt = place(selected);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: scrolls when another is chosen, not when the list moves
+  const steered = useRef<string | undefined>(undefined); // the selected one, when somebody scrolled away from it
+  // biome-ignore lint/correctness/useExhaustiveDependencies: as the list fills, the selected one moves; it stays in sight
   useEffect(() => {
-    if (selectedAt !== undefined) rows.scrollToIndex(selectedAt, { align: "auto" });
-  }, [selected, selectedAt === undefined]);
+    if (selectedAt !== undefined && steered.current !== selected)
+      rows.scrollToIndex(selectedAt, { align: "auto" });
+  }, [selected, selectedAt]);
+  const steer = () => {
+    steered.current = selected;
+  };
 
   function focusRow(at: number): void {
     const item = items[at];
@@ -102,6 +107,7 @@ export function List<T>(props: ListProps<T>) {
     const row = (event.target as Element).closest("[data-row]")?.getAttribute("data-row");
     const at = row == null ? reached : Number(row);
     props.onKeyDown?.(event, items[at]);
+    steer();
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     const [from, step] = MOVES[event.key] ?? [];
     if (from === undefined || step === undefined) return;
@@ -118,7 +124,7 @@ export function List<T>(props: ListProps<T>) {
   }
 
   return (
-    <div ref={scroller} className={styles.scroller}>
+    <div ref={scroller} className={styles.scroller} onWheel={steer} onPointerDown={steer} onTouchMove={steer}>
       <ul
         id={props.id}
         aria-label={props.label}
