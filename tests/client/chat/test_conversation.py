@@ -18,8 +18,6 @@ pytestmark = pytest.mark.anyio
 
 def known() -> Known:
     return Known(MyConversation(Conversation("c", "group"), MyMembership("member", "joined")), 0)
-        MyConversation(Conversation("c", "group"), MyMembership("member", "joined", **membership)), 0
-    )
 
 
 def created(seq: int, sender: str = "bob", number: int | None = None, **more: object) -> LogEvent:

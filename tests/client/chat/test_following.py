@@ -63,28 +63,27 @@ async def settled(client: Client, fresh: Store) -> None:
 async def test_what_events_make_of_a_store_is_what_is_read_anew(
     sqlite_url: str, tmp_path: Path, seed: int
 ) -> None:
-    async with chat_server(sqlite_url, tmp_path, chat={"sync_messages": 100}) as server:
-        async with FaultProxy(server.host, server.port, seed=seed) as proxy:
-            url = f"http://127.0.0.1:{proxy.port}"
-            async with (
-                Client(server.url, server.token("ada")) as ada,
-                Client(server.url, server.token("bob")) as bob,
-                Client(url, server.token("ada")) as phone,
-            ):
-                for client in (ada, bob, phone):
-                    await client.chat.start()
-                for part in range(3):
-                    await talk([ada, bob], 25, seed * 10 + part)
-                    if part == 0:
-                        proxy.reset()
-                    elif part == 1:
-                        phone.session._resumable = False  # another session: by a sync
-                        proxy.reset()
-                async with Client(server.url, server.token("ada")) as fresh:
-                    await fresh.chat.start()
-                    for client in (ada, phone):
-                        await settled(client, fresh.chat.store)
-            await until(lambda: not proxy.connections)
+    async with (
+        chat_server(sqlite_url, tmp_path, chat={"sync_messages": 100}) as server,
+        FaultProxy(server.host, server.port, seed=seed) as proxy,
+    ):
+        async with (
+            Client(server.url, server.token("ada")) as ada,
+            Client(server.url, server.token("bob")) as bob,
+            Client(f"http://127.0.0.1:{proxy.port}", server.token("ada")) as phone,
+        ):
+            for client in (ada, bob, phone):
+                await client.chat.start()
+            for part in range(3):
+                await talk([ada, bob], 25, seed * 10 + part)
+                if part == 1:
+                    phone.session._resumable = False  # another session: by a sync
+                proxy.reset()
+            async with Client(server.url, server.token("ada")) as fresh:
+                await fresh.chat.start()
+                for client in (ada, phone):
+                    await settled(client, fresh.chat.store)
+        await until(lambda: not proxy.connections)
 
 
 async def test_a_long_absence_is_told(sqlite_url: str, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Raw
 
 from hubbub.chat.events import (
@@ -100,7 +102,7 @@ def test_a_quiet_conversation_of_which_only_its_user_s_part_has_changed_keeps_it
 
 def test_the_inbox() -> None:
     store = filled()
-    head = {"time": 1.0}
+    head: Any = {"time": 1.0}
     assert not store.inbox_event(ConversationRemoved(seq=3, **head, conversation="c"))  # known already
     store.inbox_event(ConversationAdded(seq=4, **head, conversation=mine("d", 7, messages=3)))
     assert (store.known["d"].seq, store.known["d"].oldest) == (7, 8)
