@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from hubbub import config as settings
 from hubbub import __version__, playground, registry, web
+from hubbub import config as settings
 from hubbub.api.deferred import Deferred
 from hubbub.auth.api_keys import ApiKeys
 from hubbub.auth.base import Policy

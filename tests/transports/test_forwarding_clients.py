@@ -114,8 +114,9 @@ async def test_a_client_whose_connection_breaks_goes_on_at_another_node(redis_co
 
 
 def session_of(client: Client) -> str:
-    assert client._session is not None
-    return client._session.session
+    connected = client.session.connected
+    assert connected is not None
+    return connected.session
 
 
 async def test_an_eventsource_with_a_ticket_is_let_in_again_by_any_node(redis_config: RedisConfig) -> None:

@@ -288,10 +288,10 @@ async def _sign(chat: Chat, actor: Actor, asked: tuple[FileUrl, ...]) -> list[Si
     def look(view: View) -> tuple[list[SignedUrl | None], list[_Review]]:
         signed: list[SignedUrl | None] = []
         reviews: list[_Review] = []
-        for each in asked:
-            row, review = _opened(view, actor, each)
+        for wish in asked:
+            row, review = _opened(view, actor, wish)
             reviews += [] if review is None else [review]
-            path = signer.path(each.file, _variant(each), expires, download=each.download)
+            path = signer.path(wish.file, _variant(wish), expires, download=wish.download)
             signed.append(None if row is None else SignedUrl(path, expires))
         return signed, reviews
 

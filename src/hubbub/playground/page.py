@@ -66,7 +66,8 @@ def playground_app(config: Config) -> ASGIApp:
         if pages is None:
             pages = await asyncio.to_thread(read_files)
         path = scope["path"].removeprefix(scope.get("root_path", "").rstrip("/"))
-        status, headers, body = _answer(pages.get(INDEX if path == BESIDE else path), scope["method"], dict(scope["headers"]))
+        file = pages.get(INDEX if path == BESIDE else path)
+        status, headers, body = _answer(file, scope["method"], dict(scope["headers"]))
         headers.append((b"content-length", b"%d" % len(body)))
         if scope["method"] == "HEAD":
             body = b""
