@@ -11,7 +11,8 @@ const ROOT = resolve(import.meta.dirname, "../../..");
 const VENV = resolve(ROOT, process.env.HUBBUB_VENV ?? ".venv");
 const PATIENCE = 50_000;
 
-/** What `--dev` opens: channels with a log and presence, for whoever has a token. */
+/** What `--dev` opens: channels with a log and presence, for whoever has a token. However busy the machine is, nothing
+ * is given up. */
 const OPEN = {
   "default.retention": 1000,
   "default.subscribe": "authenticated",
@@ -19,12 +20,15 @@ const OPEN = {
   "default.history": "authenticated",
   "default.presence": "full",
   "default.join_leave": true,
+  "load.handshake_rate": 0,
+  "load.busy": 1000,
+  "load.overloaded": 1000,
+  "load.critical": 1000,
 };
 
 /** Settings are what a test says, whatever else is set where it runs. */
-const OUTSIDE = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !name.startsWith("HUBBUB_")),
-);
+const OUTSIDE: NodeJS.ProcessEnv = { ...process.env };
+for (const name of Object.keys(OUTSIDE)) if (name.startsWith("HUBBUB_")) delete OUTSIDE[name];
 
 export interface ServerOptions {
   /** `section.field` to its value, as `--set` takes them; added to those of an open server. */
