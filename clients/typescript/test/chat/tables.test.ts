@@ -221,13 +221,10 @@ describe("syncs", () => {
 
   test("who has left is rid of all that was kept there", () => {
     const draft = { conversation: "c", updated: 1 };
-    const state = applySync(
-      { ...before, drafts: new Map([["c/0", draft]]) },
-      page({ removed: ["c"] }),
-      {},
-      true,
-    );
-    expect([state.conversations.size, state.drafts.size]).toEqual([0, 0]);
+    const thread = { conversation: "c", root: message(2), read: 2, unread: 0 };
+    const kept = { ...before, drafts: new Map([["c/0", draft]]), threads: new Map([["c/2", thread]]) };
+    const state = applySync(kept, page({ removed: ["c"] }), {}, true);
+    expect([state.conversations.size, state.drafts.size, state.threads.size]).toEqual([0, 0, 0]);
   });
 
   test("an inbox of which events are lost has all windows read anew", () => {
