@@ -127,3 +127,27 @@ async def test_what_was_left_while_the_link_was_lost_is_left_again() -> None:
         await left.wait()
         assert not client.channels.entries
         assert not [each for each in client._queue._events if getattr(each, "channel", "") == "a"]
+
+
+async def test_an_answer_that_nobody_waits_for_any_more_enters_nothing() -> None:
+    asked = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.accept()
+        command = await peer.take("subscribe")
+        asked.set()
+        left = await peer.take("unsubscribe")
+        await peer.give(subscribed(command["id"], "a", 5), {"type": "result", "id": left["id"], "result": {}})
+        command = await peer.take("publish")  # and not another `unsubscribe`
+        await peer.give({"type": "published", "id": command["id"]}, publication("a", 6))
+        await peer.stay()
+
+    async with scripted(script) as url, Client(url) as client:
+        task = asyncio.create_task(client.subscribe("a"))
+        await asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await client.publish("b", 1)
+        assert not client.channels.entries
+        assert not client.channels._leaving

@@ -141,6 +141,7 @@ async def test_a_write_whose_answer_was_lost_is_made_again_with_its_key() -> Non
 
     async with scripted(before, after) as url, Client(url) as client:
         assert await (await client.outbox.call("note", 1)) == 1
+    assert keys[0]
     assert keys[0] == keys[1]
 
 
