@@ -63,3 +63,24 @@ test("an event of the inbox that is missing is made up for by a sync", async () 
   await until(() => ada.chat.blocks.get().length === 1);
   await until(() => ada.chat.bookmarks.get().length === 1);
 });
+
+test("what is pushed while a sync is on its way comes behind it", async () => {
+  const id = await world.group(["ada", "bob"]);
+  await world.say("ada", id, "before");
+  const bob = world.device("bob");
+  const call = bob.hubbub.call.bind(bob.hubbub);
+  bob.hubbub.call = async (method, ...rest) => {
+    const answer = await call(method, ...(rest as []));
+    if (method === "chat.sync") {
+      const pushed = new Promise((done) =>
+        bob.hubbub.on("push", (push) => push.type === "publication" && done(push)),
+      );
+      await world.say("ada", id, "meanwhile");
+      await pushed;
+    }
+    return answer as never;
+  };
+  await bob.chat.start();
+  await until(() => bob.chat.conversation(id).get()?.unread === 2);
+  expect(bob.chat.conversation(id).get()?.lastMessage?.parts).toMatchObject([{ text: "meanwhile" }]);
+});
