@@ -30,7 +30,8 @@ export interface Connect {
 }
 
 /**
- * The session stands. Times are in seconds, `expires` in Unix seconds.
+ * The session stands. Times are in seconds, `expires` and `time` in Unix seconds; `time` is the server's, for
+ * devices whose clocks are wrong.
  *
  * After a resume `resumed` is true, `subscriptions` holds one `subscribed` for every channel that the session
  * was in, and `recovered` is true exactly when all of those that keep a log were recovered whole.
@@ -53,6 +54,7 @@ export interface Connected {
   readonly recovered?: boolean;
   /** [] if absent. */
   readonly subscriptions?: readonly Subscribed[];
+  readonly time?: number;
 }
 
 /** The connection ends now, with this numbered reason. */
