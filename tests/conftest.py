@@ -39,6 +39,7 @@ hypothesis.settings.load_profile("hubbub")
 
 LONG = (
     "bench/test_faults_mutants.py",
+    "web/test_web.py",
     "browser/test_browser.py",
     "scenarios/test_typescript.py",
     "scenarios/test_python.py",

@@ -28,5 +28,4 @@ def test_long_texts_are_compressed_and_short_ones_are_not() -> None:
     long = file_of("text/html", b"<p>" * 1000)
     assert gzip.decompress(long.bodies["gzip"].data) == b"<p>" * 1000
     assert set(file_of("text/html", b"<p>").bodies) == {"identity"}
-    again = file_of("text/html", b"<p>" * 1000)
-    assert again == long, "the same at every start: nodes answer alike"
+    assert long.bodies["gzip"].data[4:8] == bytes(4), "no time in it: all nodes answer alike, with one validator"

@@ -134,6 +134,7 @@ def test_a_refused_star_refuses_all_but_the_file_itself() -> None:
     file = File("text/plain", {"gzip": Body(b"1", "a"), "identity": Body(b"2", "b")})
     assert accepted("*;q=0", file) == "identity"
     assert accepted("*;q=0, gzip", file) == "gzip"
+    assert accepted("*, gzip;q=0", file) == "identity"
 
 
 async def test_an_unchanged_file_is_not_sent_again(built: Path) -> None:
