@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
-from hubbub.testing.processes import ServerProcess
 from hubbub.testing.server import RunningServer, running_server
 
 T = TypeVar("T")
@@ -38,40 +34,6 @@ async def take(iterator: AsyncIterator[T], count: int) -> list[T]:
     """The next `count` of what is iterated."""
     async with asyncio.timeout(WITHIN):
         return [await anext(iterator) for _ in range(count)]
-
-
-class Served(ServerProcess):
-    """`hubbub serve --dev` as a process, which can be killed and started again on its port."""
-
-    name: ClassVar[str] = "Hubbub"
-
-    def __init__(self, *settings: str) -> None:
-        super().__init__()
-        self._settings = settings
-
-    def _command(self) -> list[str]:
-        command = [sys.executable, "-m", "hubbub", "serve", "--dev", "--port", str(self.port)]
-        return [*command, *(word for setting in self._settings for word in ("--set", setting))]
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/health/ready", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def token(self, user: str) -> str:
-        import json
-        import time
-
-        from hubbub.client import signing
-
-        keys = json.loads((self.folder / ".hubbub" / "dev.json").read_text())
-        return signing.token(keys["secret"], user, now=time.time(), ttl=600)
 
 
 class Gate:

@@ -1,4 +1,4 @@
-"""A store against a fresh read, whatever the network does."""
+"""A store against a fresh read, whatever the network does. (tests/scenarios kills servers.)"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.client.chat.random_talk import talk
-from tests.client.places import Served, chat_server, until
+from tests.client.places import chat_server, until
 
 from hubbub.chat.events import MessageCreated
 from hubbub.client import Client
@@ -128,32 +128,6 @@ async def test_a_hole_is_paged(sqlite_url: str, tmp_path: Path) -> None:
             await ada.chat.messages.send(id, [{"type": "text", "text": f"n{number}"}])
         await until(lambda: known.seq == 4)
         assert [text_of(each) for each in known.timeline()] == ["n0", "n1", "n2"]
-
-
-async def test_a_server_that_is_killed_and_started_again() -> None:
-    served = Served("chat.enabled=true")
-    await asyncio.to_thread(served.open)
-    try:
-        async with (
-            Client(served.url, served.token("ada")) as ada,
-            Client(served.url, served.token("ada")) as phone,
-        ):
-            await asyncio.gather(ada.chat.start(), phone.chat.start())
-            id = (await ada.chat.conversations.create("group", name="G")).conversation.id
-            writes = [await ada.chat.send(id, f"n{number}") for number in range(20)]
-            await writes[3]
-            await asyncio.to_thread(served.kill)
-            writes += [await ada.chat.send(id, f"n{number}") for number in range(20, 30)]
-            await asyncio.to_thread(served.start)
-            async with asyncio.timeout(60):
-                await asyncio.gather(*(write.sent() for write in writes))
-            said = [f"n{number}" for number in range(30)]
-            for client in (ada, phone):
-                known = client.chat.store.known
-                await until(lambda known=known: id in known and len(known[id].timeline()) >= 30)  # type: ignore[misc]
-                assert [text_of(each) for each in known[id].timeline()] == said
-    finally:
-        await asyncio.to_thread(served.close)
 
 
 async def test_a_sync_may_be_cut_anywhere(sqlite_url: str, tmp_path: Path) -> None:
