@@ -28,4 +28,6 @@ def test_long_texts_are_compressed_and_short_ones_are_not() -> None:
     long = file_of("text/html", b"<p>" * 1000)
     assert gzip.decompress(long.bodies["gzip"].data) == b"<p>" * 1000
     assert set(file_of("text/html", b"<p>").bodies) == {"identity"}
-    assert long.bodies["gzip"].data[4:8] == bytes(4), "no time in it: all nodes answer alike, with one validator"
+    assert long.bodies["gzip"].data[4:8] == bytes(4), (
+        "no time in it: all nodes answer alike, with one validator"
+    )

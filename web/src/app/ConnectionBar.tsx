@@ -12,12 +12,14 @@ const OutboxDialog = lazy(() => import("./OutboxDialog.tsx"));
 
 const PATIENCE = 700; // milliseconds: a drop that heals in this time is no news
 
-type Trouble = {
-  tone: "warning" | "danger";
-  text: string;
-  act?: { label: string; run(): void };
-  spin?: boolean;
-};
+interface Trouble {
+  readonly tone: "warning" | "danger";
+  readonly text: string;
+  /** Counts down; not read out each second. */
+  readonly when?: string;
+  readonly act?: { readonly label: string; run(): void };
+  readonly spin?: boolean;
+}
 
 /** Says what is wrong with the connection and what waits to be sent; nothing, as long as all is well. */
 export function ConnectionBar() {
@@ -71,7 +73,7 @@ export function ConnectionBar() {
         <Icon name={shown === undefined ? "warning" : "info"} size={16} />
       )}
       <span className={styles.text}>
-        {shown?.text} {outbox}
+        {shown?.text} {shown?.when !== undefined && <span aria-hidden="true">{shown.when}</span>} {outbox}
       </span>
       {outbox !== "" && (
         <Button size="s" tone="plain" onClick={() => setReviewing(true)}>
@@ -102,7 +104,8 @@ function troubleOf(
       const when = seconds > 0 ? t("recoveringIn", { count: seconds }) : t("recoveringNow");
       return {
         tone: "warning",
-        text: `${t("recovering")} ${when}`,
+        text: t("recovering"),
+        when,
         spin: seconds <= 0,
         ...(seconds > 0 ? { act: { label: t("tryNow"), run: reconnect } } : {}),
       };

@@ -88,7 +88,6 @@ async function begin(source: Source): Promise<void> {
   const chat = new Chat(hubbub, { storage: indexedDbStorage(`hubbub:${user}`) });
   sessionStorage.setItem(KEY, JSON.stringify(source));
   put({ status: "in", hubbub, chat });
-  void chat.start().catch(() => undefined); // `chat.state` says what is wrong
 }
 
 /** Sign out: nothing of this user stays in the tab. */
@@ -99,5 +98,7 @@ export async function signOut(error?: string): Promise<void> {
   url.searchParams.delete("as");
   history.replaceState(null, "", `${url.pathname}${url.search}#/`);
   put({ status: "out", ...(error === undefined ? {} : { error }) });
-  if (before.status === "in") await before.hubbub.close();
+  if (before.status !== "in") return;
+  before.chat.stop();
+  await before.hubbub.close();
 }
