@@ -1,0 +1,45 @@
+// From the Enter key to what one sees: one's own message, that the server has it, and the other's window.
+
+import { newContext, percentile, Window } from "./chromium.mjs";
+
+export async function sending(browser, { url, messages }) {
+  const [ada, bob] = await Promise.all(
+    ["ada", "bob"].map(async (user) => {
+      const window = await Window.open(await newContext(browser), `${url}/?as=${user}#/c/demo-general`);
+      await window.when("message");
+      return window;
+    }),
+  );
+  await ada.composer.click();
+  const sent = [];
+  for (let count = 0; count < messages; count++) {
+    const text = `measured ${count} ${Math.random().toString(36).slice(2)}`;
+    const heard = bob.evaluate((wanted) => globalThis.hubbubProbe.heard(wanted), text);
+    await ada.composer.pressSequentially(text, { delay: 5 });
+    const watched = ada.evaluate((wanted) => globalThis.hubbubProbe.watchSending(wanted), text);
+    await ada.evaluate(() => undefined); // it watches now
+    await ada.page.keyboard.press("Enter");
+    const { shown, confirmed, pressed } = await watched;
+    sent.push({ shown, confirmed, heard: (await heard) - pressed });
+  }
+  const inputs = await ada.evaluate(() => globalThis.hubbubProbe.inputs);
+  const keys = inputs.filter(({ name }) => name.startsWith("key")).map(({ duration }) => duration);
+  const faults = [...ada.faults, ...bob.faults];
+  await Promise.all([ada.context.close(), bob.context.close()]);
+  const of = (name, share) =>
+    percentile(
+      sent.map((each) => each[name]),
+      share,
+    );
+  return {
+    sent: sent.length,
+    shown_p50_ms: of("shown", 0.5),
+    shown_p95_ms: of("shown", 0.95),
+    confirmed_p50_ms: of("confirmed", 0.5),
+    confirmed_p95_ms: of("confirmed", 0.95),
+    heard_p50_ms: of("heard", 0.5),
+    heard_p95_ms: of("heard", 0.95),
+    slowest_key_ms: Math.max(0, ...keys),
+    faults,
+  };
+}
