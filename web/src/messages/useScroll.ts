@@ -1,0 +1,151 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import type { Messages } from "hubbub/react";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { toast } from "../ui/index.ts";
+import type { Row } from "./rows.ts";
+
+/** Rows from an end at which the next page is read. */
+const NEAR = 15;
+/** Pixels from the end that still count as being there. */
+const AT_END = 60;
+/** Milliseconds for which the one that one has jumped to is pointed out, and after which reading is tried again. */
+const POINTED = 2400;
+const AGAIN = 2000;
+
+const ESTIMATE = 56;
+
+/**
+ * Where one is in a list of messages: at first at what is new or at the end, and there as long as one does not go away;
+ * what is added or grows above does not move what one sees.
+ */
+export function useScroll(window: Messages, rows: readonly Row[], kept: number, notFound: string) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const [pointed, setPointed] = useState<string | null>(null);
+  const [refused, setRefused] = useState(false);
+  // Where to go once its row is there.
+  const goal = useRef<{ seq: number; align: "center" | "start"; point: boolean } | "end" | undefined>(
+    undefined,
+  );
+  const settled = useRef(false);
+  const latest = useRef(0);
+
+  const list = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ESTIMATE,
+    getItemKey: (at) => rows[at]?.key ?? at,
+    overscan: 6,
+    anchorTo: "end",
+    followOnAppend: window.atEnd,
+    scrollEndThreshold: AT_END,
+    paddingStart: 16,
+    paddingEnd: 8,
+    useAnimationFrameWithResizeObserver: false,
+    rangeExtractor: ({ startIndex, endIndex, overscan, count }) => {
+      const from = Math.max(0, startIndex - overscan);
+      const to = Math.min(count - 1, endIndex + overscan);
+      const seen = Array.from({ length: to - from + 1 }, (_, at) => from + at);
+      // What has the focus stays, wherever one scrolls.
+      return kept < 0 || kept >= count || (kept >= from && kept <= to)
+        ? seen
+        : [...seen, kept].sort((a, b) => a - b);
+    },
+  });
+
+  const some = rows.length > 0;
+  useLayoutEffect(() => {
+    if (!some) return;
+    if (!settled.current && goal.current === undefined) {
+      const fresh = rows.findIndex((row) => row.fresh);
+      settled.current = true;
+      if (fresh > 0) list.scrollToIndex(fresh, { align: "start" });
+      else list.scrollToEnd();
+      return;
+    }
+    const wanted = goal.current;
+    if (wanted === undefined) return;
+    if (wanted === "end") {
+      if (!window.atEnd) return;
+      goal.current = undefined;
+      settled.current = true;
+      list.scrollToEnd();
+      return;
+    }
+    const at = rows.findIndex((row) => row.item.message.seq >= wanted.seq);
+    const row = rows[at];
+    if (row === undefined || (wanted.point && row.item.message.seq !== wanted.seq)) return;
+    goal.current = undefined;
+    settled.current = true;
+    list.scrollToIndex(at, { align: wanted.align });
+    if (wanted.point) setPointed(row.key);
+  });
+
+  useEffect(() => {
+    if (pointed === null) return;
+    const timer = setTimeout(() => setPointed(null), POINTED);
+    return () => clearTimeout(timer);
+  }, [pointed]);
+
+  const { jumpTo: readAround, toEnd: readEnd } = window;
+  const [, redraw] = useState(0);
+  const jumpTo = useCallback(
+    (seq: number, point = true) => {
+      const mine = ++latest.current;
+      goal.current = { seq, align: point ? "center" : "start", point };
+      setPointed(null);
+      readAround(seq).then(
+        () => {
+          if (mine !== latest.current) return;
+          redraw((count) => count + 1);
+          // It is read by now: what is not there is not to be found.
+          setTimeout(() => {
+            const open = goal.current;
+            if (open === undefined || mine !== latest.current) return;
+            goal.current = undefined;
+            if (point) toast(notFound);
+          }, 300);
+        },
+        () => {
+          if (mine !== latest.current) return;
+          goal.current = undefined;
+          if (point) toast(notFound);
+        },
+      );
+    },
+    [readAround, notFound],
+  );
+  const toEnd = useCallback(() => {
+    latest.current += 1;
+    goal.current = "end";
+    readEnd().then(
+      () => redraw((count) => count + 1),
+      () => {
+        goal.current = undefined;
+      },
+    );
+  }, [readEnd]);
+
+  const range = list.range;
+  const { atStart, atEnd, loading, loadBefore, loadAfter } = window;
+  const first = range?.startIndex ?? 0;
+  const last = range?.endIndex ?? 0;
+  useEffect(() => {
+    if (!some || !settled.current || loading !== undefined || refused) return;
+    const failed = () => {
+      setRefused(true);
+      setTimeout(() => setRefused(false), AGAIN);
+    };
+    if (first < NEAR && !atStart) loadBefore().catch(failed);
+    else if (last > rows.length - NEAR && !atEnd) loadAfter().catch(failed);
+  }, [some, first, last, rows.length, atStart, atEnd, loading, refused, loadBefore, loadAfter]);
+
+  // What is seen is read.
+  const seq = rows[Math.min(last, rows.length - 1)]?.item.message.seq ?? 0;
+  const { visible } = window;
+  useEffect(() => {
+    if (seq > 0 && settled.current) visible(seq);
+  }, [seq, visible]);
+
+  const away = some && (!atEnd || list.getDistanceFromEnd() > 240);
+  return { scroller, list, pointed, jumpTo, toEnd, away, seen: seq, first };
+}
