@@ -109,6 +109,7 @@ def _connected(
         resumed=resumed,
         recovered=resumed and all(each.recovered for each in subscriptions if each.recoverable),
         subscriptions=subscriptions,
+        time=session.hub.clock.now(),
     )
 
 

@@ -244,7 +244,7 @@ export class Connection {
     this.#up = this.#was = true;
     this.#upAt = Date.now();
     this.#works = this.#at;
-    this.#sample((reply as { time?: number }).time, true);
+    this.#sample(reply.time, true);
     this.#heart.start(reply);
     this.state.set({ status: "connected", transport, session: reply.session, user: reply.user, resumed });
     this.#expires(reply.expires);

@@ -52,10 +52,14 @@ export function createPresence(
   }
 
   function follow(): void {
+    let left = false; // others may follow anew before this one is told that it was unsubscribed
     const handlers = { subscribed: () => void ask(), join: changed, leave: changed };
     const { ready, unsubscribe } = channel.subscribe(handlers);
-    ready.catch((error) => followers > 0 && report(error));
-    leave = unsubscribe;
+    ready.catch((error) => left || report(error));
+    leave = () => {
+      left = true;
+      unsubscribe();
+    };
   }
 
   const followed = (subscribe: (listener: () => void) => () => void) => (listener: () => void) => {
