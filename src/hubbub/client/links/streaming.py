@@ -33,6 +33,9 @@ from hubbub.errors import ABNORMAL, DRAIN
 from hubbub.model import Command, Connect, Connected, ErrorReply, Ping
 
 PATH = "/v1/sessions"
+GONE_GRACE = 1.0
+STILLBORN = 3
+"""Streams in a row that are lost before they say anything."""
 FIRST_BYTES = 5.0
 """Seconds in which a stream says something; else something on the way keeps it back, and long-polls are better."""
 SILENCE = 3.0
@@ -70,6 +73,7 @@ class HttpLink:
         self._tasks: list[asyncio.Task[None]] = []
         self._ended = False
         self._seen = 0
+        self._stillborn = 0
 
     async def begin(self, command: Connect) -> tuple[wire.Reply, Sequence[wire.Reply | wire.Push]]:
         body: dict[str, Any] = {"client": command.client}
@@ -169,6 +173,8 @@ class HttpLink:
                 # All of them are refused, but the session goes on.
                 self._items.put_nowait([_refusal(id, answer) for id in ids])
                 continue
+            if answer.status == 410:
+                await asyncio.sleep(GONE_GRACE)  # why is said where pushes are read, perhaps a moment later
             self._check(answer)
             self._items.put_nowait(self._decoded(answer.body))
 
@@ -223,8 +229,10 @@ class HttpLink:
                 raise LostError("the stream is silent") from None
             self.transport = "polling"
         except LostError:
-            if not began:
-                raise
+            self._stillborn = 0 if began else self._stillborn + 1
+            if self._stillborn == STILLBORN:
+                self.transport = "polling"  # no stream gets through, or nothing does: a poll will show
+                return
         # A stream that has ended is opened again; what is gone for good is refused there.
         await asyncio.sleep(delay(1))
 
