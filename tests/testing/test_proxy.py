@@ -117,6 +117,18 @@ async def test_resets_both_sides_now(proxy: FaultProxy, client: RawClient, echo:
     await until(lambda: proxy.connections == 0)
 
 
+async def test_closes_what_was_just_accepted(echo: Echo) -> None:
+    async with await asyncio.start_server(echo.serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        proxy = await FaultProxy("127.0.0.1", port).__aenter__()
+        async with await RawClient.open("127.0.0.1", proxy.port) as client:
+            while not proxy.accepted:  # noqa: ASYNC110 (its task has not begun when this goes on)
+                await asyncio.sleep(0)
+            await proxy.__aexit__(None, None, None)
+            assert proxy.connections == 0
+            assert await client.read_end() in ("closed", "reset")
+
+
 async def test_resets_after_so_many_bytes(proxy: FaultProxy, client: RawClient, echo: Echo) -> None:
     proxy.to_server.reset_after = 10
     await client.send(b"x" * 25)

@@ -150,6 +150,9 @@ class FaultProxy:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._listener.close()
+        for link in self._links:  # whose task had not begun
+            link.close()
+        self._links.clear()
 
     @property
     def connections(self) -> int:
@@ -162,6 +165,7 @@ class FaultProxy:
             if link.task is not None:
                 link.task.cancel()
             link.reset()
+        self._links.clear()
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
