@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -72,14 +73,14 @@ class HubbubProcess(ServerProcess):
                 raise RuntimeError(f"{method} {path}: {status} {data[:300]!r}")
             await asyncio.sleep(0.05)
 
-    async def stop(self) -> None:
-        """SIGTERM, and wait for its end. Raises RuntimeError if it does not."""
+    def stop(self) -> None:
+        """SIGTERM, and wait for its end. Raises RuntimeError if it does not come."""
         process = self._process
         assert process is not None
         process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.to_thread(process.wait, STOP)
-        except Exception as error:
+            process.wait(STOP)
+        except subprocess.TimeoutExpired as error:
             raise RuntimeError(f"Hubbub did not end after SIGTERM:\n{self.log()[-2_000:]}") from error
         self._ended()
 

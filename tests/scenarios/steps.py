@@ -219,10 +219,7 @@ class Steps(ABC):
 
     async def end_server(self, step: form.Kill | form.Drain) -> None:
         async with self.server.restarting:
-            if isinstance(step, form.Kill):
-                await asyncio.to_thread(self.server.kill)
-            else:
-                await self.server.stop()
+            await asyncio.to_thread(self.server.kill if isinstance(step, form.Kill) else self.server.stop)
             await asyncio.sleep(step.away)
             await asyncio.to_thread(self.server.start)
 
