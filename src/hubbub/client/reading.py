@@ -64,7 +64,14 @@ class Reading:
             self._last = channels.entries[self._name].position
         else:
             self._lagging = True  # others read here already: what was before is read from the log
-        self.position = self.position or self._last
+        self.position = self.position or self._before() or self._last
+
+    def _before(self) -> Position | None:
+        """Before what came already: where the answer was lost with a connection, it is later than that."""
+        for event in self._events:
+            if isinstance(event, Publication) and event.offset is not None and event.epoch is not None:
+                return Position(event.epoch, event.offset - 1)
+        return None
 
     def close(self) -> None:
         """Leave the channel."""
