@@ -1,6 +1,7 @@
-import { lazy } from "react";
+import { type KeyboardEvent, lazy } from "react";
 import type { Pane } from "../app/routes.ts";
 import { DetailsPane } from "./DetailsPane.tsx";
+import styles from "./panes.module.css";
 import { ThreadPane } from "./ThreadPane.tsx";
 import { UserPane } from "./UserPane.tsx";
 
@@ -17,7 +18,29 @@ export interface PaneViewProps {
 }
 
 /** What is beside a conversation: a thread, its details, members, pins, files, settings, a search in it, a profile. */
-export default function PaneView({ conversation, pane, onClose }: PaneViewProps) {
+export default function PaneView(props: PaneViewProps) {
+  function key(event: KeyboardEvent) {
+    if (event.key !== "Escape" || event.defaultPrevented || isNeeded(event.target)) return;
+    event.preventDefault();
+    props.onClose();
+  }
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: it hears what its controls leave
+    <div className={styles.pane} onKeyDown={key}>
+      <Content {...props} />
+    </div>
+  );
+}
+
+/** Whether Escape is for something within: a dialog or menu, a search that it empties, what somebody is writing. */
+function isNeeded(target: EventTarget): boolean {
+  if (!(target instanceof Element)) return false;
+  if (target.closest("dialog, [popover]") !== null) return true;
+  if (target instanceof HTMLTextAreaElement) return true;
+  return target instanceof HTMLInputElement && target.type === "search" && target.value !== "";
+}
+
+function Content({ conversation, pane, onClose }: PaneViewProps) {
   const props = { conversation, onClose };
   switch (pane.kind) {
     case "thread":

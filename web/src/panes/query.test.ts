@@ -26,7 +26,7 @@ describe("writeQuery", () => {
       "",
       "plan",
       'plan from:ada in:"Book club" after:2026-01-31',
-      "has:link before:2026-02-01",
+      "before:2026-02-01 has:link",
     ])
       expect(writeQuery(parseQuery(written))).toBe(written);
   });
