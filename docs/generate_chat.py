@@ -13,7 +13,6 @@ from msgspec import Raw
 from schema_tables import cell, default_of, kind_of, section_of, table
 
 from hubbub.api.chat_asyncapi import CHANNELS, Channel, tag_of
-from hubbub.api.chat_callers import KEYED
 from hubbub.api.chat_documents import MEANINGS, TAGS
 from hubbub.api.chat_params import BODY_METHODS, PLACEHOLDER
 from hubbub.api.chat_schemas import Schemas
@@ -232,7 +231,7 @@ def _operation(operation: Operation[Any, Any], schemas: Schemas) -> str:
     marks = []
     if operation.server:
         marks.append("for the server API only")
-    if operation.kind in KEYED:
+    if operation.keyed:
         marks.append("keyed")
     said = f"`{operation.method} /v1{operation.path}`" + (f" ({', '.join(marks)})" if marks else "")
     parts = [f"### {operation.name}\n", said + "\n", _coded(inspect.getdoc(operation.function) or "") + "\n"]

@@ -270,7 +270,7 @@ def method(page: Page, operation: Operation[Any, Any]) -> list[str]:
             if page.use("msgspec", "UnsetType") not in spelt:
                 spelt += " | UnsetType"
         named.append(f"{safe(each.name)}: {spelt} = {shown}")
-    keyed = operation.kind in ("write", "begin")
+    keyed = operation.keyed
     if keyed:
         named.append("key: str | None = None")
     if named:
@@ -348,9 +348,10 @@ def table() -> str:
         ]
         result = page.spell(operation.result, given=False)
         shown = f", ({', '.join(map(repr, nullable))},)" if nullable else ""
+        kind = "write" if operation.keyed else operation.kind
         page.body.append(
             f"    {operation.name!r}: Operation({operation.method!r}, {operation.path!r}, "
-            f"{operation.kind!r}, {result}{shown}),"
+            f"{kind!r}, {result}{shown}),"
         )
     page.body.append("}")
     return page.text().replace('"""Table. ', '"""How REST has each operation. ')

@@ -13,7 +13,6 @@ from generate_typescript import FOLDER, Module, closure
 
 from hubbub import model
 from hubbub.api import schemas
-from hubbub.api.chat_callers import KEYED
 from hubbub.api.errors import ErrorBody
 from hubbub.chat.directory import OPERATIONS
 
@@ -50,7 +49,7 @@ def rest() -> str:
 
 
 def unkeyed() -> str:
-    named = [each.name for each in OPERATIONS.values() if each.kind not in KEYED]
+    named = [each.name for each in OPERATIONS.values() if not each.keyed]
     rows = "".join(f"  {json.dumps(name)},\n" for name in named)
     about = "/** Operations of the chat that take no idempotency key. */\n"
     return f"{about}export const UNKEYED: ReadonlySet<string> = new Set([\n{rows}]);\n"

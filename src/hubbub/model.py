@@ -287,8 +287,8 @@ class Subscribed(Struct, frozen=True, tag="subscribed", omit_defaults=True):
 
 
 class Connected(Struct, frozen=True, tag="connected", omit_defaults=True):
-    """The session stands. Times are in seconds, `expires` and `time` in Unix seconds; `time` is the server's, for devices
-    whose clocks are wrong.
+    """The session stands. Times are in seconds, `expires` and `time` in Unix seconds; `time` is the server's, for
+    devices whose clocks are wrong.
 
     After a resume `resumed` is true, `subscriptions` holds one `subscribed` for every channel that the session
     was in, and `recovered` is true exactly when all of those that keep a log were recovered whole.

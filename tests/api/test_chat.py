@@ -193,6 +193,24 @@ async def test_keys_are_for_writes_alone(server: ChatServer) -> None:
         refusal(wrong, ErrorCode.BAD_REQUEST, "key")
 
 
+async def test_a_forward_is_done_once_for_a_key(tmp_path: Path) -> None:
+    """It is no single write, and takes a key all the same."""
+    server = await ChatServer(tmp_path).start()
+    chat = server.world
+    source, target = await chat.group("ada", "bob"), await chat.group("ada", "eve")
+    sent = await chat.do(
+        "messages.send", "ada", conversation=source, parts=[{"type": "text", "text": "Pass it on"}]
+    )
+    path = f"/v1/conversations/{source}/messages/{sent.message.seq}/forward"
+    headers = {"Idempotency-Key": "k"}
+    first, again = [
+        await server.call("ada", "POST", path, {"to": [target]}, headers=headers) for _ in range(2)
+    ]
+    assert (first.status_code, first.json()) == (again.status_code, again.json())
+    assert (await chat.do("conversations.get", "ada", conversation=target)).conversation.messages == 1
+    await server.stop()
+
+
 # --- with and without -----------------------------------------------------------------------------------------
 
 

@@ -20,7 +20,6 @@ from tests.chat.attempts import Ids, furnish
 
 from hubbub.api.app import routers
 from hubbub.api.chat import operation_id
-from hubbub.api.chat_callers import KEYED
 from hubbub.api.chat_documents import TAGS
 from hubbub.api.chat_params import BODY_METHODS, PLACEHOLDER
 from hubbub.api.documents import openapi_document
@@ -102,7 +101,7 @@ def test_every_parameter_has_its_place(operation: Operation[Any, Any]) -> None:
     assert {name for place, name in places if place == "path"} == in_path
     assert body == (rest if operation.method in BODY_METHODS else set())
     assert {name for place, name in places if place == "query"} == rest - body
-    assert (("header", "Idempotency-Key") in places) is (operation.kind in KEYED)
+    assert (("header", "Idempotency-Key") in places) is (operation.keyed)
     assert (("header", "Hubbub-User") in places) is not operation.server
     for each in found.get("parameters", ()):
         if each["in"] == "path":

@@ -19,8 +19,6 @@ from hubbub.hub.commands import check_name
 
 ACTING_FOR = "Hubbub-User"
 """The header by which the server API names the user in whose place it acts."""
-KEYED = frozenset(("write", "begin"))
-"""Kinds of operations that take an idempotency key."""
 _ID = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,128}")
 
 
@@ -37,7 +35,7 @@ class Callers:
         user, PERMISSION_DENIED for one that comes with a user's token, BAD_REQUEST for an `Idempotency-Key` too long.
         """
         actor = await self.actor(request)
-        key = request.headers.get("idempotency-key") if operation.kind in KEYED else None
+        key = request.headers.get("idempotency-key") if operation.keyed else None
         check_name(key, self._hub.config.limits.key_length, "key")
         return Caller(actor, key=key)
 

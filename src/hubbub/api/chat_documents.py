@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from hubbub.api.chat import operation_id
-from hubbub.api.chat_callers import ACTING_FOR, KEYED
+from hubbub.api.chat_callers import ACTING_FOR
 from hubbub.api.chat_params import BODY_METHODS, PLACEHOLDER
 from hubbub.api.chat_schemas import Document, Schemas, body_types
 from hubbub.api.errors import refusal_document
@@ -161,7 +161,7 @@ def _refusals(operation: Operation[Any, Any], has_body: bool) -> list[ErrorCode]
         ErrorCode.INTERNAL,
         ErrorCode.STORE_UNAVAILABLE,
     ]
-    if operation.kind in KEYED:
+    if operation.keyed:
         found += [ErrorCode.CONFLICT, ErrorCode.STORE_FULL]
     if has_body:
         found.append(ErrorCode.MESSAGE_TOO_LARGE)
@@ -194,7 +194,7 @@ def _parameters(operation: Operation[Any, Any], schemas: Schemas) -> list[Docume
                 "schema": schema,
             }
         )
-    if operation.kind in KEYED:
+    if operation.keyed:
         found.append(_header("Idempotency-Key", "The same key and content again gives the first answer."))
     if not operation.server:
         found.append(

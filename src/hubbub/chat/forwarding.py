@@ -70,7 +70,13 @@ class Forwarding(Struct, frozen=True):
     outgoing: tuple[Outgoing, ...]
 
 
-@run("messages.forward", "POST", "/conversations/{conversation}/messages/{message}/forward", status=201)
+@run(
+    "messages.forward",
+    "POST",
+    "/conversations/{conversation}/messages/{message}/forward",
+    status=201,
+    keyed=True,
+)
 async def forward(chat: Chat, caller: Caller, params: ForwardMessage) -> ForwardedMessages:
     """Send what a message says to other conversations.
 

@@ -66,6 +66,8 @@ class Operation(Generic[P, R]):
     status: int
     lane: Callable[[P], str] | None = None
     prepare: Callable[[Chat, Caller, P], Awaitable[Any]] | None = None
+    keyed: bool = False
+    """Whether it takes an idempotency key."""
 
     @property
     def tag(self) -> str:
@@ -83,6 +85,7 @@ def _operation(
     status: int,
     lane: Callable[[Any], str] | None = None,
     prepare: Callable[[Chat, Caller, Any], Awaitable[Any]] | None = None,
+    keyed: bool = False,
 ) -> Operation[Any, Any]:
     hints = get_type_hints(function, include_extras=True, localns=_late())
     names = list(hints)
@@ -103,6 +106,7 @@ def _operation(
         status,
         lane,
         prepare,
+        keyed or kind in ("write", "begin"),
     )
 
 
@@ -164,12 +168,12 @@ def read(
 
 
 def run(
-    name: str, method: Method, path: str, *, server: bool = False, status: int = 200
+    name: str, method: Method, path: str, *, server: bool = False, status: int = 200, keyed: bool = False
 ) -> Callable[[Callable[[Chat, Caller, P], Awaitable[R]]], Operation[P, R]]:
-    """`async def function(chat, caller, params) -> result`."""
+    """`async def function(chat, caller, params) -> result`; `keyed`: it sees to `caller.key` itself."""
 
     def make(function: Callable[[Chat, Caller, P], Awaitable[R]]) -> Operation[P, R]:
-        return _operation("run", name, method, path, function, server=server, status=status)
+        return _operation("run", name, method, path, function, server=server, status=status, keyed=keyed)
 
     return make
 

@@ -136,9 +136,7 @@ def _given(operation: Operation[Any, Any], fields: list[str]) -> dict[str, Any]:
 
 
 def _check_key(operation: Operation[Any, Any], key: str) -> None:
-    from hubbub.api.chat_callers import KEYED
-
-    if operation.kind not in KEYED:
+    if not operation.keyed:
         raise Problem(f"{operation.name} takes no idempotency key.", "leave --key out.")
     if not key or not key.isascii() or not key.isprintable():
         raise Problem("--key is not a text of ASCII characters.", "take a UUID, or a number of your own.")

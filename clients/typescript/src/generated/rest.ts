@@ -199,7 +199,6 @@ export const UNKEYED: ReadonlySet<string> = new Set([
   "messages.list",
   "messages.versions",
   "reactions.list",
-  "messages.forward",
   "pins.list",
   "bookmarks.list",
   "drafts.list",

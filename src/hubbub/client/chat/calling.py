@@ -20,14 +20,14 @@ class Operation:
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
-    kind: Literal["write", "read", "run", "begin"]
+    kind: Literal["write", "read", "run"]
     result: Any
     nullable: tuple[str, ...] = ()
 
     @property
     def keyed(self) -> bool:
         """Whether it takes an idempotency key, and is safe to repeat with one."""
-        return self.kind in ("write", "begin")
+        return self.kind == "write"
 
     def given(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Those of the params that say something."""

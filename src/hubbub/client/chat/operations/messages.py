@@ -234,7 +234,13 @@ class MessagesOperations(Methods):
         )
 
     async def forward(
-        self, conversation: str, message: int, to: Sequence[str], *, silent: bool = False
+        self,
+        conversation: str,
+        message: int,
+        to: Sequence[str],
+        *,
+        silent: bool = False,
+        key: str | None = None,
     ) -> ForwardedMessages:
         """Send what a message says to other conversations.
 
@@ -249,6 +255,7 @@ class MessagesOperations(Methods):
             "messages.forward",
             {"conversation": conversation, "message": message, "to": to, "silent": silent},
             ForwardedMessages,
+            key,
         )
 
 

@@ -112,7 +112,7 @@ TABLE: dict[str, Operation] = {
     "members.leave": Operation("DELETE", "/conversations/{conversation}/members/me", "write", Nothing),
     "members.update": Operation("PATCH", "/conversations/{conversation}/members/{user}", "write", Member),
     "members.remove": Operation("DELETE", "/conversations/{conversation}/members/{user}", "write", Nothing),
-    "messages.send": Operation("POST", "/conversations/{conversation}/messages", "begin", Sent),
+    "messages.send": Operation("POST", "/conversations/{conversation}/messages", "write", Sent),
     "search": Operation("GET", "/search", "read", SearchPage),
     "events.list": Operation("GET", "/conversations/{conversation}/events", "read", EventPage),
     "sync": Operation("POST", "/sync", "run", SyncPage),
@@ -137,7 +137,7 @@ TABLE: dict[str, Operation] = {
         "GET", "/conversations/{conversation}/messages/{message}/reactions", "read", ReactionPage
     ),
     "messages.forward": Operation(
-        "POST", "/conversations/{conversation}/messages/{message}/forward", "run", ForwardedMessages
+        "POST", "/conversations/{conversation}/messages/{message}/forward", "write", ForwardedMessages
     ),
     "pins.add": Operation("PUT", "/conversations/{conversation}/pins/{message}", "write", Pin),
     "pins.remove": Operation("DELETE", "/conversations/{conversation}/pins/{message}", "write", Nothing),
@@ -199,7 +199,7 @@ TABLE: dict[str, Operation] = {
     "threads.read": Operation(
         "POST", "/conversations/{conversation}/threads/{thread}/read", "write", ThreadState
     ),
-    "receipts.mark": Operation("POST", "/receipts", "begin", MarkedReceipts),
+    "receipts.mark": Operation("POST", "/receipts", "write", MarkedReceipts),
     "receipts.list": Operation("GET", "/conversations/{conversation}/receipts", "read", ReceiptPage),
     "users.queue": Operation("GET", "/users/{user}/queue", "read", Queue),
     "presence.query": Operation("POST", "/presence/query", "run", PresenceList),
