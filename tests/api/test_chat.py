@@ -206,7 +206,8 @@ async def test_a_forward_is_done_once_for_a_key(tmp_path: Path) -> None:
     first, again = [
         await server.call("ada", "POST", path, {"to": [target]}, headers=headers) for _ in range(2)
     ]
-    assert (first.status_code, first.json()) == (again.status_code, again.json())
+    (sent_first,), (sent_again,) = first.json()["sent"], again.json()["sent"]
+    assert sent_again == {**sent_first, "duplicate": True}
     assert (await chat.do("conversations.get", "ada", conversation=target)).conversation.messages == 1
     await server.stop()
 
