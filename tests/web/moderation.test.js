@@ -64,7 +64,7 @@ test("a case is claimed, noted, decided, appealed and answered", async (t) => {
   await mo.page.getByRole("combobox", { name: "State" }).selectOption("appealed");
   await mo.page.getByRole("main").getByRole("link", { name: /Eve Malory/ }).click();
   await mo.page.getByText("It was a joke").waitFor();
-  await mo.page.getByRole("button", { name: "Grant it" }).click();
+  await mo.page.getByRole("button", { name: "Grant it", exact: true }).click();
   await eve.page.getByText(/Appeal: Granted/).waitFor();
   await eve.page.getByText("In force").waitFor({ state: "detached" });
   for (const each of [ada, eve, mo]) each.assertClean();
