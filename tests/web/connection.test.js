@@ -57,3 +57,53 @@ test("somebody who is sent away for good learns why, and can sign in again", asy
   await window.page.getByText("Who do you want to be?").waitFor();
   await window.page.getByRole("alert").filter({ hasText: "disconnected" }).waitFor();
 });
+
+test("what is written without a server waits, can be thrown away, and is sent when it is back", async (t) => {
+  const conversation = await server.conversation("bob", "group", "Outbox", ["ada"]);
+  const window = await Window.of(browser, server, "ada", { at: `#/c/${conversation}` });
+  t.after(() => window.close());
+  const { page } = window;
+  const field = page.getByRole("textbox", { name: /^Message/ });
+  await field.waitFor();
+  await page.waitForLoadState("networkidle");
+  await page.waitForFunction(() => performance.getEntriesByType("resource").some(({ name }) => name.includes("OutboxDialog")));
+  await server.kill();
+  for (const text of ["one", "two"]) {
+    await field.fill(text);
+    await field.press("Enter");
+  }
+  const bar = page.getByRole("status").filter({ hasText: "2 messages wait to be sent." });
+  await bar.getByRole("button", { name: "Review" }).click();
+  const dialog = page.getByRole("dialog", { name: "Not sent yet" });
+  await dialog.getByRole("listitem").filter({ hasText: "one" }).getByRole("button", { name: "Discard" }).click();
+  await dialog.getByText("one", { exact: true }).waitFor({ state: "detached" });
+  await page.keyboard.press("Escape");
+
+  await page.reload({ timeout: 2000 }).catch(() => undefined); // there is nobody to give the page
+  await server.launch(server.port);
+  await page.goto(new URL(`?as=ada#/c/${conversation}`, server.url).href);
+  await window.row("Outbox").filter({ hasText: "You: two" }).waitFor();
+  await window.becomes(async () => {
+    const { messages } = await server.call("GET", `/conversations/${conversation}/messages`);
+    return messages.filter((each) => each.kind !== "system").map((each) => each.parts[0].text);
+  }, ["two"]);
+});
+
+test("what is refused for good says so, and can be thrown away", async (t) => {
+  const conversation = await server.conversation("bob", "group", "Closing", ["ada"]);
+  const window = await Window.of(browser, server, "ada", { at: `#/c/${conversation}` });
+  t.after(() => window.close());
+  const { page } = window;
+  const field = page.getByRole("textbox", { name: /^Message/ });
+  await field.waitFor();
+  await window.context.setOffline(true);
+  await page.getByRole("status").filter({ hasText: "You are offline." }).waitFor();
+  await field.fill("too late");
+  await field.press("Enter");
+  await server.call("PATCH", `/conversations/${conversation}`, { closed: true }, "bob");
+  await window.context.setOffline(false);
+  const bar = page.getByRole("status").filter({ hasText: "1 message could not be sent." });
+  await bar.getByRole("button", { name: "Review" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Discard" }).click();
+  await bar.waitFor({ state: "detached" });
+});

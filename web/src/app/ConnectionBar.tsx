@@ -1,14 +1,15 @@
 import type { ConnectionState } from "hubbub";
 import { useChatState, useConnection, useHubbub, useOutbox } from "hubbub/react";
-import { lazy, Suspense, useEffect, useRef, useState } from "react";
+import { Suspense, useEffect, useRef, useState } from "react";
 import { type Translate, useTexts } from "../i18n/index.ts";
 import { Button, cx, Icon, Spinner } from "../ui/index.ts";
 import { announce } from "./announce.ts";
 import styles from "./ConnectionBar.module.css";
+import { later } from "./later.ts";
 import { signOut } from "./session.ts";
 import { texts } from "./texts.ts";
 
-const OutboxDialog = lazy(() => import("./OutboxDialog.tsx"));
+const OutboxDialog = later(() => import("./OutboxDialog.tsx"));
 
 const PATIENCE = 700; // milliseconds: a drop that heals in this time is no news
 

@@ -1,5 +1,5 @@
 import { useConversations } from "hubbub/react";
-import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
+import { type ReactNode, Suspense, useEffect, useRef } from "react";
 import { Sidebar } from "../conversations/Sidebar.tsx";
 import { useTexts } from "../i18n/index.ts";
 import { Button, EmptyState, Kbd, ResizablePane } from "../ui/index.ts";
@@ -8,6 +8,7 @@ import { Boundary } from "./Boundary.tsx";
 import { ConnectionBar } from "./ConnectionBar.tsx";
 import styles from "./Layout.module.css";
 import { Loading } from "./Loading.tsx";
+import { fetchTheRest, later } from "./later.ts";
 import { useNotifications } from "./notifications.ts";
 import { openPalette, useOverlay } from "./overlays.ts";
 import { focusInto } from "./parts.ts";
@@ -21,15 +22,15 @@ const conversation = () => import("./Conversation.tsx");
 void conversation().catch(() => undefined); // whoever shows it sees what is wrong
 
 // What is not seen at first is loaded when it is asked for.
-const Conversation = lazy(conversation);
-const PaneView = lazy(() => import("../panes/PaneView.tsx"));
-const Page = lazy(() => import("../panes/Page.tsx"));
-const DiscoverPage = lazy(() => import("../conversations/DiscoverPage.tsx"));
-const ModerationPage = lazy(() => import("../moderation/ModerationPage.tsx"));
-const SettingsPage = lazy(() => import("../settings/SettingsPage.tsx"));
-const DeveloperPage = lazy(() => import("../developer/DeveloperPage.tsx"));
-const Palette = lazy(() => import("./Palette.tsx"));
-const Help = lazy(() => import("./Help.tsx"));
+const Conversation = later(conversation);
+const PaneView = later(() => import("../panes/PaneView.tsx"));
+const Page = later(() => import("../panes/Page.tsx"));
+const DiscoverPage = later(() => import("../conversations/DiscoverPage.tsx"));
+const ModerationPage = later(() => import("../moderation/ModerationPage.tsx"));
+const SettingsPage = later(() => import("../settings/SettingsPage.tsx"));
+const DeveloperPage = later(() => import("../developer/DeveloperPage.tsx"));
+const Palette = later(() => import("./Palette.tsx"));
+const Help = later(() => import("./Help.tsx"));
 
 /** Conversations, what is open, and what is beside it. On a phone one of the three is seen: the deepest that is open. */
 export function Layout() {
@@ -39,6 +40,7 @@ export function Layout() {
   useGlobalCommands();
   useNotifications();
   useIdleness();
+  useEffect(fetchTheRest, []);
   const pane = route.view === "conversation" ? route.pane : undefined;
   const level = route.view === "home" ? "list" : pane === undefined ? "main" : "pane";
   const main = useRef<HTMLElement>(null);

@@ -1,7 +1,8 @@
 import type { ConversationView } from "hubbub/chat";
 import { useChat, useChatState, useConversation, usePresence } from "hubbub/react";
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
 import { useCommands } from "../app/commands.ts";
+import { later } from "../app/later.ts";
 import { closePane, currentRoute, go } from "../app/router.ts";
 import { href, type Pane } from "../app/routes.ts";
 import { formatRelative, useTexts } from "../i18n/index.ts";
@@ -12,7 +13,7 @@ import { iconOf, typingText } from "./look.ts";
 import { useMyId, useNames, useTitle } from "./names.ts";
 import { texts } from "./texts.ts";
 
-const LeaveDialog = lazy(() => import("./LeaveDialog.tsx"));
+const LeaveDialog = later(() => import("./LeaveDialog.tsx"));
 
 /** What a conversation is, and what one can do with it as a whole. */
 export function ConversationHeader({ conversation }: { conversation: string }) {
@@ -74,7 +75,7 @@ export function ConversationHeader({ conversation }: { conversation: string }) {
       )}
       <div className={styles.texts}>
         <h2 className={styles.title}>
-          <button type="button" onClick={() => toggle(conversation, { kind: "details" })}>
+          <button type="button" dir="auto" onClick={() => toggle(conversation, { kind: "details" })}>
             {title || (view === undefined && state.status === "live" ? t("unknown") : conversation)}
           </button>
           {view?.conversation.closed === true && <Badge>{t("closed")}</Badge>}
@@ -144,16 +145,25 @@ function Subtitle({ view, me }: { view: ConversationView; me: string | undefined
   const presence = usePresence(peer === me ? undefined : peer);
   const others = view.typing;
   const names = useNames(others.slice(0, 2));
-  if (others.length > 0) return <p className={styles.typing}>{typingText(others, names)}</p>;
+  if (others.length > 0)
+    return (
+      <p className={styles.typing} dir="auto">
+        {typingText(others, names)}
+      </p>
+    );
   if (view.conversation.kind !== "direct") {
     const count = t("members", { count: view.conversation.members ?? 0 });
     const topic = view.conversation.topic ?? "";
-    return <p className={styles.subtitle}>{topic === "" ? count : `${count} · ${topic}`}</p>;
+    return (
+      <p className={styles.subtitle} dir="auto">
+        {topic === "" ? count : `${count} · ${topic}`}
+      </p>
+    );
   }
   if (peer === undefined || peer === me || presence === undefined) return null;
   const seen = presence.availability === "offline" && presence.last_seen !== undefined;
   return (
-    <p className={styles.subtitle}>
+    <p className={styles.subtitle} dir="auto">
       {seen ? t("seen", { when: formatRelative(presence.last_seen ?? 0) }) : t(presence.availability)}
     </p>
   );

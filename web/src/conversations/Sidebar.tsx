@@ -1,7 +1,8 @@
 import type { ConversationView } from "hubbub/chat";
 import { useChat, useChatState, useConversations } from "hubbub/react";
-import { lazy, Suspense, useCallback, useMemo, useState } from "react";
+import { Suspense, useCallback, useMemo, useState } from "react";
 import { useCommands } from "../app/commands.ts";
+import { later } from "../app/later.ts";
 import { openPalette } from "../app/overlays.ts";
 import { page } from "../app/page.ts";
 import { currentRoute, go, useRoute } from "../app/router.ts";
@@ -29,8 +30,8 @@ import { foldKey, neighbour, type Row, rowsOf } from "./rows.ts";
 import styles from "./Sidebar.module.css";
 import { texts } from "./texts.ts";
 
-const CreateDialog = lazy(() => import("./CreateDialog.tsx"));
-const LeaveDialog = lazy(() => import("./LeaveDialog.tsx"));
+const CreateDialog = later(() => import("./CreateDialog.tsx"));
+const LeaveDialog = later(() => import("./LeaveDialog.tsx"));
 
 /** Everything at the start side: the title, the places one can go to, all conversations, and oneself. */
 export function Sidebar() {

@@ -1,0 +1,33 @@
+/** Parts of the app that are loaded when they are asked for, or when there is nothing else to do. */
+
+import { type ComponentType, type LazyExoticComponent, lazy } from "react";
+
+const AGAIN = 2000; // milliseconds, after a part could not be had
+const CALM = 3000; // milliseconds after the start, until the rest is fetched
+
+type Load = () => Promise<unknown>;
+const loads: Load[] = [];
+
+/** As React's `lazy`, but what cannot be had for want of a network is tried again; meanwhile it is being loaded. */
+// biome-ignore lint/suspicious/noExplicitAny: as React has it: any props
+export function later<C extends ComponentType<any>>(
+  load: () => Promise<{ default: C }>,
+): LazyExoticComponent<C> {
+  loads.push(load);
+  const insist = (): Promise<{ default: C }> =>
+    load().catch(async () => {
+      await new Promise((resolve) => setTimeout(resolve, AGAIN));
+      return insist();
+    });
+  return lazy(insist);
+}
+
+/** Fetch all parts when it is calm, so that they are there without a network, too; not for who saves data. */
+export function fetchTheRest(): () => void {
+  const connection = "connection" in navigator ? (navigator.connection as { saveData?: boolean }) : undefined;
+  if (connection?.saveData === true) return () => undefined;
+  const timer = setTimeout(() => {
+    for (const load of loads) void load().catch(() => undefined); // it is tried again when it is asked for
+  }, CALM);
+  return () => clearTimeout(timer);
+}
