@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { mentionsIn } from "./mentions.ts";
-import { commandOf, tokenAt } from "./suggest.ts";
+import { commandOf, rankOf, tokenAt } from "./suggest.ts";
 
 const kindAt = (text: string) => {
   const token = tokenAt(text, text.length);

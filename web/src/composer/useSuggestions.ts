@@ -6,7 +6,7 @@ import { useMyId } from "../conversations/names.ts";
 import { useTexts } from "../i18n/index.ts";
 import type { IconName } from "../ui/index.ts";
 import type { Mentionable } from "./mentions.ts";
-import { OWN_COMMANDS, type Token } from "./suggest.ts";
+import { OWN_COMMANDS, rankOf, type Token } from "./suggest.ts";
 import { texts } from "./texts.ts";
 
 /** Something that can take the token's place. */
@@ -70,7 +70,7 @@ export function useSuggestions(
         .map(
           (user) =>
             [
-              it(typed, user.name || user.id, user.id),
+              rankOf(typed, user.name || user.id, user.id),
               {
                 key: `@${user.id}`,
                 title: user.name || user.id,
@@ -83,7 +83,7 @@ export function useSuggestions(
       ...[...groups.values()].map(
         (group) =>
           [
-            it(typed, group.id, group.name),
+            rankOf(typed, group.id, group.name),
             {
               key: `@${group.id}`,
               title: group.name,
@@ -96,7 +96,7 @@ export function useSuggestions(
       ...(can.everyone ? whole : []).map(
         ([name, hint]) =>
           [
-            it(typed, name),
+            rankOf(typed, name),
             { key: `@${name}`, title: `@${name}`, hint, insert: `@${name} `, icon: "broadcast" as const },
           ] as const,
       ),
@@ -110,7 +110,7 @@ export function useSuggestions(
           const title = titleOf(view, me);
           const insert = `[#${title}](#/c/${encodeURIComponent(view.id)}) `;
           return [
-            it(typed, title),
+            rankOf(typed, title),
             { key: view.id, title, hint: "", insert, icon: "hash" as const },
           ] as const;
         }),
@@ -124,11 +124,11 @@ export function useSuggestions(
       shrug: t("shrug"),
     };
     return ranked([
-      ...commands.map((each) => [it(typed, each.name), commandSuggestion(each)] as const),
+      ...commands.map((each) => [rankOf(typed, each.name), commandSuggestion(each)] as const),
       ...OWN_COMMANDS.map(
         (name) =>
           [
-            it(typed, name),
+            rankOf(typed, name),
             {
               key: `/${name}`,
               title: `/${name}`,
@@ -142,7 +142,7 @@ export function useSuggestions(
   }
   const own = ranked(
     [...custom.values()].map((each) => [
-      it(typed, each.name),
+      rankOf(typed, each.name),
       { key: `:${each.name}`, title: `:${each.name}:`, hint: "", insert: `:${each.name}: `, custom: each },
     ]),
   );

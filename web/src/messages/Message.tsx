@@ -171,7 +171,11 @@ function Marks({ message }: { message: Said }) {
       {options.expires !== undefined && (
         <Mark icon="clock">{t("expires", { when: formatRelative(options.expires) })}</Mark>
       )}
-      {options.imported === true && <Mark icon="archive">{t("imported")}</Mark>}
+      {options.imported === true && (
+        <span className={styles.sign} role="img" aria-label={t("imported")} {...tip(t("imported"))}>
+          <Icon name="archive" size={13} />
+        </span>
+      )}
       {options.masked === true && (
         <span className={styles.sign} role="img" aria-label={t("masked")} {...tip(t("masked"))}>
           <Icon name="shield" size={13} />

@@ -171,6 +171,8 @@ export function Messages({ conversation, thread, jump }: MessagesProps) {
           aria-busy={loading !== undefined}
           className={styles.scroller}
           onKeyDown={keys}
+          onWheel={list.cancelScroll} // who scrolls is not to be pulled back
+          onTouchMove={list.cancelScroll}
           onPointerOver={(event) => setHot(keyAt(event.target))}
           onPointerLeave={() => setHot(null)}
           onFocus={(event) => {

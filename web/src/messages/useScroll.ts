@@ -141,11 +141,13 @@ export function useScroll(window: Messages, rows: readonly Row[], kept: number, 
 
   // What is seen is read.
   const seq = rows[Math.min(last, rows.length - 1)]?.item.message.seq ?? 0;
+  const most = useRef(0);
+  if (settled.current) most.current = Math.max(most.current, seq);
   const { visible } = window;
   useEffect(() => {
     if (seq > 0 && settled.current) visible(seq);
   }, [seq, visible]);
 
   const away = some && (!atEnd || list.getDistanceFromEnd() > 240);
-  return { scroller, list, pointed, jumpTo, toEnd, away, seen: seq, first };
+  return { scroller, list, pointed, jumpTo, toEnd, away, seen: most.current, first };
 }
