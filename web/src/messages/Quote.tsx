@@ -24,14 +24,12 @@ export function Quote({ seq }: { seq: number }) {
   }
   const name = user?.name || message?.sender || t("server");
   return (
-    <button
-      type="button"
-      className={styles.quote}
-      aria-label={message === undefined ? t("loading") : `${t("replyTo", { name })}: ${gist(message)}`}
-      onClick={() => jumpTo(seq)}
-    >
+    <button type="button" className={styles.quote} onClick={() => jumpTo(seq)}>
       <Icon name="reply" size={13} />
-      <span className={styles.name}>{message === undefined ? "…" : name}</span>
+      <span className="visually-hidden">{`${t("replyTo", { name })}: `}</span>
+      <span className={styles.name} aria-hidden="true">
+        {message === undefined ? "…" : name}
+      </span>
       <span className={styles.text} dir="auto">
         {message === undefined ? "" : gist(message)}
       </span>

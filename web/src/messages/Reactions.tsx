@@ -65,15 +65,17 @@ function Reaction({ reaction, item, can }: { reaction: ReactionCount; item: Mess
       type="button"
       className={cx(styles.reaction, mine && styles.mine)}
       aria-pressed={mine}
-      aria-label={who}
       disabled={!can}
       {...tip(who)}
       onClick={() => toggleReaction(room, item, name)}
     >
-      <span className={styles.emoji}>
+      <span className="visually-hidden">{who}</span>
+      <span className={styles.emoji} aria-hidden="true">
         <EmojiOf name={name} size={16} bare />
       </span>
-      <span className={styles.count}>{formatCount(count, 999)}</span>
+      <span className={styles.count} aria-hidden="true">
+        {formatCount(count, 999)}
+      </span>
     </button>
   );
 }

@@ -56,11 +56,6 @@ export function Poll({ part, item }: { part: PollPart; item: MessageItem }) {
                 type="button"
                 className={cx(styles.option, chosen && styles.chosen)}
                 aria-pressed={chosen}
-                aria-label={
-                  shown
-                    ? t("pollOption", { text: option.text, votes: t("pollVotes", { count }) })
-                    : option.text
-                }
                 disabled={!can}
                 onClick={() => choose(id)}
               >
@@ -71,10 +66,19 @@ export function Poll({ part, item }: { part: PollPart; item: MessageItem }) {
                   />
                 )}
                 <span className={styles.tick}>{chosen && <Icon name="check" size={12} />}</span>
-                <span className={styles.optionText} dir="auto">
+                <span className={styles.optionText} dir="auto" aria-hidden={shown || undefined}>
                   {option.text}
                 </span>
-                {shown && <span className={styles.votes}>{formatCount(count, 9999)}</span>}
+                {shown && (
+                  <>
+                    <span className={styles.votes} aria-hidden="true">
+                      {formatCount(count, 9999)}
+                    </span>
+                    <span className="visually-hidden">
+                      {t("pollOption", { text: option.text, votes: t("pollVotes", { count }) })}
+                    </span>
+                  </>
+                )}
               </button>
             </li>
           );
