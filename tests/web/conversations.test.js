@@ -134,7 +134,7 @@ test("a conversation is muted, archived, taken out again and marked as read, fro
 test("an invitation is accepted, a topic found and joined, a group left", async (t) => {
   const window = await open(t, "ada");
   await window.row("Book club").filter({ hasText: "Cyd Charisse invites you" }).click();
-  await window.page.getByRole("button", { name: "Accept" }).click();
+  await window.page.getByRole("button", { name: "Accept" }).first().click();
   await window.page.getByRole("button", { name: "More" }).waitFor();
 
   await window.page.getByRole("link", { name: "Find topics" }).click();

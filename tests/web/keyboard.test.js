@@ -77,15 +77,19 @@ test("F6 goes from part to part, and back to where one was in each", async (t) =
   const { page, press, focused, at } = await open(t);
   await press("g", "l", "ArrowDown", "Enter");
   await at("Gamma");
+  await page.locator("main:focus-within").waitFor(); // one can write at once
   await press("Control+.");
   await page.getByRole("complementary").waitFor();
   await press("Escape");
   await page.getByRole("complementary").waitFor({ state: "detached" });
-  await press("g", "l", "ArrowDown");
-  await focused(/^a: .*Beta/);
-  await press("F6");
   await page.locator("main:focus-within").waitFor();
+  await press("F6");
+  await focused(/^a: .*Gamma/);
+  await press("ArrowDown");
+  await focused(/^a: .*Beta/);
   await press("Shift+F6");
+  await page.locator("main:focus-within").waitFor();
+  await press("F6");
   await focused(/^a: .*Beta/);
 });
 

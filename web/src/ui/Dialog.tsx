@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, useEffect, useId, useRef } from "react";
+import { type FormEvent, type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { useTexts } from "../i18n/index.ts";
 import { Button, IconButton } from "./Button.tsx";
 import { cx } from "./cx.ts";
@@ -40,7 +40,7 @@ function OpenDialog({
   const t = useTexts(texts);
   const id = useId();
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = self.current;
     if (dialog === null || dialog.open) return;
     const before = document.activeElement;
