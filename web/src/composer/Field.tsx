@@ -218,7 +218,6 @@ const SHORTCUTS: Readonly<Record<string, Change>> = {
   b: (written) => wrap(written, "**"),
   i: (written) => wrap(written, "_"),
   e: code,
-  k: link,
 };
 
 /** With Shift: by where the key is, for what it writes is another sign on each keyboard. */
@@ -227,6 +226,7 @@ const SHIFTED = new Map<string, Change>([
   ["Digit8", (written) => prefix(written, "- ")],
   ["Digit9", (written) => prefix(written, "> ")],
   ["KeyX", (written) => wrap(written, "~~")],
+  ["KeyU", link], // without Shift, K would be the palette's
 ]);
 
 const shortcut = (event: KeyboardEvent): Change | undefined =>

@@ -156,6 +156,7 @@ export const texts = define("messages", {
   forwardFind: "Find conversations",
   forwardNone: "No conversation is called that",
   forwardSend: { one: "Forward to {count}", other: "Forward to {count}" },
+  forwardOne: "Forward",
   forwardDone: "Forwarded",
   silently: "Without a notification",
 

@@ -13,6 +13,9 @@ const POINTED = 2400;
 const AGAIN = 2000;
 
 const ESTIMATE = 56;
+/** Pixels from the end that one begins at the end for, and the milliseconds in which rows are measured. */
+const NEAR_END = 200;
+const SETTLE = 60;
 
 /**
  * Where one is in a list of messages: at first at what is new or at the end, and there as long as one does not go away;
@@ -58,8 +61,13 @@ export function useScroll(window: Messages, rows: readonly Row[], kept: number, 
     if (!settled.current && goal.current === undefined) {
       const fresh = rows.findIndex((row) => row.fresh);
       settled.current = true;
-      if (fresh > 0) list.scrollToIndex(fresh, { align: "start" });
-      else list.scrollToEnd();
+      if (fresh > 0) {
+        list.scrollToIndex(fresh, { align: "start" });
+        // Where that is the end or nearly so, it is the end: once the rows are measured.
+        setTimeout(() => list.getDistanceFromEnd() < NEAR_END && list.scrollToEnd(), SETTLE);
+      } else {
+        list.scrollToEnd();
+      }
       return;
     }
     const wanted = goal.current;

@@ -46,7 +46,7 @@ export default function ForwardDialog({ item, onClose }: { item: MessageItem; on
         <>
           <Button onClick={onClose}>{t("cancel")}</Button>
           <Button tone="primary" type="submit" busy={busy} disabled={chosen.length === 0}>
-            {t("forwardSend", { count: chosen.length })}
+            {chosen.length === 0 ? t("forwardOne") : t("forwardSend", { count: chosen.length })}
           </Button>
         </>
       }
