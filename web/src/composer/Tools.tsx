@@ -89,7 +89,13 @@ export function Tools(props: {
           onClick={() => onFormat((written) => wrap(written, "~~"))}
         />
         <IconButton icon="code" size="s" label={t("code")} keys="Mod+E" onClick={() => onFormat(code)} />
-        <IconButton icon="link" size="s" label={t("link")} keys="Mod+Shift+U" onClick={() => onFormat(link)} />
+        <IconButton
+          icon="link"
+          size="s"
+          label={t("link")}
+          keys="Mod+Shift+U"
+          onClick={() => onFormat(link)}
+        />
         <IconButton
           icon="quote"
           size="s"
