@@ -28,18 +28,18 @@ QUICK_SIZE = (20, 250)
 SECONDS: Final = 3_000.0
 
 FULL: Final[dict[str, dict[str, Any]]] = {
-    "loads": {"rounds": 5, "afterwards": 1_000},
+    "loads": {"rounds": 5, "phones": 5, "afterwards": 1_000},
     "scrolling": {"length": FULL_SIZE[1], "patience": 300_000},
     "sending": {"messages": 50},
-    "drops": {"times": 10, "away": 2_000},
-    "hour": {"rounds": 200, "warm": 20, "lap": 10, "settle": 1_500},
+    "drops": {"times": 10, "away": 2_000, "calm": 6_000},
+    "hour": {"rounds": 204, "warm": 24, "lap": 12, "settle": 1_500},
 }
 QUICK: Final[dict[str, dict[str, Any]]] = {
-    "loads": {"rounds": 1, "afterwards": 100},
+    "loads": {"rounds": 1, "phones": 0, "afterwards": 100},
     "scrolling": {"length": 200, "patience": 20_000},
     "sending": {"messages": 1},
-    "drops": {"times": 1, "away": 100},
-    "hour": {"rounds": 4, "warm": 2, "lap": 1, "settle": 300},
+    "drops": {"times": 1, "away": 100, "calm": 0},
+    "hour": {"rounds": 2, "warm": 3, "lap": 1, "settle": 200},
 }
 
 

@@ -41,7 +41,11 @@ def prepare() -> None:
 
 @contextlib.contextmanager
 def demo(conversations: int, messages: int) -> Iterator[str]:
-    """`hubbub demo` in a folder of its own, as long as the block lasts; its address, without a slash at the end."""
+    """`hubbub demo` in a folder of its own, as long as the block lasts; its address, without a slash at the end.
+
+    Settings in the environment do not reach it.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")}
     with tempfile.TemporaryDirectory(prefix="hubbub-web-bench-") as folder:
         log = Path(folder) / "log"
         size = ["--conversations", str(conversations), "--messages", str(messages)]
@@ -49,7 +53,7 @@ def demo(conversations: int, messages: int) -> Iterator[str]:
             process = subprocess.Popen(
                 [sys.executable, "-m", "hubbub", "demo", "--quiet", *size, "--port", str(free_port())],
                 cwd=folder,
-                env={**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"},
+                env={**environment, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

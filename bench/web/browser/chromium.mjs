@@ -31,10 +31,10 @@ export const launch = () => chromium.launch({ executablePath: CHROMIUM, args: AR
 export { DESKTOP, PHONE };
 
 /** A browser without anything cached: windows of it share a cache. */
-export async function newContext(browser, { viewport, hasTouch = false, isMobile = false } = DESKTOP) {
+export async function newContext(browser, { viewport, hasTouch = false, isMobile = false, probed = true } = DESKTOP) {
   const context = await browser.newContext({ viewport, hasTouch, isMobile, locale: "en-GB" });
   context.setDefaultTimeout(PATIENCE);
-  await context.addInitScript(probe, PLACES);
+  if (probed) await context.addInitScript(probe, PLACES);
   return context;
 }
 
@@ -111,7 +111,14 @@ export class Window {
   }
 
   get composer() {
-    return this.page.getByRole("main").locator("[data-autofocus]").last();
+    return this.page.getByRole("main").locator("textarea").last();
+  }
+
+  /** Write, and wait until the server has it: one is at the end then, wherever one has begun to read. */
+  async say(text) {
+    await this.composer.fill(text);
+    await this.composer.press("Enter");
+    await this.messages.filter({ hasText: text }).last().waitFor();
   }
 
   /** What is alive after garbage was collected: bytes, nodes (also those that are in no document), listeners. */
@@ -131,6 +138,15 @@ export class Window {
   close() {
     return this.page.close();
   }
+}
+
+/** What is promised, or an error when it does not come in so many seconds. */
+export async function within(seconds, promise, what) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: not seen within ${seconds} s`)), seconds * 1000);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
 export const median = (values) => percentile(values, 0.5);

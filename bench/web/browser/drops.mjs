@@ -2,17 +2,23 @@
 
 import { connect, createServer } from "node:net";
 
-import { newContext, percentile, Window } from "./chromium.mjs";
+import { newContext, percentile, Window, within } from "./chromium.mjs";
 
-/** `times` of each kind; `away`: milliseconds of those without a way through. */
-export async function drops(browser, { url, times, away }) {
+/**
+ * `times` of each kind; `away`: milliseconds of those without a way through. `calm`: milliseconds before each, for a
+ * connection that has just come back and breaks again counts as one more attempt that has failed.
+ */
+export async function drops(browser, { url, times, away, calm }) {
   const line = await Line.open(new URL(url).port);
   const ada = await Window.open(await newContext(browser), `${line.url}/?as=ada#/c/demo-general`);
   const bob = await Window.open(await newContext(browser), `${url}/?as=bob#/c/demo-general`);
   await Promise.all([ada.when("message"), bob.when("message")]);
+  for (const window of [ada, bob]) await window.say("I am here");
   const [blinks, outages] = [[], []];
   for (let count = 0; count < times; count++) {
+    await ada.page.waitForTimeout(calm);
     blinks.push(await drop(ada, bob, line, `blink ${count}`, 0));
+    await ada.page.waitForTimeout(calm);
     outages.push(await drop(ada, bob, line, `outage ${count}`, away));
   }
   const known = await ada.messages.count();
@@ -44,7 +50,7 @@ async function drop(ada, bob, line, text, lasts) {
   for (const [window] of said) await window.composer.press("Enter");
   await ada.page.waitForTimeout(Math.max(0, ends - Date.now()));
   line.closed = false;
-  return Math.max(...(await Promise.all(arrived))) - ends;
+  return Math.max(...(await within(60, Promise.all(arrived), text))) - ends;
 }
 
 /** A way to the server that can be cut and closed. */

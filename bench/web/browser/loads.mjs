@@ -8,8 +8,11 @@ import { DESKTOP, median, newContext, PHONE, Window } from "./chromium.mjs";
 /** Bytes below which compressing is of no use. */
 const SMALL = 2 * 1024;
 
-/** `afterwards`: milliseconds after the last thing one waits for, in which the page may still work or move. */
-export async function loads(browser, { url, manifest, rounds, afterwards }) {
+/**
+ * `rounds` of each, `phones` of those on a slow phone; `afterwards`: milliseconds after the last thing one waits for, in
+ * which the page may still work or move.
+ */
+export async function loads(browser, { url, manifest, rounds, phones, afterwards }) {
   const figures = await bytes(browser, url, manifest);
   const signIn = await several(rounds, () => once(browser, url, ["signIn"], { afterwards }));
   const phoneHow = { ...PHONE, afterwards };
@@ -20,7 +23,7 @@ export async function loads(browser, { url, manifest, rounds, afterwards }) {
     warm.push(await load(context, `${url}/?as=ada#/c/demo-general`, ["list", "message"], { afterwards }));
     await context.close();
   }
-  const phone = await several(rounds, async () => ({
+  const phone = await several(phones, async () => ({
     list: (await once(browser, `${url}/?as=ada`, ["list"], phoneHow)).list,
     ...(await once(browser, `${url}/?as=ada#/c/demo-general`, ["message"], phoneHow)),
   }));
@@ -36,6 +39,7 @@ export async function loads(browser, { url, manifest, rounds, afterwards }) {
     cold_longest_task_ms: of(cold, "longest"),
     warm_list_ms: of(warm, "list"),
     warm_message_ms: of(warm, "message"),
+    warm_fetched: [...new Set(warm.flatMap(({ fetched }) => fetched))],
     warm_wire_bytes: most(warm, "wire"),
     phone_list_ms: of(phone, "list"),
     phone_message_ms: of(phone, "message"),
@@ -79,6 +83,9 @@ async function load(context, url, awaited, { slow, afterwards }) {
     shift: shifts.reduce((sum, { value }) => sum + value, 0),
     shifted: shifts.filter(({ value }) => value > 0.01).flatMap(({ what }) => what),
     wire,
+    fetched: window.fetched
+      .filter(({ cached }) => !cached)
+      .map(({ url: each, bytes: size }) => `${new URL(each).pathname} ${size}`),
   };
 }
 
