@@ -29,8 +29,8 @@ async def server(storage: str | None = None, **sections: Any) -> AsyncIterator[h
 async def test_the_web_app_is_at_the_root_and_the_playground_beside_it(sqlite_url: str) -> None:
     async with server(sqlite_url, web={"title": "Acme"}) as client:
         page = await client.get("/")
-        assert page.status_code == (200 if BUILT else 503)
-        assert ("<title>Acme</title>" in page.text) is BUILT
+        assert page.status_code in ((200,) if BUILT else (200, 503))  # others may build it meanwhile
+        assert ("<title>Acme</title>" in page.text) is (page.status_code == 200)
         assert "trusted-types 'none'" in page.headers["content-security-policy"]
         assert "Hubbub playground" in (await client.get("/playground")).text
         assert (await client.get("/playground/style.css")).status_code == 200

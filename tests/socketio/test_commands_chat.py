@@ -30,6 +30,10 @@ SHOW_MORE = {
     "me.update",
     "users.queue",
     "rights.export",
+    "administration.user",
+    "administration.users",
+    "administration.conversations",
+    "statistics.get",
 }
 """They show what the ways before have left, too."""
 WHO = {"members.join": "invited", "members.leave": "bob", "users.queue": "bob", "reports.create": "bob"}

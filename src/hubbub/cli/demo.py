@@ -91,11 +91,18 @@ def _settle(config: Config, folder: Path) -> Config:
     storage = config.storage.model_copy(update={"url": SecretStr(f"sqlite:///{folder / 'hubbub.db'}")})
     attachments = config.attachments.model_copy(update={"url": SecretStr(f"file:{folder / 'files'}")})
     broker = config.broker.model_copy(update={"snapshot": None})
+    chat = config.chat.model_copy(update={"enabled": True})
     previews = config.previews.model_copy(
         update={"enabled": False}
     )  # the addresses that people name are made up
     return config.model_copy(
-        update={"storage": storage, "attachments": attachments, "broker": broker, "previews": previews}
+        update={
+            "storage": storage,
+            "attachments": attachments,
+            "broker": broker,
+            "chat": chat,
+            "previews": previews,
+        }
     )
 
 
