@@ -1,5 +1,6 @@
 // What one is told of the connection, and that the app comes back by itself.
 
+import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { launchBrowser, Server, Window } from "./harness.js";
@@ -109,4 +110,42 @@ test("what is refused for good says so, and can be thrown away", async (t) => {
   await bar.getByRole("button", { name: "Review" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Discard" }).click();
   await bar.waitFor({ state: "detached" });
+});
+
+test("a part that the network loses is fetched again, and the page stays as it is", async (t) => {
+  const window = await Window.of(browser, server, "ada", {
+    prepare: (page) => page.route("**/Help*.js", (route) => route.abort(), { times: 2 }),
+  });
+  t.after(() => window.close());
+  await window.page.evaluate(() => {
+    globalThis.here = true;
+  });
+  await window.page.keyboard.press("?");
+  await window.page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+  assert.equal(await window.page.evaluate(() => globalThis.here), true);
+});
+
+test("a part that a new version does not have any more comes with the new page", async (t) => {
+  let deployed = false;
+  const window = await Window.of(browser, server, "ada", {
+    prepare: async (page) => {
+      await page.route("**/Help*.js", (route) => (deployed ? route.continue() : route.fulfill({ status: 404 })));
+    },
+  });
+  t.after(() => window.close());
+  const { page } = window;
+  await page.evaluate(() => {
+    globalThis.here = true;
+  });
+  await page.route(
+    (url) => url.href.startsWith(server.url) && url.pathname === "/",
+    (route) => {
+      if (deployed) return route.continue();
+      deployed = true;
+      return route.fulfill({ contentType: "text/html", body: "<title>The new version</title>" });
+    },
+  );
+  await page.keyboard.press("?");
+  await page.waitForFunction(() => globalThis.here === undefined);
+  await window.row("Design").waitFor();
 });

@@ -1,12 +1,13 @@
 import { HubbubProvider } from "hubbub/react";
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { Toasts, Tooltips } from "../ui/index.ts";
 import { Boundary } from "./Boundary.tsx";
 import { Layout } from "./Layout.tsx";
 import { LiveRegions } from "./LiveRegions.tsx";
+import { later } from "./later.ts";
 import { useSession } from "./session.ts";
 
-const SignIn = lazy(() => import("./SignIn.tsx"));
+const SignIn = later(() => import("./SignIn.tsx"));
 
 export function App() {
   const session = useSession();

@@ -1,6 +1,7 @@
 import type { ConversationView, PartInput } from "hubbub/chat";
 import { useChat, useConnection, useTyping, useUpload } from "hubbub/react";
-import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { later } from "../app/later.ts";
 import { useTitle } from "../conversations/names.ts";
 import { useTexts } from "../i18n/index.ts";
 import { Text } from "../messages/Text.tsx";
@@ -19,8 +20,8 @@ import { useSlowMode } from "./useSlowMode.ts";
 import { useText } from "./useText.ts";
 import { onWish, placeOf, wish } from "./wishes.ts";
 
-const EmojiPicker = lazy(() => import("./EmojiPicker.tsx"));
-const Dialogs = lazy(() => import("./dialogs/Dialogs.tsx"));
+const EmojiPicker = later(() => import("./EmojiPicker.tsx"));
+const Dialogs = later(() => import("./dialogs/Dialogs.tsx"));
 
 /** What is open over the composer. */
 export type Opened =

@@ -1,4 +1,5 @@
-import { lazy, useRef } from "react";
+import { useRef } from "react";
+import { later } from "../app/later.ts";
 import { useTexts } from "../i18n/index.ts";
 import { Popover } from "../ui/index.ts";
 import { toggleReaction } from "./Reactions.tsx";
@@ -6,13 +7,13 @@ import { useRoom } from "./room.ts";
 import { texts } from "./texts.ts";
 import type { Open } from "./useDeeds.ts";
 
-const EmojiPicker = lazy(() => import("../composer/EmojiPicker.tsx"));
-const DeleteDialog = lazy(() => import("./dialogs/DeleteDialog.tsx"));
-const ForwardDialog = lazy(() => import("./dialogs/ForwardDialog.tsx"));
-const RemindDialog = lazy(() => import("./dialogs/RemindDialog.tsx"));
-const ReportDialog = lazy(() => import("./dialogs/ReportDialog.tsx"));
-const PeopleDialog = lazy(() => import("./dialogs/PeopleDialog.tsx"));
-const VersionsDialog = lazy(() => import("./dialogs/VersionsDialog.tsx"));
+const EmojiPicker = later(() => import("../composer/EmojiPicker.tsx"));
+const DeleteDialog = later(() => import("./dialogs/DeleteDialog.tsx"));
+const ForwardDialog = later(() => import("./dialogs/ForwardDialog.tsx"));
+const RemindDialog = later(() => import("./dialogs/RemindDialog.tsx"));
+const ReportDialog = later(() => import("./dialogs/ReportDialog.tsx"));
+const PeopleDialog = later(() => import("./dialogs/PeopleDialog.tsx"));
+const VersionsDialog = later(() => import("./dialogs/VersionsDialog.tsx"));
 
 /** What is open over the messages; each is loaded when it is first opened. */
 export function Dialogs({ open, onClose }: { open: Open | null; onClose(): void }) {

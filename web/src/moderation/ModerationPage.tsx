@@ -1,6 +1,6 @@
 import { allowed } from "hubbub/chat";
 import { useChat, useConversations, useView } from "hubbub/react";
-import { lazy } from "react";
+import { later } from "../app/later.ts";
 import { PageHeader } from "../app/PageHeader.tsx";
 import { href } from "../app/routes.ts";
 import { useTexts } from "../i18n/index.ts";
@@ -10,10 +10,10 @@ import styles from "./moderation.module.css";
 import { Queue } from "./Queue.tsx";
 import { texts } from "./texts.ts";
 
-const Restrictions = lazy(() => import("./Restrictions.tsx"));
-const Rules = lazy(() => import("./Rules.tsx"));
-const Lists = lazy(() => import("./Lists.tsx"));
-const Audit = lazy(() => import("./Audit.tsx"));
+const Restrictions = later(() => import("./Restrictions.tsx"));
+const Rules = later(() => import("./Rules.tsx"));
+const Lists = later(() => import("./Lists.tsx"));
+const Audit = later(() => import("./Audit.tsx"));
 
 type Section = "queue" | "restrictions" | "rules" | "lists" | "audit" | "mine";
 

@@ -1,11 +1,11 @@
-import { lazy } from "react";
+import { later } from "../app/later.ts";
 import type { Route } from "../app/routes.ts";
 import { ThreadsPage } from "./ThreadsPage.tsx";
 
-const SearchPage = lazy(() => import("./SearchPage.tsx"));
-const BookmarksPage = lazy(() => import("./BookmarksPage.tsx"));
-const ScheduledPage = lazy(() => import("./ScheduledPage.tsx"));
-const RemindersPage = lazy(() => import("./RemindersPage.tsx"));
+const SearchPage = later(() => import("./SearchPage.tsx"));
+const BookmarksPage = later(() => import("./BookmarksPage.tsx"));
+const ScheduledPage = later(() => import("./ScheduledPage.tsx"));
+const RemindersPage = later(() => import("./RemindersPage.tsx"));
 
 export interface PageProps {
   route: Extract<Route, { view: "search" | "threads" | "bookmarks" | "scheduled" | "reminders" }>;

@@ -1,15 +1,16 @@
-import { type KeyboardEvent, lazy } from "react";
+import type { KeyboardEvent } from "react";
+import { later } from "../app/later.ts";
 import type { Pane } from "../app/routes.ts";
 import { DetailsPane } from "./DetailsPane.tsx";
 import styles from "./panes.module.css";
 import { ThreadPane } from "./ThreadPane.tsx";
 import { UserPane } from "./UserPane.tsx";
 
-const MembersPane = lazy(() => import("./MembersPane.tsx"));
-const FilesPane = lazy(() => import("./FilesPane.tsx"));
-const PinsPane = lazy(() => import("./PinsPane.tsx"));
-const SettingsPane = lazy(() => import("./SettingsPane.tsx"));
-const SearchPane = lazy(() => import("./SearchPane.tsx"));
+const MembersPane = later(() => import("./MembersPane.tsx"));
+const FilesPane = later(() => import("./FilesPane.tsx"));
+const PinsPane = later(() => import("./PinsPane.tsx"));
+const SettingsPane = later(() => import("./SettingsPane.tsx"));
+const SearchPane = later(() => import("./SearchPane.tsx"));
 
 export interface PaneViewProps {
   conversation: string;

@@ -1,13 +1,14 @@
 import type { FilePart } from "hubbub/chat";
 import { useChat } from "hubbub/react";
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
+import { later } from "../../app/later.ts";
 import { formatSize, useTexts } from "../../i18n/index.ts";
 import { cx, Icon, Skeleton, toastError } from "../../ui/index.ts";
 import { texts } from "../texts.ts";
 import { useFileUrl } from "../useFileUrl.ts";
 import styles from "./Files.module.css";
 
-const Lightbox = lazy(() => import("../dialogs/Lightbox.tsx"));
+const Lightbox = later(() => import("../dialogs/Lightbox.tsx"));
 
 /** Pictures that stand together. Their room is known before they are there, so that nothing moves. */
 export function Pictures({ files }: { files: readonly FilePart[] }) {
