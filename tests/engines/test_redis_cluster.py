@@ -103,6 +103,11 @@ def place(world: Ear, name: str) -> int:
     return link.address.port if link is not None else 0
 
 
+async def identity(server: RedisServer) -> str:
+    found: bytes = await asyncio.to_thread(server.ask, "CLUSTER", "MYID")
+    return found.decode()
+
+
 async def empty(cluster: RedisCluster, number: int) -> None:
     """`move` is for slots without keys."""
 
@@ -122,7 +127,7 @@ async def test_a_key_that_is_just_being_moved(world: Ear, cluster: RedisCluster)
     )
     source, target, number = cluster.servers[0], cluster.servers[1], slot(key.encode())
     await empty(cluster, number)
-    ids = [(await asyncio.to_thread(server.ask, "CLUSTER", "MYID")).decode() for server in (source, target)]
+    ids = [await identity(server) for server in (source, target)]
     await asyncio.to_thread(target.ask, "CLUSTER", "SETSLOT", number, "IMPORTING", ids[0])
     await asyncio.to_thread(source.ask, "CLUSTER", "SETSLOT", number, "MIGRATING", ids[1])
     assert await world.redis.call("SET", key, "there", "EX", 60, key=key) == b"OK"  # ASK
@@ -133,6 +138,22 @@ async def test_a_key_that_is_just_being_moved(world: Ear, cluster: RedisCluster)
     assert await world.redis.call("GET", key, key=key) == b"1"  # MOVED
     await until(lambda: place(world, key) == target.port)
     assert world.metrics.engine_errors["redis", "ask"] >= 2
+
+
+async def test_servers_that_do_not_agree_yet_are_waited_for(world: Ear, cluster: RedisCluster) -> None:
+    """One names the other, which still names the first: as they do for a moment when a slot is moved."""
+    source, target = cluster.servers[:2]
+    key = next(name for n in itertools.count() if place(world, name := world.name(f"k{n}")) == source.port)
+    number, old, new = slot(key.encode()), *[await identity(server) for server in (source, target)]
+    await empty(cluster, number)
+    await asyncio.to_thread(source.ask, "CLUSTER", "SETSLOT", number, "NODE", new)
+    before = world.metrics.engine_errors["redis", "moved"]
+    setting = asyncio.create_task(world.redis.call("SET", key, "there", "EX", 60, key=key))
+    await until(lambda: world.metrics.engine_errors["redis", "moved"] >= before + 2)
+    await asyncio.to_thread(target.ask, "CLUSTER", "SETSLOT", number, "IMPORTING", old)
+    for server in (target, *cluster.servers):
+        await asyncio.to_thread(server.ask, "CLUSTER", "SETSLOT", number, "NODE", new)
+    assert await setting == b"OK"
 
 
 async def test_a_master_that_dies_and_returns(world: Ear, cluster: RedisCluster) -> None:

@@ -36,7 +36,7 @@ PROBE = 0.6
 """Seconds from one probe to the next: whoever is deaf knows it, and listens anew, within two."""
 REDIRECTIONS = 5
 AGAIN = 0.05
-"""Seconds until a command is repeated whose keys are just being moved."""
+"""Seconds until a command is repeated whose keys are just being moved: TRYAGAIN, or one redirection after another."""
 ASKING = pack(("ASKING",))
 UNAVAILABLE = frozenset(
     {
@@ -181,10 +181,12 @@ class Redis:
         self, refused: RedisRefused, peer: Peer, make: Callable[[Link], bytes], key: str | bytes | None
     ) -> Any:
         """What an error reply asks for: another server, another time. Raises as `call` does."""
-        for _ in range(REDIRECTIONS):
+        for attempt in range(REDIRECTIONS):
             code = refused.code
             asking = code == "ASK"
             if code in ("MOVED", "ASK"):
+                if attempt:  # they do not agree yet on whose it is
+                    await pause(self._clock, AGAIN)
                 peer.refused(code)
                 peer = await self._topology.moved(refused.message, asking)
             elif code == "TRYAGAIN":

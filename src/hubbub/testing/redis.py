@@ -171,10 +171,24 @@ class RedisCluster(Stage):
             )
 
     def move(self, slot: int, target: RedisServer) -> None:
-        """Give a slot without keys to another master, as resharding does."""
-        identity = target.ask("CLUSTER", "MYID").decode()
-        for server in self.servers:
-            server.ask("CLUSTER", "SETSLOT", slot, "NODE", identity)
+        """Give a slot without keys to another master, as resharding does.
+
+        It imports the slot before it has it, which gives it a newer epoch: what its former master said a moment ago
+        counts no more. https://redis.io/docs/latest/commands/cluster-setslot/
+        """
+        new = target.ask("CLUSTER", "MYID").decode()
+        (port, old) = next(
+            (master[1], master[2].decode())
+            for first, last, master, *_ in target.ask("CLUSTER", "SLOTS")
+            if first <= slot <= last
+        )
+        if old == new:
+            return
+        source = next(server for server in self.servers if server.port == port)
+        target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", old)
+        source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", new)
+        for server in (target, source, *self.servers):
+            server.ask("CLUSTER", "SETSLOT", slot, "NODE", new)
 
     def flush(self) -> None:
         for server in self.servers:
