@@ -10,6 +10,7 @@ import pytest
 from blockbuster import BlockBuster
 from tests.services import (
     empty_postgres_url,
+    known_types,
     migrated_sqlite,
     postgres_server,
     postgres_url,
@@ -22,6 +23,7 @@ from tests.services import (
 
 __all__ = [
     "empty_postgres_url",
+    "known_types",
     "migrated_sqlite",
     "postgres_server",
     "postgres_url",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,7 @@ WITHOUT_TESTS = {
 """Sources and folders that have no test file of their own, and why."""
 
 
+@cache
 def files(root: Path, pattern: str) -> list[Path]:
     return sorted(path.relative_to(root) for path in root.rglob(pattern))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -53,6 +53,12 @@ PROBE: Action[None, None] = Action("probe", lambda tx, items: [None for _ in ite
 """Shows that the database takes writes."""
 
 
+@cache
+def _decoder(params: type[Any]) -> msgspec.json.Decoder[Any]:
+    """It keeps nothing of what it reads: all chats of a process share it."""
+    return msgspec.json.Decoder(params)
+
+
 class _Item(msgspec.Struct, frozen=True):
     """One call of a write operation."""
 
@@ -91,7 +97,7 @@ class Chat:
         self.programs: dict[str, Program] = {}
         """The application's own commands, by name."""
         for operation in OPERATIONS.values():
-            self._decoders[operation.name] = msgspec.json.Decoder(operation.params)
+            self._decoders[operation.name] = _decoder(operation.params)
             if operation.kind == "write":
                 self._actions[operation.name] = each(operation.name, partial(self._write, operation))
             hub.handlers.own[PREFIX + operation.name] = partial(self._called, operation)
