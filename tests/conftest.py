@@ -11,7 +11,6 @@ from blockbuster import BlockBuster
 from tests.services import (
     empty_postgres_url,
     known_types,
-    migrated_sqlite,
     postgres_server,
     postgres_url,
     redis_config,
@@ -24,7 +23,6 @@ from tests.services import (
 __all__ = [
     "empty_postgres_url",
     "known_types",
-    "migrated_sqlite",
     "postgres_server",
     "postgres_url",
     "redis_config",

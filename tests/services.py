@@ -4,8 +4,10 @@ a test."""
 from __future__ import annotations
 
 import secrets
-import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -105,24 +107,36 @@ def _new_database(server: str) -> tuple[str, str]:
     return url, str(execute(url, SHAPE)[0][0])
 
 
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file with all tables: to copy it takes a hundredth of the time that making them takes."""
-    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
-    engine = sa.create_engine(f"sqlite:///{path}")
-    with engine.connect() as connection:
-        migrations.upgrade(connection)
-        connection.commit()
-    engine.dispose()
-    return path
-
-
 @pytest.fixture
-def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+def sqlite_url(tmp_path: Path) -> str:
     """`storage.url` of a migrated file for this test alone, in its `tmp_path`."""
-    path = tmp_path / "chat.db"
-    shutil.copyfile(migrated_sqlite, path)
+    return sqlite_in(tmp_path)
+
+
+def sqlite_in(folder: Path) -> str:
+    """`storage.url` of the migrated file of a folder. To copy it takes a hundredth of the time that making it takes."""
+    path = folder / "chat.db"
+    if not path.exists():
+        path.write_bytes(_migrated())
     return f"sqlite:///{path}"
+
+
+@cache
+def _migrated() -> bytes:
+    """A database file with all tables."""
+
+    def made() -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "chat.db")
+            engine = sa.create_engine(f"sqlite:///{path}")
+            with engine.connect() as connection:
+                migrations.upgrade(connection)
+                connection.commit()
+            engine.dispose()
+            return path.read_bytes()
+
+    with ThreadPoolExecutor(1) as pool:  # it blocks, and there may be a loop here
+        return pool.submit(made).result()
 
 
 @pytest.fixture

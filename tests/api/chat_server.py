@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 from tests.api.server import BASE, SECRET
 from tests.chat.world import World
+from tests.services import sqlite_in
 
 from hubbub.api.app import build_api
 from hubbub.api.context import ApiContext
@@ -25,7 +26,7 @@ class ChatServer:
 
     def __init__(self, database: Path | str, *, serve: bool = True, **settings: Any) -> None:
         """`database` is a URL, or a folder for an SQLite database."""
-        url = database if isinstance(database, str) else f"sqlite:///{database / 'chat.db'}"
+        url = database if isinstance(database, str) else sqlite_in(database)
         self.key, hashed = new_key()
         auth = {"hmac_secret": SECRET, "api_keys": (hashed,), **settings.pop("auth", {})}
         self.world = World(url, auth=auth, **settings)
