@@ -65,6 +65,14 @@ LONG = (
 """Files that take long, the longest first: workers begin with them, so that nobody waits for one at the end."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--every-database",
+        action="store_true",
+        help="run each test of the chat on PostgreSQL, too, even if it asks it nothing that others do not ask",
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     turns = {f"tests/{name}": turn for turn, name in enumerate(LONG)}
     missing = [name for name in LONG if not (Path(__file__).parent / name).exists()]

@@ -27,6 +27,7 @@ WITHOUT_A_SOURCE = {
     "deploy": "about deploy/, not src/",
     "docs": "about docs/, not src/",
     "attachments/test_hostile.py": "a thousand files that attack, through all of attachments/",
+    "chat/test_alike.py": "the list of tests that PostgreSQL need not see",
     "chat/test_rebuild.py": "the search index and all counters, made anew and compared",
     "chat/test_machine.py": "random users against a model: all operations together",
     "chat/test_outsiders.py": "every operation, by those who may not",

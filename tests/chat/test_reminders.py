@@ -53,6 +53,7 @@ async def test_of_a_note_and_of_a_conversation(chat: World) -> None:
     id = await chat.group("ada")
     await remind(chat, 10.0, note="call Bob")
     await remind(chat, 20.0, conversation=id)
+    await pass_time(chat, 15.0)  # of two that are due at once nobody says which comes first
     await pass_time(chat, 60.0)
     assert [(event.reminder.note, event.reminder.conversation) for event in (await news(chat))[2:]] == [
         ("call Bob", None),

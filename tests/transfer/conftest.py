@@ -1,3 +1,3 @@
-from tests.chat.conftest import chat, database
+from tests.chat.conftest import chat, database, pytest_generate_tests
 
-__all__ = ["chat", "database"]
+__all__ = ["chat", "database", "pytest_generate_tests"]
