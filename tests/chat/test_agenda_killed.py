@@ -154,7 +154,7 @@ async def begun(url: str) -> list[str]:
 async def test_on_sqlite_through_kills(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'hubbub.db'}"
     async with Victims(url, await begun(url)) as victims:
-        for run in range(3):
+        for run in range(2):
             await victims.begin()
             await victims.until_done(DEEDS + 7 * run)
             await victims.kill()
@@ -164,7 +164,7 @@ async def test_on_sqlite_through_kills(tmp_path: Path) -> None:
 async def test_on_postgresql_through_kills_of_two_nodes(postgres_url: str) -> None:
     async with Victims(postgres_url, await begun(postgres_url)) as victims:
         await victims.begin()
-        for run in range(3):
+        for run in range(2):
             await victims.begin()
             await victims.until_done(DEEDS + 7 * run)
             await victims.kill()
