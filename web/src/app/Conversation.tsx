@@ -1,8 +1,14 @@
 import { useChatState, useConversation } from "hubbub/react";
+import { memo } from "react";
 import { Composer } from "../composer/Composer.tsx";
 import { ConversationHeader, UnknownConversation } from "../conversations/ConversationHeader.tsx";
 import { Messages } from "../messages/Messages.tsx";
 import { Loading } from "./Loading.tsx";
+
+// Each of them follows what it shows; what is new for one is no reason to render all.
+const Head = memo(ConversationHeader);
+const List = memo(Messages);
+const Writing = memo(Composer);
 
 /** A conversation that is open: its head, its messages, and where one writes. */
 export default function Conversation({ id, message }: { id: string; message: number | undefined }) {
@@ -11,13 +17,13 @@ export default function Conversation({ id, message }: { id: string; message: num
   if (view === undefined && status !== "live") return <Loading />;
   return (
     <>
-      <ConversationHeader conversation={id} />
+      <Head conversation={id} />
       {view === undefined ? (
         <UnknownConversation />
       ) : (
         <>
-          <Messages key={id} conversation={id} {...(message === undefined ? {} : { jump: message })} />
-          <Composer key={`composer ${id}`} conversation={id} />
+          <List key={id} conversation={id} {...(message === undefined ? {} : { jump: message })} />
+          <Writing key={`composer ${id}`} conversation={id} />
         </>
       )}
     </>

@@ -1,5 +1,5 @@
 import { useConversations } from "hubbub/react";
-import { type ReactNode, Suspense, useEffect, useRef } from "react";
+import { memo, type ReactNode, Suspense, useEffect, useRef } from "react";
 import { Sidebar } from "../conversations/Sidebar.tsx";
 import { useTexts } from "../i18n/index.ts";
 import { Button, EmptyState, Kbd, ResizablePane } from "../ui/index.ts";
@@ -32,15 +32,13 @@ const DeveloperPage = later(() => import("../developer/DeveloperPage.tsx"));
 const Palette = later(() => import("./Palette.tsx"));
 const Help = later(() => import("./Help.tsx"));
 
+const List = memo(Sidebar);
+
 /** Conversations, what is open, and what is beside it. On a phone one of the three is seen: the deepest that is open. */
 export function Layout() {
   const route = useRoute();
   const t = useTexts(texts);
   const overlay = useOverlay();
-  useGlobalCommands();
-  useNotifications();
-  useIdleness();
-  useEffect(fetchTheRest, []);
   const pane = route.view === "conversation" ? route.pane : undefined;
   const level = route.view === "home" ? "list" : pane === undefined ? "main" : "pane";
   const main = useRef<HTMLElement>(null);
@@ -49,6 +47,7 @@ export function Layout() {
 
   return (
     <div className={styles.app} data-level={level}>
+      <Unseen />
       <button
         type="button"
         className={styles.skip}
@@ -61,7 +60,7 @@ export function Layout() {
         <nav className={styles.side} aria-label={t("sidebar")} data-part="list">
           <ResizablePane name="sidebar" label={t("sidebar")} side="start" usual={300} least={220} most={460}>
             <Boundary>
-              <Sidebar />
+              <List />
             </Boundary>
           </ResizablePane>
         </nav>
@@ -90,6 +89,15 @@ export function Layout() {
       </Suspense>
     </div>
   );
+}
+
+/** What is always there and shows nothing: what it follows is no reason to render the layout. */
+function Unseen() {
+  useGlobalCommands();
+  useNotifications();
+  useIdleness();
+  useEffect(fetchTheRest, []);
+  return null;
 }
 
 function Main({ route }: { route: Route }): ReactNode {

@@ -8,6 +8,10 @@ export interface PageConfig {
   /** Where a token is fetched from, with cookies; absent: it is given in the address, or pasted. */
   readonly tokenUrl?: string;
   readonly version?: string;
+  /** The developer's page is for whoever comes, signed in or not. */
+  readonly playground?: true;
+  /** There are no conversations: the developer's page is all there is. */
+  readonly chat?: false;
 }
 
 /** The configuration from its JSON; what is not given is as in production. */
@@ -28,5 +32,7 @@ export function readConfig(json: string | null | undefined): PageConfig {
     dev: values.dev === true,
     ...(tokenUrl === undefined ? {} : { tokenUrl }),
     ...(version === undefined ? {} : { version }),
+    ...(values.playground === true ? { playground: true } : {}),
+    ...(values.chat === false ? { chat: false } : {}),
   };
 }

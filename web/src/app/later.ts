@@ -4,6 +4,8 @@ import { type ComponentType, type LazyExoticComponent, lazy } from "react";
 
 const AGAIN = 2000; // milliseconds, after a part could not be had
 const CALM = 3000; // milliseconds after the start, until the rest is fetched
+const PATIENCE = 5000; // milliseconds, for which a part waits for a calm moment
+const MOMENT = 100;
 const RELOADED = "hubbub:reloaded";
 
 type Load = () => Promise<unknown>;
@@ -45,8 +47,23 @@ async function replaced(): Promise<boolean> {
 export function fetchTheRest(): () => void {
   const connection = "connection" in navigator ? (navigator.connection as { saveData?: boolean }) : undefined;
   if (connection?.saveData === true) return () => undefined;
-  const timer = setTimeout(() => {
-    for (const load of loads) void load().catch(() => undefined); // it is tried again when it is asked for
+  let going = true;
+  const timer = setTimeout(async () => {
+    for (const load of loads) {
+      await idle();
+      if (!going) return;
+      await load().catch(() => undefined); // it is tried again when it is asked for
+    }
   }, CALM);
-  return () => clearTimeout(timer);
+  return () => {
+    going = false;
+    clearTimeout(timer);
+  };
 }
+
+/** Until there is nothing else to do: what is fetched is run, too. Not every browser tells; there it is a moment. */
+const idle = (): Promise<unknown> =>
+  new Promise((resolve) => {
+    if (typeof requestIdleCallback === "function") requestIdleCallback(resolve, { timeout: PATIENCE });
+    else setTimeout(resolve, MOMENT);
+  });

@@ -9,11 +9,10 @@ import { gist, gistOfPart, iconOf, titleOf, typingText } from "./look.ts";
 import { useNames } from "./names.ts";
 import { texts } from "./texts.ts";
 
-export interface ConversationRowProps {
+export interface ConversationRowProps extends RowProps {
   view: ConversationView;
   me: string | undefined;
   open: boolean;
-  row: RowProps;
   onMenu(view: ConversationView, at: { x: number; y: number }): void;
 }
 
@@ -22,8 +21,8 @@ export const ConversationRow = memo(function ConversationRow({
   view,
   me,
   open,
-  row,
   onMenu,
+  ...row
 }: ConversationRowProps) {
   const t = useTexts(texts);
   const { conversation, membership, peer, muted } = view;

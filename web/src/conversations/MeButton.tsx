@@ -1,5 +1,5 @@
 import { useChat, useHubbub, usePresence, useView } from "hubbub/react";
-import { useState } from "react";
+import { memo, useState } from "react";
 import { useAway } from "../app/away.ts";
 import { openHelp } from "../app/overlays.ts";
 import { page } from "../app/page.ts";
@@ -11,7 +11,7 @@ import styles from "./MeButton.module.css";
 import { texts } from "./texts.ts";
 
 /** Oneself, at the foot of the sidebar: status, settings, help, leaving. */
-export function MeButton() {
+export const MeButton = memo(function MeButton() {
   const t = useTexts(texts);
   const chat = useChat();
   const connection = useView(useHubbub().connection);
@@ -72,4 +72,4 @@ export function MeButton() {
       />
     </>
   );
-}
+});

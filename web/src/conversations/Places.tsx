@@ -1,4 +1,5 @@
 import { useChat, useConversations, useView } from "hubbub/react";
+import { memo } from "react";
 import { useRoute } from "../app/router.ts";
 import { href, type Route } from "../app/routes.ts";
 import { useTexts } from "../i18n/index.ts";
@@ -14,7 +15,7 @@ interface Place {
 }
 
 /** Where one can go beside conversations. */
-export function Places() {
+export const Places = memo(function Places() {
   const t = useTexts(texts);
   const chat = useChat();
   const route = useRoute();
@@ -53,4 +54,4 @@ export function Places() {
       ))}
     </ul>
   );
-}
+});

@@ -132,7 +132,14 @@ export function Sidebar() {
     item.kind === "heading" ? (
       <Heading row={item} props={props} />
     ) : (
-      <ConversationRow view={item.view} me={me} open={item.key === open} row={props} onMenu={onMenu} />
+      <ConversationRow
+        view={item.view}
+        me={me}
+        open={item.key === open}
+        tabIndex={props.tabIndex}
+        data-row={props["data-row"]}
+        onMenu={onMenu}
+      />
     );
 
   return (

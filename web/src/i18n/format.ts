@@ -3,20 +3,33 @@
 import { locale } from "./language.ts";
 
 const DAY = 86_400;
-const formats = new Map<string, Intl.DateTimeFormat>();
 
-function date(options: Intl.DateTimeFormatOptions, time: number): string {
-  const key = locale() + JSON.stringify(options);
-  let format = formats.get(key);
-  if (format === undefined) {
-    format = new Intl.DateTimeFormat(locale(), options);
-    formats.set(key, format);
-  }
-  return format.format(time * 1000);
+/** What makes one of each for a locale: to make one takes longer than to use it a hundred times. */
+function kept<T>(make: (locale: string) => T): () => T {
+  let [made, of] = [undefined as T | undefined, ""];
+  return () => {
+    const now = locale();
+    if (made === undefined || of !== now) [made, of] = [make(now), now];
+    return made;
+  };
 }
 
+const date = (options: Intl.DateTimeFormatOptions) => {
+  const format = kept((locale) => new Intl.DateTimeFormat(locale, options));
+  return (time: number): string => format().format(time * 1000);
+};
+const relative = kept((locale) => new Intl.RelativeTimeFormat(locale, { numeric: "auto" }));
+const conjunction = kept((locale) => new Intl.ListFormat(locale, { type: "conjunction" }));
+const plain = kept((locale) => new Intl.NumberFormat(locale));
+
+const weekday = date({ weekday: "short" });
+const day = date({ day: "numeric", month: "short" });
+const dayOfYear = date({ day: "numeric", month: "numeric", year: "2-digit" });
+const longDay = date({ weekday: "long", day: "numeric", month: "long" });
+const longDayOfYear = date({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
+
 /** "14:05". */
-export const formatTime = (time: number): string => date({ hour: "numeric", minute: "2-digit" }, time);
+export const formatTime = date({ hour: "numeric", minute: "2-digit" });
 
 /** How many midnights lie between: 0 today, 1 yesterday. */
 function daysAgo(time: number, now: number): number {
@@ -28,31 +41,30 @@ function daysAgo(time: number, now: number): number {
 export function formatDay(time: number, now: number = Date.now() / 1000): string {
   const ago = daysAgo(time, now);
   if (ago === 0 || ago === 1) {
-    const words = new Intl.RelativeTimeFormat(locale(), { numeric: "auto" }).format(-ago, "day");
+    const words = relative().format(-ago, "day");
     return words.charAt(0).toLocaleUpperCase(locale()) + words.slice(1);
   }
-  const year = new Date(time * 1000).getFullYear() === new Date(now * 1000).getFullYear();
-  return date({ weekday: "long", day: "numeric", month: "long", ...(year ? {} : { year: "numeric" }) }, time);
+  const thisYear = new Date(time * 1000).getFullYear() === new Date(now * 1000).getFullYear();
+  return thisYear ? longDay(time) : longDayOfYear(time);
 }
 
 /** As short as it can be in a list: "14:05", "yesterday", "Tue", "3 Nov", "3.11.24". */
 export function formatRelative(time: number, now: number = Date.now() / 1000): string {
   const ago = daysAgo(time, now);
   if (ago <= 0) return formatTime(time);
-  if (ago === 1) return new Intl.RelativeTimeFormat(locale(), { numeric: "auto" }).format(-1, "day");
-  if (ago < 7) return date({ weekday: "short" }, time);
-  if (ago < 300) return date({ day: "numeric", month: "short" }, time);
-  return date({ day: "numeric", month: "numeric", year: "2-digit" }, time);
+  if (ago === 1) return relative().format(-1, "day");
+  if (ago < 7) return weekday(time);
+  if (ago < 300) return day(time);
+  return dayOfYear(time);
 }
 
 /** "99+" above `limit`. */
 export function formatCount(count: number, limit = 99): string {
-  return count > limit ? `${limit.toLocaleString(locale())}+` : count.toLocaleString(locale());
+  return count > limit ? `${plain().format(limit)}+` : plain().format(count);
 }
 
 /** "Ada, Bob and Cyd". */
-export const formatList = (names: readonly string[]): string =>
-  new Intl.ListFormat(locale(), { type: "conjunction" }).format(names);
+export const formatList = (names: readonly string[]): string => conjunction().format(names);
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
 

@@ -29,9 +29,16 @@ export const language = (): Language => current;
 
 /** The locale of dates and numbers: the browser's own, where it is of the language of the app ("en-GB" and not "en"). */
 export function locale(): string {
-  const own = typeof navigator === "undefined" ? [] : navigator.languages;
-  return own.find((each) => each.split("-")[0] === current.code) ?? current.code;
+  const own = typeof navigator === "undefined" ? NONE : navigator.languages;
+  if (found?.own !== own || found.code !== current.code) {
+    const { code } = current;
+    found = { own, code, locale: own.find((each) => each.split("-")[0] === code) ?? code };
+  }
+  return found.locale;
 }
+
+const NONE: readonly string[] = [];
+let found: { own: readonly string[]; code: string; locale: string } | undefined; // the browser's list is the same object
 
 export const translation = (): Translation => texts;
 

@@ -38,6 +38,7 @@ export function useTexts<T extends Record<string, Text>>(texts: Texts<T>): Trans
 }
 
 const rules = new Map<string, Intl.PluralRules>();
+const numbers = new Map<string, Intl.NumberFormat>();
 
 /** Choose the plural form and put the values in. A number is written as the language writes it. */
 export function fill(text: Text, values: Values, code: string): string {
@@ -55,6 +56,15 @@ export function fill(text: Text, values: Values, code: string): string {
   return form.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name];
     if (value === undefined) return whole;
-    return typeof value === "number" ? value.toLocaleString(code) : value;
+    return typeof value === "number" ? numberIn(code, value) : value;
   });
+}
+
+function numberIn(code: string, value: number): string {
+  let format = numbers.get(code);
+  if (format === undefined) {
+    format = new Intl.NumberFormat(code);
+    numbers.set(code, format);
+  }
+  return format.format(value);
 }

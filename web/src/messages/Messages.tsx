@@ -49,6 +49,7 @@ export function Messages({ conversation, thread, jump }: MessagesProps) {
 
   const [focused, setFocused] = useState<string | null>(null);
   const [hot, setHot] = useState<string | null>(null);
+  const under = useRef<string | null>(null); // the pointer
   const kept = focused === null ? -1 : rows.findIndex((row) => row.key === focused);
   const { scroller, list, pointed, jumpTo, toEnd, away, seen, first } = useScroll(
     window,
@@ -74,24 +75,27 @@ export function Messages({ conversation, thread, jump }: MessagesProps) {
   const find = useRef((_seq: number) => undefined as (typeof items)[number]["message"] | undefined);
   find.current = (seq) => all.find((item) => item.message.seq === seq)?.message;
   const { act, editing, stopEditing } = deeds;
+  const standing = useStanding(view);
+  const bookmarked = useSteady(
+    new Set(bookmarks.filter((each) => each.conversation === conversation).map((each) => each.message)),
+  );
+  const blocked = useSteady(new Set(blocks.map((each) => each.user)));
   const room = useMemo<Room>(
     () => ({
       chat,
       conversation,
       thread,
-      view,
+      view: standing,
       me,
-      bookmarked: new Set(
-        bookmarks.filter((each) => each.conversation === conversation).map((each) => each.message),
-      ),
-      blocked: new Set(blocks.map((each) => each.user)),
+      bookmarked,
+      blocked,
       act,
       find: (seq) => find.current(seq),
       jumpTo,
       editing,
       stopEditing,
     }),
-    [chat, conversation, thread, view, me, bookmarks, blocks, act, jumpTo, editing, stopEditing],
+    [chat, conversation, thread, standing, me, bookmarked, blocked, act, jumpTo, editing, stopEditing],
   );
 
   const focusRow = useCallback(
@@ -106,6 +110,12 @@ export function Messages({ conversation, thread, jump }: MessagesProps) {
   );
   const keys = keysOf(room, rows, focusRow);
   useHeard(conversation, thread, me);
+
+  // What passes under the pointer is not pointed at.
+  const { isScrolling } = list;
+  useEffect(() => {
+    if (!isScrolling && under.current !== null) setHot(under.current);
+  }, [isScrolling]);
 
   const place = placeOf(conversation, thread);
   useEffect(
@@ -173,8 +183,14 @@ export function Messages({ conversation, thread, jump }: MessagesProps) {
           onKeyDown={keys}
           onWheel={list.cancelScroll} // who scrolls is not to be pulled back
           onTouchMove={list.cancelScroll}
-          onPointerOver={(event) => setHot(keyAt(event.target))}
-          onPointerLeave={() => setHot(null)}
+          onPointerOver={(event) => {
+            under.current = keyAt(event.target);
+            if (!list.isScrolling) setHot(under.current);
+          }}
+          onPointerLeave={() => {
+            under.current = null;
+            setHot(null);
+          }}
           onFocus={(event) => {
             const key = keyAt(event.target);
             if (key === null) return;
@@ -241,6 +257,27 @@ export function Messages({ conversation, thread, jump }: MessagesProps) {
       </Suspense>
     </RoomContext>
   );
+}
+
+/** The conversation as far as messages look at it: the same object, whoever types or reads. */
+function useStanding(view: Room["view"]): Room["view"] {
+  const [kept, keep] = useState(view);
+  const same =
+    kept?.conversation.kind === view?.conversation.kind &&
+    kept?.conversation.closed === view?.conversation.closed &&
+    kept?.conversation.permissions === view?.conversation.permissions &&
+    kept?.membership.state === view?.membership.state &&
+    kept?.membership.role === view?.membership.role;
+  if (!same) keep(view);
+  return same ? kept : view;
+}
+
+/** The same set as long as the same things are in it. */
+function useSteady<T>(set: ReadonlySet<T>): ReadonlySet<T> {
+  const [kept, keep] = useState(set);
+  const same = kept.size === set.size && [...set].every((each) => kept.has(each));
+  if (!same) keep(set);
+  return same ? kept : set;
 }
 
 const keyAt = (target: EventTarget): string | null =>

@@ -58,6 +58,38 @@ export function rowsOf(
   return same ? before : rows;
 }
 
+/** Pixels that a row will take, as far as one can say that of what was never shown: the list measures it then. */
+export function heightOf(row: Row | undefined): number {
+  if (row === undefined) return 0;
+  const { message } = row.item;
+  let height = row.head ? 36 : 4;
+  if (row.day !== undefined) height += 34;
+  if (row.fresh) height += 24;
+  for (const part of message.deleted === undefined ? (message.parts ?? []) : []) {
+    height += part.type === "text" ? linesOf(part.text) * LINE : PART;
+  }
+  if (message.reply_to !== undefined) height += LINE;
+  if ((message.reactions?.length ?? 0) > 0) height += 32;
+  if ((message.replies ?? 0) > 0) height += 30;
+  return height;
+}
+
+/** Pixels of a line of text, and of a part that is none. */
+const LINE = 22;
+const PART = 140;
+const LETTERS = 90; // of a line
+
+function linesOf(text: string): number {
+  let lines = 0;
+  for (let from = 0; from <= text.length; ) {
+    const end = text.indexOf("\n", from);
+    const to = end < 0 ? text.length : end;
+    lines += Math.max(1, Math.ceil((to - from) / LETTERS));
+    from = to + 1;
+  }
+  return lines;
+}
+
 /** How many of the others' messages are behind `seen`. */
 export function newBehind(items: readonly MessageItem[], seen: number, me: string | undefined): number {
   let count = 0;

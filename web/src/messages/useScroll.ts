@@ -2,17 +2,17 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import type { Messages } from "hubbub/react";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { toast } from "../ui/index.ts";
-import type { Row } from "./rows.ts";
+import { heightOf, type Row } from "./rows.ts";
 
 /** Rows from an end at which the next page is read. */
 const NEAR = 15;
-/** Pixels from the end that still count as being there. */
+/** Pixels from the end that still count as being there, and from where on there is a way back. */
 const AT_END = 60;
+const FAR = 240;
 /** Milliseconds for which the one that one has jumped to is pointed out, and after which reading is tried again. */
 const POINTED = 2400;
 const AGAIN = 2000;
 
-const ESTIMATE = 56;
 /** Pixels from the end that one begins at the end for, and the milliseconds in which rows are measured. */
 const NEAR_END = 200;
 const SETTLE = 60;
@@ -32,10 +32,14 @@ export function useScroll(window: Messages, rows: readonly Row[], kept: number, 
   const settled = useRef(false);
   const latest = useRef(0);
 
+  const some = rows.length > 0;
   const list = useVirtualizer({
     count: rows.length,
+    enabled: some,
     getScrollElement: () => scroller.current,
-    estimateSize: () => ESTIMATE,
+    estimateSize: (at) => heightOf(rows[at]),
+    // The first rows that are rendered are those that are shown: what is new, or the end.
+    initialOffset: () => rows.slice(0, firstFresh(rows)).reduce((sum, row) => sum + heightOf(row), 0),
     getItemKey: (at) => rows[at]?.key ?? at,
     overscan: 6,
     anchorTo: "end",
@@ -55,13 +59,12 @@ export function useScroll(window: Messages, rows: readonly Row[], kept: number, 
     },
   });
 
-  const some = rows.length > 0;
   useLayoutEffect(() => {
     if (!some) return;
     if (!settled.current && goal.current === undefined) {
-      const fresh = rows.findIndex((row) => row.fresh);
+      const fresh = firstFresh(rows);
       settled.current = true;
-      if (fresh > 0) {
+      if (fresh < rows.length) {
         list.scrollToIndex(fresh, { align: "start" });
         // Where that is the end or nearly so, it is the end: once the rows are measured.
         setTimeout(() => list.getDistanceFromEnd() < NEAR_END && list.scrollToEnd(), SETTLE);
@@ -156,6 +159,14 @@ export function useScroll(window: Messages, rows: readonly Row[], kept: number, 
     if (seq > 0 && settled.current) visible(seq);
   }, [seq, visible]);
 
-  const away = some && (!atEnd || list.getDistanceFromEnd() > 240);
+  // As the list has it: to ask the element would have everything laid out, in each frame.
+  const below = list.getTotalSize() - (list.scrollOffset ?? 0) - (list.scrollRect?.height ?? 0);
+  const away = some && (!atEnd || (list.scrollRect !== null && below > FAR));
   return { scroller, list, pointed, jumpTo, toEnd, away, seen: most.current, first };
+}
+
+/** Where what is new begins, if that is not all; else behind the last. */
+function firstFresh(rows: readonly Row[]): number {
+  const at = rows.findIndex((row) => row.fresh);
+  return at > 0 ? at : rows.length;
 }
