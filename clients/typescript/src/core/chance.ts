@@ -1,13 +1,21 @@
 /** Milliseconds before a first attempt: soon, but spread, so that a herd does not come back as one. */
 export const FIRST = { least: 50, most: 250 } as const;
-const LONGEST = 20_000;
+/** Milliseconds: the bound on waits at first, and at last. */
+const BOUND = { first: 2_000, last: 20_000 } as const;
+const PATIENCE = 12; // a bound is this part of the time that trouble has lasted: 5 s after a minute, 20 s after four
 
 /**
- * Milliseconds to wait before `attempt`, counted from 1: 50 to 250 at first, then any time up to a bound that doubles,
- * at most 20 s (full jitter).
+ * Milliseconds to wait before `attempt`, counted from 1: 50 to 250 at first, then any time up to a bound that doubles
+ * (full jitter). It is at most 2 s, and grows with the `trouble`, the milliseconds since it began: to 5 s
+ * within the first minute, and to 20 s within four; without `trouble`, the 20 s count at once.
  */
-export function delay(attempt: number, random: () => number = Math.random): number {
-  const most = Math.min(FIRST.most * 2 ** Math.min(attempt - 1, 16), LONGEST);
+export function delay(
+  attempt: number,
+  trouble = Number.POSITIVE_INFINITY,
+  random: () => number = Math.random,
+): number {
+  const bound = Math.min(Math.max(trouble / PATIENCE, BOUND.first), BOUND.last);
+  const most = Math.min(FIRST.most * 2 ** Math.min(attempt - 1, 16), bound);
   return FIRST.least + random() * (most - FIRST.least);
 }
 

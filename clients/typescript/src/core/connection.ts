@@ -2,17 +2,19 @@ import type { Command, Connect, Connected, Position, Push, Reply } from "../gene
 import { delay, FIRST } from "./chance.js";
 import { CODE, type Ending, ended, ending, HubbubError, lost, text } from "./errors.js";
 import { Heartbeat } from "./heartbeat.js";
-import { isOffline, watchHost } from "./host.js";
+import { isOffline, monotonic, watchHost } from "./host.js";
 import { Requests } from "./requests.js";
 import type { Tokens } from "./tokens.js";
 import { LEAVE, type Link, type LinkEnd, TRANSPORTS } from "./transports.js";
 import type { ConnectionState, HubbubOptions, TokenReason, TransportName } from "./types.js";
 import { Cell } from "./view.js";
 
-const STABLE = 5_000; // a connection that stood so long was a good one: the next attempt is a first one
-const UPGRADE = 600_000; // at most
+const STABLE = 1_000; // a connection that stood so long was a good one: the next attempt is a first one
+const TRUSTED = 5_000; // and its token was one, too
+const UPGRADE = { soon: 2_000, most: 600_000 }; // soon, where WebSockets have got through before
 const REFRESH_GAP = 30_000;
 const OFFLINE_RETRY = 20_000; // hosts may be wrong about the network
+const SAMPLE = 600_000;
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** A command without its id. */
@@ -37,8 +39,6 @@ export interface ConnectionUser {
 export class Connection {
   readonly state = new Cell<ConnectionState>({ status: "idle" });
   readonly requests: Requests;
-  /** Seconds to add to the device's clock to get the server's. */
-  skew = 0;
 
   readonly #base: string;
   readonly #options: HubbubOptions;
@@ -55,7 +55,10 @@ export class Connection {
   #session: Connected | undefined;
   #at = 0; // in #transports
   #works = 0; // the transport that last worked
+  readonly #proven = new Set<TransportName>(); // those that ever did
+  #missed = 0; // handshakes of a proven one that failed in a row
   #attempt = 0; // failed ones in a row
+  #since = 0; // when the first of them failed
   #was = false; // connected before
   #reason: TokenReason | undefined; // a new token is needed
   #renewed = false; // and was fetched, after which no connection was a good one yet
@@ -63,7 +66,8 @@ export class Connection {
   #refresh: ReturnType<typeof setTimeout> | undefined;
   #move: ReturnType<typeof setTimeout> | undefined; // to a better connection
   #upgrade: number; // milliseconds until it is looked whether WebSockets get through by now
-  #sampled = false; // `skew` is of this connection
+  #zero: number | undefined; // the server's clock when ours, which nobody sets, was at 0; seconds
+  #sampledAt = 0; // when that was last learned anew
   #unwatch: (() => void) | undefined;
   #why: { readonly reason: string } | undefined; // we are not connected
   #waiting: { resolve: () => void; reject: (error: HubbubError) => void }[] = [];
@@ -102,11 +106,13 @@ export class Connection {
     if (this.state.get().status === "idle") this.#begin();
   }
 
-  /** Try now, whatever the back-off. */
-  reconnect(): void {
+  /** Try now, whatever the back-off; over `transport` from now on, if it is one of ours. */
+  reconnect(transport?: TransportName): void {
+    const at = this.#transports.findIndex((each) => each === transport);
+    if (at >= 0) this.#at = this.#works = at;
     if (this.#up) this.#leave();
     else if (!this.#unwatch) this.#begin();
-    else if (!this.#link) this.#open();
+    else if (at >= 0 || !this.#link) this.#open();
   }
 
   /** End the session. */
@@ -242,8 +248,10 @@ export class Connection {
     const transport = this.#transports[this.#at] as TransportName;
     this.#session = { ...reply, subscriptions: [] };
     this.#up = this.#was = true;
-    this.#upAt = Date.now();
+    this.#upAt = monotonic();
     this.#works = this.#at;
+    this.#missed = 0;
+    this.#proven.add(transport);
     this.#sample(reply.time, true);
     this.#heart.start(reply);
     this.state.set({ status: "connected", transport, session: reply.session, user: reply.user, resumed });
@@ -256,10 +264,18 @@ export class Connection {
   // --- losing, and coming back ---------------------------------------------------------------------------
 
   #closed({ code, reason, unreachable = false, blocked = false, retryAfter }: LinkEnd): void {
-    const brief = this.#up && Date.now() - this.#upAt < STABLE;
-    // Something lets this transport not through, or ends it soon every time: try the next, unless nothing answers.
-    const next = blocked || !this.#up ? !unreachable : brief && this.#attempt >= 3;
-    if (next && this.#at + 1 < this.#transports.length && code < 3000) {
+    const name = this.#transports[this.#at] as TransportName;
+    // Something lets this transport not through: try the next, unless nothing answers. That a WebSocket broke which had
+    // been open says nothing about WebSockets; a stream that breaks at once every time was never one.
+    const brief = this.#up && name !== "websocket" && monotonic() - this.#upAt < STABLE && this.#attempt > 2;
+    let next = blocked || !this.#up ? !unreachable : brief;
+    next &&= code < 3000 && this.#at + 1 < this.#transports.length;
+    if (next && !this.#up && this.#proven.has(name)) {
+      // It has got through before, so that this may be the server's doing: once more, after a while.
+      next = this.#missed++ > 0;
+      if (next) this.#upgrade = Math.min(this.#upgrade, UPGRADE.soon);
+    }
+    if (next) {
       this.#at++;
       this.#why = { reason };
       this.#open();
@@ -271,11 +287,9 @@ export class Connection {
 
   /** The connection is over: come back as `why` allows it. */
   #retry(why: Ending): void {
-    const wasUp = this.#up;
-    if (wasUp && Date.now() - this.#upAt >= STABLE) {
-      this.#attempt = 0;
-      this.#renewed = false;
-    }
+    const stood = this.#up ? monotonic() - this.#upAt : 0;
+    if (stood >= STABLE) this.#attempt = 0;
+    if (stood >= TRUSTED) this.#renewed = false;
     this.#drop();
     if (why.fresh) this.#session = undefined;
     if (why.code === CODE.expired) this.#reason = "expired";
@@ -286,10 +300,11 @@ export class Connection {
       return;
     }
     this.#at = this.#works;
-    this.#attempt++;
+    if (this.#attempt++ === 0) this.#since = monotonic();
     const { reason } = why;
     this.#why = { reason };
-    let wait = why.retryAfter ? why.retryAfter * 1000 + delay(1) : delay(this.#attempt);
+    const pause = delay(this.#attempt, monotonic() - this.#since);
+    let wait = why.retryAfter ? why.retryAfter * 1000 + delay(1) : pause;
     if (isOffline()) wait = OFFLINE_RETRY;
     const retryAt = Date.now() + wait;
     if (isOffline()) this.state.set({ status: "offline", reason });
@@ -350,7 +365,7 @@ export class Connection {
     const turn = this.#turn;
     const WebSocket = this.#WebSocket;
     this.#move = setTimeout(() => {
-      this.#upgrade = Math.min(this.#upgrade * 2, UPGRADE);
+      this.#upgrade = Math.min(this.#upgrade * 2, UPGRADE.most);
       if (!WebSocket) return;
       try {
         const probe = new WebSocket(`${this.#base.replace(/^http/, "ws")}/v1/ws`, "hubbub.v1.json");
@@ -384,19 +399,26 @@ export class Connection {
 
   // --- the clock and tokens --------------------------------------------------------------------------------------------
 
-  /** The server's clock by the time of what comes: the fastest way here tells best. */
+  /** The server's clock, seconds since the epoch: by the device's until it is known, and from then on whatever becomes of
+   * that. */
+  time(): number {
+    return this.#zero === undefined ? Date.now() / 1000 : this.#zero + monotonic() / 1000;
+  }
+
+  /** The server's clock by the time of what comes: the fastest way here tells best. No two clocks go alike for long. */
   #sample(time: number | undefined, anew: boolean): void {
-    if (anew) this.#sampled = false;
     if (!time) return;
-    const skew = time - Date.now() / 1000;
-    if (!this.#sampled || skew > this.skew) this.skew = skew;
-    this.#sampled = true;
+    const now = monotonic();
+    const zero = time - now / 1000;
+    if (anew || now - this.#sampledAt > SAMPLE) this.#sampledAt = now;
+    else if (this.#zero !== undefined && zero <= this.#zero) return;
+    this.#zero = zero;
   }
 
   /** Replace the token before the server's clock reads `expires`. */
   #expires(expires: number | null | undefined): void {
     if (expires == null || !this.#tokens.renewable) return;
-    const left = (expires - Date.now() / 1000 - this.skew) * 1000;
+    const left = (expires - this.time()) * 1000;
     // Of a token that is good for a few seconds, half: or one would be fetched after the other.
     const early = Math.min(60_000, Math.max(2_000, left / 10), left / 2);
     this.#renewIn(left > 0 ? left - early : REFRESH_GAP, left);

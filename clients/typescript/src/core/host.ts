@@ -17,6 +17,9 @@ interface Host {
 
 const host = globalThis as Host;
 
+/** Milliseconds of a clock that nobody sets. */
+export const monotonic = (): number => globalThis.performance?.now() ?? Date.now();
+
 /** Whether the host says that there is no network. */
 export const isOffline = (): boolean => host.navigator?.onLine === false;
 

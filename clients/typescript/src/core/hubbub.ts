@@ -1,7 +1,7 @@
 import type { Push } from "../generated/protocol.js";
 import { ChannelHandle } from "./channel.js";
 import { Channels } from "./channels.js";
-import { Connection } from "./connection.js";
+import { type Ask, Connection } from "./connection.js";
 import { CODE, HubbubError } from "./errors.js";
 import { Tokens } from "./tokens.js";
 import type {
@@ -12,6 +12,9 @@ import type {
   Events,
   Gap,
   HubbubOptions,
+  RawCommand,
+  RawReply,
+  TransportName,
 } from "./types.js";
 import { reportError, type View } from "./view.js";
 
@@ -67,9 +70,10 @@ export class Hubbub {
     this.#connection.close();
   }
 
-  /** Connect now, whatever the back-off, and anew if need be. */
-  reconnect(): void {
-    this.#connection.reconnect();
+  /** Connect now, whatever the back-off, and anew if need be; over `transport`, if it is one of the options'. The
+   * session stays the same. */
+  reconnect(transport?: TransportName): void {
+    this.#connection.reconnect(transport);
   }
 
   /** A handle of a channel whose events are `E`. Options count for who enters the channel first. */
@@ -95,6 +99,14 @@ export class Hubbub {
       { resend: read === true || key !== undefined, signal },
     );
     return (reply as { result?: unknown }).result as R;
+  }
+
+  /**
+   * Send any command of the protocol as it is, its `id` apart, and get the reply: for tools, and for what has no method
+   * here. It is not sent again after a drop. Rejects with a HubbubError.
+   */
+  async command(command: RawCommand): Promise<RawReply> {
+    return (await this.#connection.ask(command as Ask, { resend: false })) as unknown as RawReply;
   }
 
   /** Listen to what comes in channels that the server has put this session into. Call the answer to stop. */
@@ -132,9 +144,9 @@ export class Hubbub {
     return again ? send(await this.#tokens.fresh("expired")) : response;
   }
 
-  /** The server's clock, in seconds since the epoch: devices' may be wrong. */
+  /** The server's clock, in seconds since the epoch: devices' may be wrong, or be set meanwhile. */
   time(): number {
-    return Date.now() / 1000 + this.#connection.skew;
+    return this.#connection.time();
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Reply } from "../generated/protocol.js";
 import type { Ask } from "./connection.js";
 import { CODE, HubbubError } from "./errors.js";
+import { monotonic } from "./host.js";
 
 const TIMEOUT = 35_000; // a handler may take `limits.call_timeout`, 30 s
 
@@ -9,7 +10,7 @@ interface Request {
   readonly kind: Ask["type"];
   readonly resend: boolean;
   readonly done: (answer: Reply | HubbubError) => void;
-  sentAt: number; // 0: not yet
+  sentAt: number; // milliseconds, `monotonic`
 }
 
 /** Commands and their answers. Those that wait are sent when a session stands; those that broke off, again. */
@@ -119,7 +120,7 @@ export class Requests {
 
   /** Give up on what has not been answered for too long. */
   expire(): void {
-    const before = Date.now() - TIMEOUT;
+    const before = monotonic() - TIMEOUT;
     for (const [id, each] of [...this.#sent]) {
       if (each.sentAt > before) continue;
       this.#sent.delete(id);
@@ -130,7 +131,7 @@ export class Requests {
 
   #transmit(request: Request): void {
     const id = this.nextId();
-    request.sentAt = Date.now();
+    request.sentAt = monotonic();
     this.#sent.set(id, request);
     this.#write(`{"id":${id},${request.body}`);
   }

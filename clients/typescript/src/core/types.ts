@@ -197,6 +197,17 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A command as docs/reference/protocol.md has it, without its `id`. */
+export interface RawCommand {
+  readonly type: string;
+  readonly [field: string]: unknown;
+}
+
+/** Its reply as it came. */
+export interface RawReply extends RawCommand {
+  readonly id: number;
+}
+
 /** Who is in a channel, one Member for each user, kept true while it is followed. Empty before that. */
 export interface PresenceSet extends View<readonly Member[]> {
   /** How many there are; more than there are members where the channel is too large to name them. */
