@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cache, partial
 from typing import Any, TypeVar, cast
 
@@ -54,7 +54,7 @@ PROBE: Action[None, None] = Action("probe", lambda tx, items: [None for _ in ite
 
 
 @cache
-def _decoder(params: type[Any]) -> msgspec.json.Decoder[Any]:
+def _decoder(params: Any) -> msgspec.json.Decoder[Any]:
     """It keeps nothing of what it reads: all chats of a process share it."""
     return msgspec.json.Decoder(params)
 
@@ -97,7 +97,7 @@ class Chat:
         self.programs: dict[str, Program] = {}
         """The application's own commands, by name."""
         for operation in OPERATIONS.values():
-            self._decoders[operation.name] = _decoder(operation.params)
+            self._decoders[operation.name] = _decoder(cast(Hashable, operation.params))
             if operation.kind == "write":
                 self._actions[operation.name] = each(operation.name, partial(self._write, operation))
             hub.handlers.own[PREFIX + operation.name] = partial(self._called, operation)
