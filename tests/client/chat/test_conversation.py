@@ -98,3 +98,36 @@ def test_what_is_withheld_is_not_lost() -> None:
     assert bytes(there.messages[1].parts[0]) == b'{"type":"text","text":"a"}'
     there.put([Message("c", 1, "bob", 1.0, (Raw(b"{}"),), number=1, version=2)])
     assert there.withheld == set()
+
+
+def reacted(seq: int, message: int, *users: str) -> LogEvent:
+    reactions = [{"name": "+1", "count": len(users), "users": users}] if users else []
+    event = {
+        "type": "reactions.changed",
+        "conversation": "c",
+        "seq": seq,
+        "time": 1.0,
+        "message": message,
+        "name": "+1",
+        "added": bool(users),
+        "reactions": reactions,
+    }
+    decoded: LogEvent = decode_event(msgspec.json.encode(event))
+    return decoded
+
+
+def test_a_page_that_was_read_before_events_does_not_undo_them() -> None:
+    there, me = known(), User("ada")
+    there.apply(created(1), me)
+    page = there.timeline()
+    with there.reading() as since, there.reading() as other:
+        there.apply(created(2), me)
+        there.apply(reacted(3, 1, "bob"), me)
+        there.put(page, since)
+        assert [each.reactions for each in there.timeline()] == [there.messages[1].reactions, ()]
+        assert [each.count for each in there.messages[1].reactions] == [1]
+        there.apply(reacted(4, 1), me)
+        there.put(page, other)
+        assert there.messages[1].reactions == ()
+    there.apply(reacted(5, 1, "bob"), me)
+    assert (len(since), len(other)) == (3, 3)  # nobody reads any more

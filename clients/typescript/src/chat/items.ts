@@ -53,6 +53,8 @@ export type Pending = Intent & {
   readonly since?: number;
   /** It is done, and only the event that says so is not here yet. */
   readonly done?: boolean;
+  /** That a done edit has made; several in a row are told apart by it alone. */
+  readonly version?: number;
 };
 
 type Sending = Pending & { readonly method: "chat.messages.send" };
@@ -108,7 +110,7 @@ export function satisfied(
   if (!conversation || !("message" in params)) return true;
   const message = conversation.book.get(params.message);
   if (!message || message.deleted !== undefined || conversation.hidden.has(params.message)) return true;
-  if (pending.method === "chat.messages.edit") return (message.edited ?? 0) >= pending.added - SLACK;
+  if (pending.method === "chat.messages.edit") return (message.version ?? 1) >= (pending.version ?? 1);
   if (pending.method === "chat.messages.delete") return false;
   return overlaid(message, pending, user) === message;
 }

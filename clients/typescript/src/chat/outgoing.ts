@@ -1,6 +1,6 @@
 import type { Outbox } from "../core/outbox.js";
 import { Cell } from "../core/view.js";
-import type { Sent } from "../generated/chat.js";
+import type { EditedMessage, Sent } from "../generated/chat.js";
 import { type Intent, type Pending, satisfied } from "./items.js";
 import { applySent } from "./pages.js";
 import { MAIN, put } from "./state.js";
@@ -97,7 +97,7 @@ export class Outgoing {
       (result) => {
         this.#watched.delete(id);
         if (method === "chat.messages.send") this.#sent(result as Sent, key);
-        else this.#done(key);
+        else this.#done(key, (result as Partial<EditedMessage> | null)?.version);
       },
       () => {
         this.#watched.delete(id);
@@ -129,8 +129,10 @@ export class Outgoing {
     return end !== undefined && known?.book.get(message.seq) !== undefined;
   }
 
-  #done(key: string): void {
-    this.pending.update((all) => all.map((each) => (each.key === key ? { ...each, done: true } : each)));
+  /** `version` is the one that an edit has made. */
+  #done(key: string, version?: number): void {
+    const done = { done: true, ...(version !== undefined && { version }) };
+    this.pending.update((all) => all.map((each) => (each.key === key ? { ...each, ...done } : each)));
     setTimeout(() => this.#remove(key), SETTLE);
     this.#settle();
   }

@@ -221,18 +221,23 @@ class Chat(Operations):
     async def load_before(self, conversation: str, limit: int | None = None) -> Sequence[Message]:
         """Have older messages of the main timeline in the store; the answer is those that have come, the oldest first,
         and none at the beginning."""
-        known = self.store.known[conversation]
-        if known.oldest == 0:
-            return ()
-        page = await self.messages.list(conversation, before=known.oldest, limit=limit)
-        known.put(page.messages)
-        known.oldest = page.messages[0].seq if page.messages and page.more_before else 0
-        return page.messages
+        while (known := self.store.known[conversation]).oldest:
+            with known.reading() as since:
+                before = known.oldest
+                page = await self.messages.list(conversation, before=before, limit=limit)
+            if self.store.known.get(conversation) is not known or known.oldest != before:
+                continue  # a sync has put another in its place, or another read was faster
+            known.put(page.messages, since)
+            known.oldest = page.messages[0].seq if page.messages and page.more_before else 0
+            return page.messages
+        return ()
 
     async def load_thread(self, conversation: str, root: int) -> Sequence[Message]:
         """Have the newest replies of a thread in the store."""
-        page = await self.messages.list(conversation, thread=root)
-        self.store.known[conversation].put(page.messages)
+        known = self.store.known[conversation]
+        with known.reading() as since:
+            page = await self.messages.list(conversation, thread=root)
+        self.store.known[conversation].put(page.messages, since)
         return page.messages
 
     async def load_members(self, conversation: str) -> Mapping[str, Member]:

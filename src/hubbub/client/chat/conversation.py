@@ -6,6 +6,8 @@ the server says the same of frozen states; here they change in place, for a long
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -48,6 +50,7 @@ class Known:
     """Messages of which it was not said what they say now: `messages.get` has it."""
     typing: dict[tuple[str, int | None], float] = field(default_factory=dict)
     """Who types, in which thread, and until when (by the loop's clock)."""
+    _reads: list[list[LogEvent]] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -79,6 +82,9 @@ class Known:
         """The event after `seq`. The answer is whether the counters are not known any more, and to be asked for."""
         uncertain = False
         conversation = self.mine.conversation
+        for since in self._reads:
+            since.append(event)
+        self._touch(event)
         match event:
             case ConversationCreated():
                 conversation = event.created
@@ -92,11 +98,28 @@ class Known:
             case MessageCreated():
                 conversation = self._created(event, conversation)
                 uncertain = self._count(event.message, me)
-            case MessageUpdated():
-                self._updated(event)
-                uncertain = event.message.seq > self.membership.read  # it may mention others now
+            case MessageUpdated(message=message):
+                uncertain = message.seq > self.membership.read  # it may mention others now
             case MessageDeleted(message=message):
                 uncertain = message.seq > self.membership.read
+            case MessagesExpunged(through=through):
+                conversation = replace(conversation, expunged=through)
+                uncertain = through > self.membership.read
+        self.seq = event.seq
+        self.mine = replace(self.mine, conversation=replace(conversation, seq=event.seq))
+        if (last := self.mine.last_message) is not None and last.seq in self.messages:
+            self.mine = replace(self.mine, last_message=self.messages[last.seq])
+        return uncertain
+
+    def _touch(self, event: LogEvent) -> None:
+        """What an event does to messages that are here."""
+        match event:
+            case MessageCreated(message=message):
+                if message.thread is not None and (root := self.messages.get(message.thread)) is not None:
+                    self.messages[root.seq] = replace(root, replies=event.replies, last_reply=message.created)
+            case MessageUpdated():
+                self._updated(event)
+            case MessageDeleted(message=message):
                 self._replace(message)
             case ReactionsChanged():
                 if (old := self.messages.get(event.message)) is not None:
@@ -109,22 +132,13 @@ class Known:
                         now = with_previews(now, old.annotations)
                     self.messages[old.seq] = replace(old, annotations=now)
             case MessagesExpunged(through=through):
-                conversation = replace(conversation, expunged=through)
                 for seq, message in self.messages.items():
                     if seq <= through and message.deleted is None:
                         self.messages[seq] = tombstone(message, event.time)
-                uncertain = through > self.membership.read
-        self.seq = event.seq
-        self.mine = replace(self.mine, conversation=replace(conversation, seq=event.seq))
-        if (last := self.mine.last_message) is not None and last.seq in self.messages:
-            self.mine = replace(self.mine, last_message=self.messages[last.seq])
-        return uncertain
 
     def _created(self, event: MessageCreated, conversation: Conversation) -> Conversation:
         message = event.message
         self.messages[message.seq] = message
-        if message.thread is not None and (root := self.messages.get(message.thread)) is not None:
-            self.messages[root.seq] = replace(root, replies=event.replies, last_reply=message.created)
         if message.sender is not None:
             self.typing.pop((message.sender, message.thread), None)
         if message.number is None:
@@ -201,8 +215,20 @@ class Known:
         if self.members is not None and (member := self.members.get(receipt.user)) is not None:
             self.members[receipt.user] = replace(member, read=receipt.read, delivered=receipt.delivered)
 
-    def put(self, messages: list[Message] | tuple[Message, ...]) -> None:
-        """Messages as they were read just now."""
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[list[LogEvent]]:
+        """While messages are read: gives what `put` needs, the events that come meanwhile."""
+        since: list[LogEvent] = []
+        self._reads.append(since)
+        try:
+            yield since
+        finally:
+            self._reads = [each for each in self._reads if each is not since]
+
+    def put(self, messages: Sequence[Message], since: Sequence[LogEvent] = ()) -> None:
+        """Messages as they were read, perhaps before the events `since`."""
         for message in messages:
             self.messages[message.seq] = message
             self.withheld.discard(message.seq)
+        for event in since:
+            self._touch(event)
