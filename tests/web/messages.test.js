@@ -149,7 +149,7 @@ test("everything by keyboard: from message to message, and what can be done ther
   const ada = await open(t, "ada", `#/c/${group}`);
   await ada.field.fill("Keys only");
   await ada.press("Enter");
-  await ada.message("Keys only").waitFor();
+  await ada.page.locator("article[data-seq]").filter({ hasText: "Keys only" }).waitFor(); // the server has it
   await ada.page.evaluate(() => document.querySelector("[role=log] [data-row][tabindex='0']").focus());
   await ada.press("End");
   await ada.window.becomes(() => ada.page.evaluate(() => document.activeElement.textContent.includes("Keys only")), true);

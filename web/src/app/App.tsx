@@ -5,12 +5,16 @@ import { Boundary } from "./Boundary.tsx";
 import { Layout } from "./Layout.tsx";
 import { LiveRegions } from "./LiveRegions.tsx";
 import { later } from "./later.ts";
+import { page } from "./page.ts";
+import { useRoute } from "./router.ts";
 import { useSession } from "./session.ts";
 
 const SignIn = later(() => import("./SignIn.tsx"));
+const Alone = later(() => import("../developer/Alone.tsx"));
 
 export function App() {
   const session = useSession();
+  const developer = useRoute().view === "developer" && page.playground === true;
   return (
     <>
       <Boundary>
@@ -18,6 +22,10 @@ export function App() {
           <HubbubProvider client={session.hubbub} chat={session.chat}>
             <Layout />
           </HubbubProvider>
+        ) : page.chat === false || (developer && session.busy !== true) ? (
+          <Suspense fallback={null}>
+            <Alone />
+          </Suspense>
         ) : (
           <Suspense fallback={null}>
             <SignIn error={session.error} busy={session.busy ?? false} />

@@ -129,7 +129,7 @@ function useResults(text: string): readonly Result[] {
 
   return useMemo(() => {
     const offered = new Map(commands.map((command) => [command.id, command]));
-    const shown = [...offered.values()].filter((command) => command.hidden !== true);
+    const shown = [...offered.values()].filter((command) => command.hidden !== true && command.told !== true);
     const asResult = (command: Command): Result => ({
       key: `do ${command.id}`,
       title: command.title,

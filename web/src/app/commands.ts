@@ -20,6 +20,8 @@ export interface Command {
   readonly whileTyping?: boolean;
   /** Not in the palette: for what makes no sense there. */
   readonly hidden?: boolean;
+  /** In the help sheet only: the keys are matched where they work, on what has the focus. */
+  readonly told?: boolean;
   /** false: there was nothing to do, and the key is somebody else's. */
   run(): unknown;
 }
@@ -80,6 +82,7 @@ export function handleKey(event: KeyboardEvent): void {
   const before = first !== undefined && event.timeStamp - first.at < SEQUENCE ? first.key : undefined;
   first = undefined;
   for (const command of [...commands].reverse()) {
+    if (command.told === true) continue;
     if (typing && !modified && command.whileTyping !== true) continue;
     for (const keys of command.keys ?? []) {
       const [head = "", tail] = keys.split(" ");

@@ -36,6 +36,7 @@ function put(next: Session): void {
 
 /** Sign in by what there is: `#token=`, `?as=` in development, what this tab had before, the server's `token_url`. */
 export function startSession(): void {
+  if (page.chat === false) return;
   const source = given();
   if (source !== undefined) void begin(source);
 }

@@ -1,12 +1,13 @@
 import { useChat, useConversation, useMessages, useView } from "hubbub/react";
 import { Suspense, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { flushSync } from "react-dom";
+import { useCommands } from "../app/commands.ts";
 import { onWish, placeOf, wish } from "../composer/wishes.ts";
 import { useMyId, useTitle } from "../conversations/names.ts";
 import { formatDay, useTexts } from "../i18n/index.ts";
 import { Button, cx, EmptyState, Icon, Menu, Skeleton, Spinner } from "../ui/index.ts";
 import { Dialogs } from "./Dialogs.tsx";
-import { keysOf } from "./keysOf.ts";
+import { commandsOf, keysOf } from "./keysOf.ts";
 import { Message } from "./Message.tsx";
 import styles from "./Messages.module.css";
 import { type Room, RoomContext } from "./room.ts";
@@ -109,6 +110,7 @@ export function Messages({ conversation, thread, jump }: MessagesProps) {
     [rows, list, scroller],
   );
   const keys = keysOf(room, rows, focusRow);
+  useCommands(useMemo(() => commandsOf(t), [t]));
   useHeard(conversation, thread, me);
 
   // What passes under the pointer is not pointed at.

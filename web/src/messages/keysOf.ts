@@ -1,7 +1,10 @@
 import type { KeyboardEvent } from "react";
+import type { Command } from "../app/commands.ts";
 import { placeOf, wish } from "../composer/wishes.ts";
+import type { Translate } from "../i18n/index.ts";
 import { canDo, type Deed, type Room } from "./room.ts";
 import type { Row } from "./rows.ts";
+import type { texts } from "./texts.ts";
 
 /** What the keys do on the message that has the focus. */
 const KEYS: Readonly<Record<string, Deed>> = {
@@ -20,6 +23,34 @@ const KEYS: Readonly<Record<string, Deed>> = {
   ".": "menu",
   Enter: "menu",
 };
+
+/** These keys as commands, for the help sheet: each deed with what it is called there. */
+export function commandsOf(t: Translate<typeof texts.english>): readonly Command[] {
+  const called: Partial<Record<Deed, string>> = {
+    react: t("react"),
+    reply: t("reply"),
+    thread: t("replyInThread"),
+    edit: t("edit"),
+    forward: t("forward"),
+    pin: t("pin"),
+    bookmark: t("bookmark"),
+    copyText: t("copyText"),
+    copyLink: t("copyLink"),
+    remind: t("remind"),
+    delete: t("delete"),
+    menu: t("more"),
+  };
+  return (Object.keys(called) as Deed[]).map((deed) => ({
+    id: `message.${deed}`,
+    title: called[deed] ?? deed,
+    group: t("onMessage"),
+    keys: Object.keys(KEYS)
+      .filter((key) => KEYS[key] === deed)
+      .map((key) => (key.length === 1 ? key.toUpperCase() : key)),
+    told: true,
+    run: () => false,
+  }));
+}
 
 /** Keys in the list: arrows, Home and End go from message to message, Escape to the composer, letters do something. */
 export function keysOf(room: Room, rows: readonly Row[], focusRow: (at: number) => void) {

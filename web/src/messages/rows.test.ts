@@ -1,6 +1,6 @@
 import type { MessageItem } from "hubbub/chat";
 import { expect, test } from "vitest";
-import { newBehind, rowsOf } from "./rows.ts";
+import { heightOf, newBehind, rowsOf } from "./rows.ts";
 
 const NOON = new Date(2026, 10, 20, 12).getTime() / 1000;
 
@@ -48,4 +48,19 @@ test("what is new is the others', behind what one has seen", () => {
   expect(newBehind(items, 1, "ada")).toBe(1);
   expect(newBehind(items, 3, "ada")).toBe(0);
   expect(newBehind(items, 0, "ada")).toBe(2);
+});
+
+test("a row is taken to be as high as what it says", () => {
+  const said = (text: string, more: object = {}) =>
+    heightOf(
+      rowsOf(
+        [item(1, "ada", NOON), item(2, "ada", NOON + 1, { parts: [{ type: "text", text }], ...more })],
+        undefined,
+        [],
+      )[1],
+    );
+  expect(said("One line")).toBeLessThan(said("Two\nlines"));
+  expect(said("Two\nlines")).toBeLessThan(said("Many words ".repeat(30)));
+  expect(said("One line")).toBeLessThan(said("One line", { replies: 2 }));
+  expect(said("Many words ".repeat(30), { deleted: NOON })).toBeLessThan(said("One line"));
 });

@@ -68,6 +68,7 @@ export const texts = define("messages", {
 
   toolbar: "What can be done with this message",
   more: "More",
+  onMessage: "On the message that has the focus",
   react: "React",
   reactWith: "React with {name}",
   reply: "Reply",
