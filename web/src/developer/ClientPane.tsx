@@ -59,7 +59,13 @@ export const nameOf = (state: ClientState, t: T): string => {
 };
 
 /** One client: who it is, how it stands, what it sees, and what it can be told to do. */
-export function ClientPane(props: { client: Client; channel: string; at: number; hidden: boolean; tab: boolean }) {
+export function ClientPane(props: {
+  client: Client;
+  channel: string;
+  at: number;
+  hidden: boolean;
+  tab: boolean;
+}) {
   const { client, channel, at } = props;
   const t = useTexts(texts);
   const state = useView(client.state);

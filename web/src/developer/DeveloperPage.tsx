@@ -81,7 +81,7 @@ function Playground() {
         {narrow && <ClientTabs clients={clients} selected={selected} onSelect={setSelected} />}
         <div className={styles.clients}>
           {clients.map((client, at) => (
-            <Seen key={`client ${client.state.latest.as.kind} ${at === 0}`} client={client} on={!narrow || at === selected}>
+            <Seen key={client.id} client={client} on={!narrow || at === selected}>
               <ClientPane
                 client={client}
                 channel={channel}
@@ -122,7 +122,7 @@ function ClientTabs(props: { clients: readonly Client[]; selected: number; onSel
     <div ref={list} className={styles.tabs} role="tablist" aria-label={t("clients")} onKeyDown={move}>
       {clients.map((client, at) => (
         <ClientTab
-          key={`tab ${client.state.latest.as.kind} ${at === 0}`}
+          key={client.id}
           client={client}
           at={at}
           selected={at === selected}
@@ -189,6 +189,7 @@ function Intro(props: { channel: string; onEnter(name: string): void; open: bool
           <li>
             {t("tryPublish")}
             <span className={styles.curl}>
+              {/* biome-ignore lint/a11y/useSemanticElements: it is no group of fields, but needs a name */}
               {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
               <code ref={command} tabIndex={0} role="group" aria-label={t("curl")}>
                 {curl(props.channel)}

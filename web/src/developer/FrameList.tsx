@@ -14,7 +14,11 @@ export function FrameList({ log, name }: { log: FrameLog; name: string }) {
   const now = useView(log);
   const [open, setOpen] = useState(false);
   return (
-    <details className={styles.fold} data-fold="frames" onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <details
+      className={styles.fold}
+      data-fold="frames"
+      onToggle={(event) => setOpen(event.currentTarget.open)}
+    >
       <summary className={styles.summary}>
         <Icon name="chevronEnd" size={14} />
         {t("frames")}
@@ -80,15 +84,20 @@ function Inspector({ log, now, name }: { log: FrameLog; now: Frames; name: strin
           <CopyButton label={t("copyAll")} read={() => copied(shown)} />
         </span>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys */}
-      <div ref={tail.ref} className={styles.frames} role="region" tabIndex={0} aria-label={t("framesOf", { name })}>
+      <section
+        ref={tail.ref}
+        className={styles.frames}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
+        tabIndex={0}
+        aria-label={t("framesOf", { name })}
+      >
         {shown.length === 0 && <p className={styles.none}>{t("noFrames")}</p>}
         <ol>
           {shown.map((frame) => (
             <Row key={frame.key} frame={frame} />
           ))}
         </ol>
-      </div>
+      </section>
     </div>
   );
 }

@@ -87,7 +87,10 @@ interface Following {
   readonly leave: () => void;
 }
 
+let clients = 0;
+
 export class Client {
+  readonly id = ++clients;
   readonly state: Paced<ClientState>;
   readonly frames = new FrameLog();
 

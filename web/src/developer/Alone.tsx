@@ -1,0 +1,11 @@
+import DeveloperPage from "./DeveloperPage.tsx";
+import styles from "./developer.module.css";
+
+/** The developer's page without the app around it: where nobody is signed in, or there are no conversations. */
+export default function Alone() {
+  return (
+    <main className={styles.alone}>
+      <DeveloperPage rest="" />
+    </main>
+  );
+}
