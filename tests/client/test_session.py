@@ -82,6 +82,25 @@ async def test_a_token_is_replaced_before_it_expires() -> None:
             assert client.state is first
 
 
+async def test_whoever_sets_the_clock_does_not_move_the_server_s() -> None:
+    clock = 1_000_000.0
+
+    async def script(peer: Peer) -> None:
+        command = await peer.take("connect")
+        await peer.give(connected(command["id"], time=2_000_000.0))
+        await peer.stay()
+
+    client = Client("http://server.test", clock=lambda: clock)
+    assert client.time() == 1_000_000.0
+    async with scripted(script) as url, Client(url, clock=lambda: clock) as client:
+        assert 0 <= client.time() - 2_000_000 < 60
+        clock = 500_000.0
+        before = client.time()
+        assert 0 <= before - 2_000_000 < 60
+        await asyncio.sleep(0.05)
+        assert 0.04 < client.time() - before < 60
+
+
 async def test_a_token_that_has_expired_is_replaced_with_the_session() -> None:
     """As where the clock was wrong, or the machine slept."""
     tokens = 0

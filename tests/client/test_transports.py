@@ -8,7 +8,7 @@ from tests.client.places import Gate, take, until
 from hubbub.client import Client, ClientError, Transport
 from hubbub.client.failures import UnreachableError
 from hubbub.client.links.base import Place
-from hubbub.client.transports import ALL, REMEMBERED, Chooser
+from hubbub.client.transports import ALL, REMEMBERED, REMEMBERED_BRIEFLY, Chooser
 from hubbub.errors import ErrorCode, HubbubError
 from hubbub.testing.server import running_server
 
@@ -64,6 +64,36 @@ async def test_the_first_that_gets_through_is_taken_and_remembered_for_a_while()
     assert (await chooser.open(begin))[0].transport == "polling"
     network.now = REMEMBERED + 1
     assert [(await chooser.open(begin))[0].transport for _ in range(2)] == ["websocket", "websocket"]
+
+
+async def test_one_that_has_got_through_is_tried_once_more_before_others() -> None:
+    network = Network(*ALL)
+    chooser = network.chooser()
+    for _ in range(3):  # each time anew
+        assert (await chooser.open(begin))[0].transport == "websocket"
+        network.through = {"sse"}
+        network.tried.clear()
+        with pytest.raises(UnreachableError, match="no websocket"):
+            await chooser.open(begin)
+        assert network.tried == ["websocket"]
+        network.through = set(ALL)
+
+
+async def test_where_it_gets_through_no_more_another_is_taken_for_a_little_while() -> None:
+    network = Network(*ALL)
+    chooser = network.chooser()
+    await chooser.open(begin)
+    network.through = {"sse"}
+    network.tried.clear()
+    with pytest.raises(UnreachableError):
+        await chooser.open(begin)
+    assert (await chooser.open(begin))[0].transport == "sse"
+    assert network.tried == ["websocket", "websocket", "sse"]
+    network.through = set(ALL)
+    network.now = REMEMBERED_BRIEFLY
+    assert (await chooser.open(begin))[0].transport == "sse"
+    network.now = REMEMBERED_BRIEFLY + 1
+    assert (await chooser.open(begin))[0].transport == "websocket"
 
 
 async def test_nobody_is_there_by_any_transport() -> None:

@@ -106,6 +106,10 @@ class Client:
             if self._http is not None:
                 self._http.close()
 
+    def time(self) -> float:
+        """The server's clock, in Unix seconds: this machine's may be wrong, or be set meanwhile."""
+        return self.session.time()
+
     @property
     def user(self) -> str:
         """Who the server says we are."""

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from hubbub import model
 from hubbub.client import wire
-from hubbub.client.backoff import delay
+from hubbub.client.backoff import Backoff, delay
 from hubbub.client.events import ClientError, ClosedError, Disconnected, Reconnected, Reconnecting
 from hubbub.client.failures import EndedError, LostError, UnreachableError, ended_by, refusal
 from hubbub.client.links.base import Link, Place
@@ -69,6 +69,9 @@ class Session:
         self._name = name
         self._chooser = Chooser(place, transports)
         self._clock = clock
+        self._zero: float | None = None
+        """The server's clock when ours that nobody sets was at 0."""
+        self._backoff = Backoff()
         self._waiting: dict[int, Answered] = {}
         self._last_id = 2  # `connect` takes 1 and 2
         self._running: asyncio.Task[None] | None = None
@@ -78,8 +81,6 @@ class Session:
         self._not_before = 0.0  # by the loop's clock, as the server has advised
         self._resumable = False
         self._token: str | None = None
-        self._heard = False
-        """Whether the connection was good for something: one that was not does not end the series of attempts."""
 
     # --- life ---------------------------------------------------------------------------------------------
 
@@ -113,6 +114,11 @@ class Session:
     def reconnect(self) -> None:
         """Do not wait for the next attempt."""
         self._again.set()
+
+    def time(self) -> float:
+        """The server's clock, in Unix seconds: by this machine's until it is known, and from then on whatever
+        becomes of that."""
+        return self._clock() if self._zero is None else self._zero + time.monotonic()
 
     def drop(self) -> None:
         """Cut the connection."""
@@ -224,7 +230,7 @@ class Session:
             self._token = await self.tokens.fetch()  # first: a server does not wait long for it
         link, reply, rest = await self._chooser.open(self._begin)
         self.link = link
-        self._resumable, self._heard = True, False
+        self._resumable = True
         old, self.connected = self.connected, reply
         try:
             if old is not None:
@@ -239,7 +245,10 @@ class Session:
             link.abort()
             raise
         self._not_before = 0.0
-        self._refresh_in(refresh_in(self.tokens.last, reply.expires, self._clock))
+        self._backoff.connected()
+        if reply.time:
+            self._zero = reply.time - time.monotonic()
+        self._refresh_in(refresh_in(self.tokens.last, reply.expires, self.time))
         self.state.set(
             State(
                 "connected",
@@ -270,10 +279,9 @@ class Session:
 
     async def _run(self) -> None:
         """Read until the connection ends, then come back, as long as the reason allows it."""
-        attempt = 0
         try:
             if self.link is None:
-                await self._return("", 0.0, 0)
+                await self._return("", 0.0)
             while True:
                 assert self.link is not None
                 link = self.link
@@ -287,10 +295,8 @@ class Session:
                     raise Disconnected(ended.reason)
                 if not ended.reason.resumable and ended.reason.code >= 3000:
                     self._resumable = False
-                useless = ended.reason.code >= 3000 and not self._heard
-                attempt = min(attempt, 6) if useless else 0
                 told = max(ended.retry_after, self._not_before - asyncio.get_running_loop().time())
-                attempt = await self._return(ended.reason.text, max(told, 0.0), attempt)
+                await self._return(ended.reason.text, max(told, 0.0))
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -302,7 +308,6 @@ class Session:
         try:
             while True:
                 self._take(await link.receive())
-                self._heard = True
                 if link.transport != self.state.value.transport:  # from a stream to polling
                     state = self.state.value
                     self.state.set(
@@ -314,18 +319,15 @@ class Session:
             link.abort()
             raise
 
-    async def _return(self, cause: str, told: float, attempt: int) -> int:
-        """Try until there is a session. `attempt` were made before without lasting success; the answer is how many."""
+    async def _return(self, cause: str, told: float) -> None:
+        """Try until there is a session."""
         first = self.connected is None and not cause
         offline = False
         count = 0
         while True:
-            attempt += 1
             count += 1
             if not first:
-                # What the server tells is waited for; it has spread its clients already.
-                pause = told + delay(1) if told else delay(attempt)
-                told = 0.0
+                pause, told = self._backoff.pause(told), 0.0
                 self.state.set(
                     State(
                         "offline" if offline else "recovering",
@@ -354,7 +356,7 @@ class Session:
                     raise
                 cause, told, offline = error.message, error.retry_after or 0.0, False
             else:
-                return attempt
+                return
 
     async def _pause(self, seconds: float) -> None:
         self._again.clear()
@@ -387,7 +389,7 @@ class Session:
             except (ClientError, HubbubError):
                 return
             expires = wire.decode_refreshed(reply.result).expires
-            following = refresh_in(token, expires, self._clock)
+            following = refresh_in(token, expires, self.time)
             if following is None:
                 return
             seconds = following
