@@ -11,6 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tests.scenarios import company
+from tests.scenarios.changes import Changes
 from tests.scenarios.told import (
     Counted,
     Entered,
@@ -63,6 +65,12 @@ KINDS = {
     "list: key": "a message in a list got another key",
     "list: wrong": "a list showed what is not so",
     "list: incomplete": "at rest a list was not the conversation",
+    "list: went back": "a list showed an older version, or again what was deleted or taken back",
+    "list: outdated": "at rest a message in a list was not as it is now",
+    "change lost": "an edit, a deletion or a reaction was acknowledged, and is not so",
+    "present: ghost": "somebody was shown as present who was not there",
+    "present: missing": "at rest somebody who was there was not shown",
+    "present: twice": "somebody was shown as present twice",
     "unread": "at rest a count of unread messages was wrong",
     "came back": "a client that had failed for good went on",
 }
@@ -124,6 +132,7 @@ class _Checker:
         self.places = {
             talk.conversation: {(seq, text) for seq, _, text in talk.items} for talk in history.talks
         }
+        self.changes = Changes(history, self.say)
         self.texts: dict[tuple[str, str, int], str] = {
             (log.channel, log.epoch, offset): text for log in history.logs for offset, text in log.items
         }
@@ -161,6 +170,8 @@ class _Checker:
                     self.say("came back", record.client, f"{record.count} connections")
         self.in_the_end()
         self.written()
+        self.changes.kept()
+        company.judge(self.history, self.say)
         return self.found
 
     # --- channels -----------------------------------------------------------------------------------------
@@ -211,6 +222,7 @@ class _Checker:
             del self.lists[key]
         for key in [key for key in self.counts if key[0] == client]:
             del self.counts[key]
+        self.changes.reopen(client)
         self.failed.discard(client)
         self.reopened.update((client, each.text) for each in self.writes if each.client == client)
 
@@ -224,20 +236,21 @@ class _Checker:
     def shown(self, record: Shown) -> None:
         it = self.lists.setdefault((record.client, record.conversation), _List())
         at = min(record.at, len(it.items))
-        gone = it.items[at : at + record.drop]
-        it.items[at : at + record.drop] = record.items
+        gone, items = it.items[at : at + record.drop], self.changes.plain(record.conversation, record.items)
+        it.items[at : at + record.drop] = items
         it.start = record.start
         it.count(gone, -1)
-        it.count(record.items, 1)
+        it.count(items, 1)
         where = (record.client, record.conversation)
-        for item in record.items:
+        self.changes.shown(*where, record.items)
+        for item in items:
             for name, counts in it.there.items():
                 if (value := getattr(item, name)) is not None and counts[value] > 1:
                     self.say("list: duplicate", *where, f"{name} {value!r}")
             if it.keys.setdefault(item.text, item.key) != item.key:
                 self.say("list: key", *where, item.text)
             self.true(item, where)
-        self.ordered(it, at, at + len(record.items), where)
+        self.ordered(it, at, at + len(items), where)
         self.vanished(gone, it, where)
 
     def ordered(self, it: _List, at: int, end: int, where: tuple[str, str]) -> None:
@@ -280,6 +293,7 @@ class _Checker:
             talk = self.talks.get(conversation)
             if client not in self.history.open or talk is None:
                 continue
+            self.changes.at_rest(client, conversation)
             there = [(item.seq, item.text) for item in shown.items if item.status != "failed"]
             want = [(seq, text) for seq, _, text in talk.items]
             if there != want or not shown.start:
@@ -308,7 +322,9 @@ class _Checker:
                 continue
             user = self.history.users[client]
             cursor = cursors[user, conversation]
-            want = sum(1 for seq, sender, _ in counted.items if sender != user and seq > cursor)
+            deleted = {seq for seq, now in counted.now.items() if now.deleted}
+            new = [seq for seq, sender, _ in counted.items if sender != user and seq > cursor]
+            want = len(set(new) - deleted)
             if count != want:
                 self.say("unread", client, conversation, f"{count}, and it is {want}")
 

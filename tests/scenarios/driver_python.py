@@ -145,6 +145,22 @@ class Device:
         reader.close()
         await task
 
+    async def show(self, channel: str) -> None:
+        entered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.follow(self._show(channel, entered))
+        await entered
+
+    async def _show(self, channel: str, entered: asyncio.Future[None]) -> None:
+        try:
+            async with self.client.channel(channel).members() as members:
+                entered.set_result(None)
+                async for users in members.changes():
+                    self.say("present", channel=channel, users=sorted(users))
+        except Exception as error:
+            if entered.done():
+                raise
+            entered.set_exception(error)
+
     async def publish(self, channel: str, text: str) -> dict[str, Any] | None:
         return position(await self.client.channel(channel).publish({"text": text}))
 
@@ -216,7 +232,7 @@ class Driver:
             return device.token(**asked)
         if do == "time":
             return {"time": None}
-        part = device if do in ("subscribe", "unsubscribe", "publish") else device.chat
+        part = device if do in ("subscribe", "unsubscribe", "publish", "show") else device.chat
         return await getattr(part, do)(**asked)
 
 

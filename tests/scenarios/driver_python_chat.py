@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from tests.scenarios.told import EDITED
 
 from hubbub.client import ClientError
 from hubbub.errors import HubbubError
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from hubbub.client.chat import Item, Sending
 
-Row = tuple[str, int | None, str, str]
+Row = tuple[str, int | None, str, str, bool, str]
 
 
 class Conversations:
@@ -27,6 +28,7 @@ class Conversations:
         self._outbox = device.client.outbox
         self._lists: dict[str, tuple[list[Row], bool]] = {}
         self._unread: dict[str, int] = {}
+        self._keys: dict[tuple[str, int], str] = {}
         self._due = False
 
     async def start(self) -> None:
@@ -58,13 +60,25 @@ class Conversations:
         known = self._chat.store.known.get(conversation)
         if known is None:
             return  # not synced yet
-        rows = [row(item) for item in self._chat.timeline(conversation) if item.message.kind != "system"]
+        shown = [item for item in self._chat.timeline(conversation) if item.message.kind != "system"]
+        rows = [self._row(item) for item in shown]
         start = known.oldest == 0
         before, was_start = self._lists[conversation]
         at, drop, items = difference(before, rows)
         if drop or items or start is not was_start:
             self._lists[conversation] = rows, start
             self._device.say("view", conversation=conversation, at=at, drop=drop, items=items, start=start)
+
+    def _row(self, item: Item) -> Row:
+        """An item as it is told. The SDK has no keys: what was said at first is one, for as long as it is known."""
+        message = item.message
+        text = next((part["text"] for part in map(msgspec.json.decode, message.parts) if "text" in part), "")
+        deleted = message.deleted is not None
+        key = text.partition(EDITED)[0] if not deleted else f"deleted {message.seq}"
+        if message.seq:
+            key = self._keys.setdefault((message.conversation, message.seq), key)
+        reactions = "|".join(f"{each.name} {each.count} {','.join(each.users)}" for each in message.reactions)
+        return key, message.seq or None, item.status, text, deleted, reactions
 
     async def watch(self, conversation: str) -> None:
         self._lists[conversation] = [], False
@@ -79,6 +93,18 @@ class Conversations:
     async def read(self, conversation: str, seq: int) -> None:
         await self._chat.mark_read(conversation, seq)
         self._look_soon()
+
+    async def edit(self, conversation: str, message: int, text: str) -> None:
+        await self._chat.messages.edit(conversation, message, [{"type": "text", "text": text}])
+
+    async def delete(self, conversation: str, message: int) -> None:
+        await self._chat.messages.delete(conversation, message)
+
+    async def react(self, conversation: str, message: int, name: str) -> None:
+        await self._chat.reactions.add(conversation, message, name)
+
+    async def unreact(self, conversation: str, message: int, name: str) -> None:
+        await self._chat.reactions.remove(conversation, message, name)
 
     async def send(self, conversation: str, text: str) -> None:
         sending = await self._chat.send(conversation, text)
@@ -95,11 +121,6 @@ class Conversations:
             pass  # it waits in the outbox
         else:
             self._device.say("sent", conversation=conversation, text=text, seq=message.seq)
-
-
-def row(item: Item) -> Row:
-    text = next((part["text"] for part in map(msgspec.json.decode, item.message.parts) if "text" in part), "")
-    return text, item.message.seq if item.status == "sent" else None, item.status, text
 
 
 def difference(before: list[Row], after: list[Row]) -> tuple[int, int, list[Row]]:

@@ -94,6 +94,52 @@ class Read(Step, frozen=True, tag="read"):
     conversation: str
 
 
+class Rewind(Step, frozen=True, tag="rewind"):
+    """Scroll back to the first message."""
+
+    client: str
+    conversation: str
+
+
+class Edit(Step, frozen=True, tag="edit"):
+    """Edits of messages that this client has sent, drawn anew each time, `every` so many seconds; each when the one
+    before is answered."""
+
+    client: str
+    conversation: str
+    count: Count = 1
+    every: Seconds = 0.0
+    wait: bool = True
+
+
+class Delete(Step, frozen=True, tag="delete"):
+    """Deletions, for everybody, of messages that this client has sent; as edits."""
+
+    client: str
+    conversation: str
+    count: Count = 1
+    every: Seconds = 0.0
+    wait: bool = True
+
+
+class React(Step, frozen=True, tag="react"):
+    """Reactions to messages of whoever's; some are taken back. As edits."""
+
+    client: str
+    conversation: str
+    count: Count = 1
+    every: Seconds = 0.0
+    wait: bool = True
+
+
+class Follow(Step, frozen=True, tag="follow"):
+    """Enter a channel, and show who is in it. `wait`: until the server has said so."""
+
+    client: str
+    channel: str
+    wait: bool = True
+
+
 class Elsewhere(Step, frozen=True, tag="elsewhere"):
     """Others write: publications into a `channel`, or messages of `user` into a `conversation`, by the server API."""
 
@@ -215,6 +261,11 @@ AnyStep: TypeAlias = (
     | Send
     | Watch
     | Read
+    | Rewind
+    | Edit
+    | Delete
+    | React
+    | Follow
     | Elsewhere
     | Cut
     | Reset
@@ -229,6 +280,9 @@ AnyStep: TypeAlias = (
     | Together
     | Quiet
 )
+
+CHAT = (Send, Watch, Read, Rewind, Edit, Delete, React)
+"""Steps of clients that keep conversations."""
 
 
 class Client(Struct, frozen=True, forbid_unknown_fields=True):
@@ -352,7 +406,7 @@ def _problems(scenario: Scenario) -> list[str]:
             problems.append(
                 f"`clock`: give {client!r} a `clock` in [clients], so that it has its own process"
             )
-        if isinstance(step, Send | Watch | Read) and plan is not None and not plan.chat:
+        if isinstance(step, CHAT) and plan is not None and not plan.chat:
             problems.append(f"`{said}`: {client!r} has no `chat = true` in [clients]")
     if scenario.settings and scenario.mortal:
         problems.append("a server with `settings` is the scenario's own: leave out `mortal`")

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from msgspec.structs import replace
 from tests.scenarios import format as form
 from tests.scenarios.checker import Anomaly, check
+from tests.scenarios.company import SERVER
 from tests.scenarios.drivers import SDK, Driver, DriverError, DriverGoneError
 from tests.scenarios.server import HubbubProcess
 from tests.scenarios.stage import Device, Stage, StuckError
@@ -20,7 +22,11 @@ from tests.scenarios.told import (
     History,
     Knocked,
     Log,
+    Now,
+    Present,
     Talk,
+    Written,
+    version_of,
 )
 
 from hubbub.testing.proxy import FaultProxy
@@ -28,7 +34,19 @@ from hubbub.testing.proxy import FaultProxy
 REST = 30.0
 """Seconds in which everybody must have everything once the network is well, or get on with it."""
 STUCK = "stuck"
-LATE = frozenset(("lost", "silent gap", "list: incomplete", "unread", "unanswered", "acknowledged and lost"))
+LATE = frozenset(
+    (
+        "lost",
+        "silent gap",
+        "list: incomplete",
+        "list: outdated",
+        "present: ghost",
+        "present: missing",
+        "unread",
+        "unanswered",
+        "acknowledged and lost",
+    )
+)
 """What may yet come right by waiting."""
 
 
@@ -92,6 +110,7 @@ class _Run(Steps):
         stage = Stage(scenario, seed, run, lambda user, ttl: server.token(user, ttl or 600.0))
         super().__init__(stage, server)
         self.world = world
+        self.history: History | None = None
         self.scenario = scenario
         self.sdk = sdk
         self.seed = seed
@@ -155,8 +174,10 @@ class _Run(Steps):
 
     async def rest(self) -> list[Anomaly]:
         anomalies = await self.settle()
-        self.knocks()
-        return [*anomalies, *(each for each in await self.found() if each not in anomalies)]
+        assert self.history is not None
+        # Not looked at anew: another run may have killed the server since.
+        history = replace(self.history, records=(*self.history.records, *self.knocks()))
+        return [*anomalies, *(each for each in check(history) if each not in anomalies)]
 
     async def settle(self) -> list[Anomaly]:
         for name in self.stage.devices:
@@ -201,7 +222,11 @@ class _Run(Steps):
     async def found(self) -> list[Anomaly]:
         """What is wrong, as things stand: with what was told up to now, and the history a moment later."""
         stage = self.stage
-        records = (*stage.records, *stage.unanswered())
+        present = [
+            Present(client=SERVER, channel=channel, users=await self.server.present(channel))
+            for channel in sorted(self.followed)
+        ]
+        records = (*stage.records, *stage.unanswered(), *present)
         logs, talks = [], []
         for channel in sorted(self.used):
             told = await self.server.history(channel)
@@ -217,22 +242,46 @@ class _Run(Steps):
             )
         for room in stage.rooms.values():
             messages = [each for each in await self.server.messages(room) if each.get("kind") != "system"]
-            said = tuple((each["seq"], each["sender"], each["parts"][0]["text"]) for each in messages)
-            talks.append(Talk(room, said))
+            first = {(each.to, each.place): each.text for each in records if isinstance(each, Written)}
+            talks.append(talk_of(room, messages, first))
         devices = stage.devices.values()
-        return check(
-            History(
-                records,
-                tuple(logs),
-                tuple(talks),
-                {device.name: device.user for device in devices},
-                frozenset(device.name for device in devices if device.open and not device.failed),
-                self.scenario.gaps == "some",
-            )
+        self.history = History(
+            records,
+            tuple(logs),
+            tuple(talks),
+            {device.name: device.user for device in devices},
+            frozenset(device.name for device in devices if device.open and not device.failed),
+            self.scenario.gaps == "some",
+            {channel: self.there(channel) for channel in self.followed},
         )
+        return check(self.history)
 
-    def knocks(self) -> None:
-        for device in self.stage.devices.values():
-            if device.failed and device.accepted_when_failed is not None:
-                count = device.proxy.accepted - device.accepted_when_failed
-                self.stage.records.append(Knocked(client=device.name, count=count))
+    def there(self, channel: str) -> frozenset[str]:
+        """Who is in a channel."""
+        devices = [each for each in self.stage.devices.values() if each.open and not each.failed]
+        return frozenset(each.user for each in devices if channel in each.channels or channel in each.follows)
+
+    def knocks(self) -> list[Knocked]:
+        return [
+            Knocked(client=device.name, count=device.proxy.accepted - device.accepted_when_failed)
+            for device in self.stage.devices.values()
+            if device.failed and device.accepted_when_failed is not None
+        ]
+
+
+def talk_of(
+    room: str, messages: Sequence[dict[str, Any]], first: Mapping[tuple[str, int | None], str]
+) -> Talk:
+    """A conversation from what the server has of it; `first` says of a deleted message what it was."""
+    items, now = [], {}
+    for each in messages:
+        deleted = "deleted" in each
+        said = first.get((room, each["seq"]), "") if deleted else each["parts"][0]["text"]
+        text, version = version_of(said)
+        items.append((each["seq"], each["sender"], text))
+        reactions = "|".join(
+            f"{kind['name']} {kind['count']} {','.join(kind['users'])}" for kind in each.get("reactions", ())
+        )
+        if deleted or version > 1 or reactions:
+            now[each["seq"]] = Now(version, deleted, reactions)
+    return Talk(room, tuple(items), now)

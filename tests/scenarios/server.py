@@ -132,6 +132,11 @@ class HubbubProcess(ServerProcess):
         """A channel's log, all that is kept."""
         return dict(await self.call("GET", f"/channels/{quote(channel, safe='')}/history?limit=1000"))
 
+    async def present(self, channel: str) -> tuple[str, ...]:
+        """Who is in a channel: the user of each session."""
+        there = await self.call("GET", f"/channels/{quote(channel, safe='')}/presence")
+        return tuple(sorted({each["user"] for each in there["members"]}))
+
     async def messages(self, conversation: str) -> list[dict[str, Any]]:
         """What was said in a conversation, page by page."""
         found: list[dict[str, Any]] = []
@@ -184,6 +189,7 @@ class HubbubProcess(ServerProcess):
             **{f"namespaces.{FEW}.{name}": value for name, value in logs.items()},
             f"namespaces.{KEPT}.retention": 1_000,
             f"namespaces.{KEPT}.presence": "full",
+            f"namespaces.{KEPT}.join_leave": True,
             f"namespaces.{FEW}.retention": FEW_KEPT,
             "auth.api_keys": json.dumps([self._digest]),
             "auth.leeway": 0,

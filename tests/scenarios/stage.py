@@ -16,6 +16,7 @@ from tests.scenarios.told import (
     Gap,
     Item,
     Position,
+    Present,
     Record,
     Refusal,
     Reopened,
@@ -57,6 +58,7 @@ class Device:
     accepted_when_failed: int | None = None
     channels: dict[str, Position | None] = field(default_factory=dict)
     lists: dict[str, list[Item]] = field(default_factory=dict)
+    follows: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
@@ -135,6 +137,8 @@ class Stage:
         elif isinstance(event, Shown):
             items = device.lists.setdefault(event.conversation, [])
             items[event.at : event.at + event.drop] = event.items
+        elif isinstance(event, Present):
+            device.follows[event.channel] = event.users
         elif isinstance(event, Sent):
             self.answered(device.name, event.text, event.seq, error=event.error)
         self.changed()
@@ -232,5 +236,6 @@ class Stage:
         device.state, device.accepted_when_failed = None, None
         device.channels.clear()
         device.lists.clear()
+        device.follows.clear()
         if device.opened > 1:
             self.records.append(Reopened(client=device.name))

@@ -10,14 +10,15 @@ from typing import Any
 
 from tests.scenarios import format as form
 from tests.scenarios.drivers import DriverError
+from tests.scenarios.messages import Messages
 from tests.scenarios.server import HubbubProcess
 from tests.scenarios.stage import Device, Stage, StuckError, Write
-from tests.scenarios.told import Entered, Left, Marked, Position, Watching
+from tests.scenarios.told import Entered, Following, Left, Marked, Position, Watching
 
 from hubbub.testing.proxy import Cut, Way
 
-PATIENCE = 30.0
-"""Seconds for what a step waits for."""
+PATIENCE = 90.0
+"""Seconds for what a step waits for: machines with much to do are slow."""
 LONGEST = 300.0
 """Seconds that all steps of a scenario may take."""
 LOOK = 0.1
@@ -34,6 +35,8 @@ class Steps(ABC):
         self.background: set[asyncio.Task[None]] = set()
         self.now: form.AnyStep | None = None
         self.used: set[str] = set()
+        self.followed: set[str] = set()
+        self.work_on = Messages(stage, self.ask)
 
     @abstractmethod
     async def quiet(self) -> None:
@@ -71,6 +74,12 @@ class Steps(ABC):
                 return self.watch(step)
             case form.Read():
                 return self.read(step)
+            case form.Rewind():
+                return self.rewind(step)
+            case form.Edit() | form.Delete() | form.React():
+                return self.change(step)
+            case form.Follow():
+                return self.follow(step)
             case form.Elsewhere():
                 return self.elsewhere(step)
             case form.Cut():
@@ -172,6 +181,26 @@ class Steps(ABC):
         seq = max((item.seq or 0 for item in device.lists.get(room, ())), default=0)
         await self.ask(device, "read", conversation=room, seq=seq)
         self.stage.records.append(Marked(client=device.name, conversation=room, seq=seq))
+
+    async def rewind(self, step: form.Rewind) -> None:
+        await self.ask(self.device(step.client), "rewind", conversation=self.stage.rooms[step.conversation])
+
+    async def change(self, step: form.Edit | form.Delete | form.React) -> None:
+        device, room = self.device(step.client), self.stage.rooms[step.conversation]
+        for number in range(step.count):
+            if number:
+                await self.between(step.every)
+            await self.work_on.change(device, room, step)
+
+    async def follow(self, step: form.Follow) -> None:
+        device, channel = self.device(step.client), self.stage.channel(step.channel)
+        self.followed.add(channel)
+        device.follows.setdefault(channel, None)
+        self.stage.records.append(Following(client=device.name, channel=channel))
+        await self.ask(device, "show", channel=channel)
+        await self.stage.until(
+            f"{device.name} to see who is there", lambda: device.user in (device.follows[channel] or ())
+        )
 
     async def elsewhere(self, step: form.Elsewhere) -> None:
         user = self.stage.user(step.user or "")

@@ -26,6 +26,10 @@ COVERED = {
     "resume_window_over": "resume window over",
     "revoked": "revoked token",
     "silent_network": "half-open connections",
+    "changed_messages": "edits, deletions and reactions through drops",
+    "changed_killed": "edits, deletions and reactions through a kill -9",
+    "present": "presence through drops",
+    "present_killed": "presence through a kill -9",
 }
 OPEN: dict[str, Any] = {"do": "open", "client": "ann"}
 

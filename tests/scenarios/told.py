@@ -62,12 +62,29 @@ class Out(Told, frozen=True, tag="unsubscribed"):
 
 
 class Item(Struct, frozen=True, array_like=True):
-    """A message in a list: its key in the list, its seq once it is known, its text."""
+    """A message in a list: its key in the list, its seq once it is known, its text. `reactions` are `name count
+    user,user`, joined by `|`."""
 
     key: str
     seq: int | None
     status: Literal["sent", "sending", "queued", "failed", "held"]
     text: str
+    deleted: bool = False
+    reactions: str = ""
+
+
+EDITED = "⟫"
+"""In the text of an edited message, before the number of the version; behind what was said at first."""
+
+
+def edited(text: str, version: int) -> str:
+    return f"{text}{EDITED}{version}"
+
+
+def version_of(text: str) -> tuple[str, int]:
+    """What was said at first, and the version of it that `text` is."""
+    first, mark, version = text.partition(EDITED)
+    return first, int(version) if mark else 1
 
 
 class Shown(Told, frozen=True, tag="view"):
@@ -104,7 +121,14 @@ class Ask(Told, frozen=True, tag="token"):
     reason: str = ""
 
 
-Event: TypeAlias = State | Seen | Gap | Out | Shown | Counted | Sent | Ask
+class Present(Told, frozen=True, tag="present"):
+    """Who is in a channel now, as the application shows it; those of the runner are what the server says in the end."""
+
+    channel: str
+    users: tuple[str, ...]
+
+
+Event: TypeAlias = State | Seen | Gap | Out | Shown | Counted | Sent | Ask | Present
 
 
 # --- what the runner adds ---------------------------------------------------------------------------------------------
@@ -118,6 +142,12 @@ class Entered(Told, frozen=True, tag="entered"):
 
 
 class Left(Told, frozen=True, tag="left"):
+    channel: str
+
+
+class Following(Told, frozen=True, tag="following"):
+    """The application shows from now on who is in a channel, and is in it."""
+
     channel: str
 
 
@@ -145,6 +175,20 @@ class Written(Told, frozen=True, tag="written"):
     place: int | None = None
 
 
+class Changed(Told, frozen=True, tag="changed"):
+    """What became of an edit (it has the new `version`), a deletion, or a `reaction` that was `given` or taken back.
+    `user` is whose it was."""
+
+    user: str
+    conversation: str
+    seq: int
+    outcome: Literal["accepted", "refused", "unknown"]
+    version: int | None = None
+    deleted: bool = False
+    reaction: str = ""
+    given: bool = False
+
+
 class Marked(Told, frozen=True, tag="marked"):
     """The user has read all up to `seq`."""
 
@@ -158,7 +202,9 @@ class Knocked(Told, frozen=True, tag="knocked"):
     count: int
 
 
-Record: TypeAlias = Event | Entered | Left | Reopened | Watching | Written | Marked | Knocked
+Record: TypeAlias = (
+    Event | Entered | Left | Following | Reopened | Watching | Written | Changed | Marked | Knocked
+)
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------
@@ -173,15 +219,26 @@ class Log(Struct, frozen=True):
     items: tuple[tuple[int, str], ...]
 
 
+class Now(Struct, frozen=True):
+    """What has become of a message; see Item."""
+
+    version: int = 1
+    deleted: bool = False
+    reactions: str = ""
+
+
 class Talk(Struct, frozen=True):
-    """A conversation's messages in the end: seq, sender and text of each."""
+    """A conversation's messages in the end: seq, sender and what was said at first of each. `now` has, by their seq,
+    those to which something was done."""
 
     conversation: str
     items: tuple[tuple[int, str, str], ...]
+    now: dict[int, Now] = {}
 
 
 class History(Struct, frozen=True):
-    """A whole run. `users` says whose a client is, `open` who is there in the end and is to have everything."""
+    """A whole run. `users` says whose a client is, `open` who is there in the end and is to have everything,
+    `there` who is in a channel in the end."""
 
     records: tuple[Record, ...]
     logs: tuple[Log, ...]
@@ -189,3 +246,4 @@ class History(Struct, frozen=True):
     users: dict[str, str]
     open: frozenset[str]
     gaps: bool = False
+    there: dict[str, frozenset[str]] = {}

@@ -153,6 +153,19 @@ class Device {
     return this.#hubbub.channel(channel).publish("message", { text });
   }
 
+  /** Tell who is in a channel, from when that is known. */
+  async show({ channel }) {
+    const { presence } = this.#hubbub.channel(channel);
+    const first = presence.get();
+    await new Promise((resolve) => {
+      this.#watch(presence, (members) => {
+        if (members === first) return; // nobody has been asked yet
+        resolve();
+        this.#say("present", { channel, users: members.map(({ user }) => user).sort() });
+      });
+    });
+  }
+
   // --- conversations
 
   send({ conversation, text }) {
@@ -184,16 +197,32 @@ class Device {
     while (!list.get().atStart) await list.loadBefore();
   }
 
+  edit({ conversation, message, text }) {
+    return this.#chat.edit(conversation, message, { text });
+  }
+
+  delete({ conversation, message }) {
+    return this.#chat.delete(conversation, message);
+  }
+
+  react({ conversation, message, name }) {
+    return this.#chat.react(conversation, message, name);
+  }
+
+  unreact({ conversation, message, name }) {
+    return this.#chat.unreact(conversation, message, name);
+  }
+
   async read({ conversation, seq }) {
     await this.#chat.call("receipts.mark", { marks: [{ conversation, read: seq }] });
   }
 }
 
-/** An item of a list as [key, seq, status, text]. */
+/** An item of a list as [key, seq, status, text, deleted, reactions]. */
 function told({ key, message, status }) {
-  const seq = status === "sent" ? message.seq : null;
   const text = message.parts?.find((part) => part.type === "text")?.text ?? "";
-  return [key, seq, status, text];
+  const reactions = message.reactions?.map(({ name, count, users }) => `${name} ${count} ${users.join()}`);
+  return [key, message.seq || null, status, text, message.deleted !== undefined, reactions?.join("|") ?? ""];
 }
 
 /** What is to be replaced in `before` so that it is `after`; undefined if nothing. */
