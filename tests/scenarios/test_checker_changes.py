@@ -299,9 +299,9 @@ def test_every_kind_is_planted() -> None:
 def test_what_was_not_answered_may_have_become_either() -> None:
     it = Planting(a_run(1), random.Random(1))
     lost = reaction_lost(it)
-    place = [
+    (place,) = (
         place for place, record in enumerate(lost.records) if isinstance(record, Changed) and record.seq == 2
-    ][0]
+    )
     unknown = Planting(lost, it.chance).change(place, outcome="unknown")
     assert "change lost" in {each.kind for each in check(lost)}
     assert "change lost" not in {each.kind for each in check(unknown)}
