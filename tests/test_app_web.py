@@ -1,4 +1,4 @@
-"""Where the web app and the playground are, in a whole server."""
+"""Where the web app and its page for developers are, in a whole server."""
 
 from __future__ import annotations
 
@@ -26,23 +26,35 @@ async def server(storage: str | None = None, **sections: Any) -> AsyncIterator[h
         yield client
 
 
-async def test_the_web_app_is_at_the_root_and_the_playground_beside_it(sqlite_url: str) -> None:
+async def test_the_web_app_is_at_the_root_and_old_links_lead_to_its_page_for_developers(
+    sqlite_url: str,
+) -> None:
     async with server(sqlite_url, web={"title": "Acme"}) as client:
         page = await client.get("/")
         assert page.status_code in ((200,) if BUILT else (200, 503))  # others may build it meanwhile
         assert ("<title>Acme</title>" in page.text) is (page.status_code == 200)
         assert "trusted-types 'none'" in page.headers["content-security-policy"]
-        assert "Hubbub playground" in (await client.get("/playground")).text
-        assert (await client.get("/playground/style.css")).status_code == 200
+        assert "&quot;playground&quot;:true" in page.text or page.status_code == 503
+        assert "&quot;chat&quot;" not in page.text
+        moved = await client.get("/playground")
+        assert (moved.status_code, moved.headers["location"]) == (307, "./#/developer")
         assert (await client.get("/docs")).status_code == 200
         assert (await client.get("/health/live")).status_code == 200
 
 
-@pytest.mark.parametrize("web", [True, False])
-async def test_without_conversations_the_playground_is_at_the_root(web: bool) -> None:
-    async with server(web={"enabled": web}) as client:
-        assert "Hubbub playground" in (await client.get("/")).text
+async def test_without_conversations_the_page_for_developers_is_all_there_is() -> None:
+    async with server() as client:
+        page = await client.get("/")
+        assert page.status_code in ((200,) if BUILT else (200, 503))
+        assert "&quot;chat&quot;:false" in page.text or page.status_code == 503
+        assert (await client.get("/playground")).headers["location"] == "./#/developer"
         assert (await client.get("/assets/app.js")).status_code == 404
+
+
+async def test_without_the_web_app_there_is_no_page() -> None:
+    async with server(web={"enabled": False}) as client:
+        assert (await client.get("/")).json()["name"] == "hubbub"
+        assert (await client.get("/playground")).status_code == 404
 
 
 async def test_a_server_can_be_without_both(sqlite_url: str) -> None:

@@ -39,7 +39,6 @@ FLOORS = {
     "api": 4,
     "telemetry.health": 4,
     "loadgen": 4,
-    "playground": 4,
     "web": 4,
     "registry": 5,
     "app": 5,

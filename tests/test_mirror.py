@@ -15,7 +15,7 @@ WITHOUT_A_SOURCE = {
     "test_architecture.py": "about all sources",
     "test_mirror.py": "about all tests",
     "test_patterns.py": "about all sources",
-    "browser": "the playground in a real Chromium",
+    "browser": "the web app's page for developers in a real Chromium",
     "upload_clients": "the stock client of tus against a running server",
     "reference": "the reference implementation and ours, side by side",
     "end_to_end": "whole servers with real clients",

@@ -32,7 +32,7 @@ export default defineConfig({
   },
   server: {
     proxy: Object.fromEntries(
-      ["/v1", "/dev", "/health", "/connection", "/playground"].map((path) => [
+      ["/v1", "/dev", "/health", "/connection", "/docs", "/metrics", "/openapi.json", "/asyncapi.json"].map((path) => [
         path,
         { target: server, ws: true },
       ]),

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from hubbub import __version__, playground, registry, web
+from hubbub import __version__, registry, web
 from hubbub import config as settings
 from hubbub.api.deferred import Deferred
 from hubbub.auth.api_keys import ApiKeys
@@ -324,13 +324,14 @@ class Hubbub:
         return self._asgi
 
     def _http(self) -> AsgiApp:
-        """What answers HTTP where no transport does: health and metrics, the playground, and the server API."""
+        """What answers HTTP where no transport does: health and metrics, the web app, and the server API."""
         api = self._api
         written = self._chat.probe if self._chat is not None else None
         health = Health(self.hub, self.api_keys, lambda: self._started, written=written)
         config = self.config
-        page = playground.playground_app(config) if config.server.playground else api
-        site = web.web_app(config, __version__) if config.web.enabled and config.chat.enabled else None
+        # Without conversations the developer's page is all that there is of it.
+        shown = config.web.enabled and (config.chat.enabled or config.server.playground)
+        site = web.web_app(config, __version__) if shown else None
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             if scope["type"] == "http":
@@ -340,7 +341,7 @@ class Hubbub:
                 elif site is not None and web.takes(path):
                     answers = site
                 else:
-                    answers = page if playground.takes(path) else api
+                    answers = api
                 await answers(scope, receive, send)
 
         return app

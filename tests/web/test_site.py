@@ -80,9 +80,31 @@ async def test_the_page_is_told_its_configuration(built: Path) -> None:
     found = re.search(r'<meta name="hubbub" content="([^"]*)">', html)
     assert found is not None
     config = json.loads(unescape(found[1]))
-    assert config == {"title": 'A "<b>" & co', "version": "1.2.3", "token_url": "/session/token"}
+    assert config == {
+        "title": 'A "<b>" & co',
+        "version": "1.2.3",
+        "token_url": "/session/token",
+        "chat": False,
+    }
     assert "<title>A &quot;&lt;b&gt;&quot; &amp; co</title>" in html
     assert (answer.status, answer.headers[b"content-type"]) == (200, b"text/html; charset=utf-8")
+
+
+@pytest.mark.parametrize("mounted", ["", "/realtime"])
+async def test_old_links_lead_to_the_page_for_developers_where_there_is_one(
+    built: Path, mounted: str
+) -> None:
+    async def receive() -> Any:
+        raise AssertionError
+
+    for there, expected in ((True, 307), (False, 404)):
+        answer = Answer()
+        app = web_app(Config(server={"playground": there}), "1", built)
+        path = {"path": f"{mounted}/playground", "root_path": mounted}
+        await app({"type": "http", "method": "GET", "headers": [], **path}, receive, answer.send)
+        assert answer.status == expected
+        assert answer.headers.get(b"location") == (b"./#/developer" if there else None)
+        assert answer.headers[b"content-security-policy"].startswith(b"default-src 'none'")
 
 
 async def test_the_page_says_that_it_is_for_development(built: Path) -> None:
@@ -225,7 +247,9 @@ def test_settings_that_would_mean_something_else_are_refused(web: dict[str, Any]
         ("/web/icon.svg", True),
         ("/web", False),
         ("/v1/ws", False),
-        ("/playground", False),
+        ("/playground", True),
+        ("/playground/", False),
+        ("/playgrounds", False),
     ],
 )
 def test_takes_its_own_paths(path: str, expected: bool) -> None:

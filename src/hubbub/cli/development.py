@@ -78,11 +78,10 @@ class Banner:
             ("", f"Hubbub {__version__}, for development"),
             ("address", url),
         ]
-        at_root = config.web.enabled and config.chat.enabled
-        if at_root:
+        if config.web.enabled and config.chat.enabled:
             rows.append(("chat", f"{url}/"))
-        if config.server.playground:
-            rows.append(("playground", f"{url}/playground" if at_root else f"{url}/"))
+        if config.web.enabled and config.server.playground:
+            rows.append(("playground", f"{url}/#/developer"))
         if config.server.docs:
             rows.append(("API", f"{url}/docs"))
         rows += [

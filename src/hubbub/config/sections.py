@@ -37,7 +37,10 @@ class ServerConfig(Section):
     drain_window: Seconds = Field(
         10.0, description="Seconds over which clients are sent away when the server stops."
     )
-    playground: bool = Field(False, description="Serve the playground page at `/` (on in `--dev`).")
+    playground: bool = Field(
+        False,
+        description="Have the web app's developer page for whoever comes, signed in or not (on in `--dev`).",
+    )
     docs: bool = Field(True, description="Serve the API reference at `/docs`.")
 
 

@@ -28,6 +28,8 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 ROOT: Final = "/"
+PLAYGROUND: Final = "/playground"
+"""Leads to the developer's page, where there is one."""
 PREFIXES: Final = ("/assets/", "/web/")
 """Where the app's other files are: those in `assets` are named by what is in them, and never change."""
 
@@ -51,12 +53,14 @@ class PageConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     title: str
     version: str
     dev: bool = False
+    playground: bool = False
+    chat: bool = True
     token_url: str | None = None
 
 
 def takes(path: str) -> bool:
     """Whether `path`, below where the server is mounted, belongs to the web app."""
-    return path == ROOT or path.startswith(PREFIXES)
+    return path in (ROOT, PLAYGROUND) or path.startswith(PREFIXES)
 
 
 def web_app(config: Config, version: str, root: Traversable | None = None) -> ASGIApp:
@@ -72,7 +76,12 @@ def web_app(config: Config, version: str, root: Traversable | None = None) -> AS
         if site is None:
             site = await asyncio.to_thread(_site, config, version, root)
         path = scope["path"].removeprefix(scope.get("root_path", "").rstrip("/"))
-        status, headers, body = _answer(site, path, scope["method"], dict(scope["headers"]))
+        if path == PLAYGROUND and config.server.playground:
+            # Relative, since the server may be mounted below a path: where that is, proxies may not tell.
+            headers: Headers = [(b"location", b"./#/developer")]
+            status, body = 307, b""
+        else:
+            status, headers, body = _answer(site, path, scope["method"], dict(scope["headers"]))
         headers += security
         if status != 304:
             headers.append((b"content-length", b"%d" % len(body)))
@@ -118,7 +127,14 @@ def _site(config: Config, version: str, root: Traversable | None) -> dict[str, F
     if index is None:
         return {}
     web = config.web
-    page = PageConfig(title=web.title, version=version, dev=config.dev, token_url=web.token_url)
+    page = PageConfig(
+        title=web.title,
+        version=version,
+        dev=config.dev,
+        playground=config.server.playground,
+        chat=config.chat.enabled,
+        token_url=web.token_url,
+    )
     html = index_of(index.bodies["identity"].data.decode(), page)
     return {ROOT: file_of(CONTENT_TYPES[".html"], html.encode())} | {
         f"/{path}": file for path, file in found.items()

@@ -176,7 +176,7 @@ export interface Browser {
   close(): Promise<void>;
 }
 
-/** Chromium, by the library that the tests of the playground have. */
+/** Chromium, by the library that `tests/browser` has. */
 export async function browser(): Promise<Browser> {
   const require = createRequire(resolve(PACKAGE, "../../tests/browser/package.json"));
   const { chromium } = require("playwright-core") as {
