@@ -1,20 +1,21 @@
 // What tools need: any command of the protocol, and the choice of a transport.
 
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { Hubbub } from "../../src/index.js";
 import { Server } from "../server.js";
 
 let server: Server;
 let hubbub: Hubbub;
 
-beforeEach(async () => {
+beforeAll(async () => {
   server = await Server.start();
-  hubbub = new Hubbub(server.url, { token: server.token("ada") });
 });
-afterEach(async () => {
-  await hubbub.close();
-  await server.stop();
+afterAll(() => server.stop());
+beforeEach(() => {
+  hubbub = new Hubbub(server.url, { token: server.token("ada"), WebSocket });
 });
+afterEach(() => hubbub.close());
 
 test("any command is sent as it is, and answered with the reply", async () => {
   const reply = await hubbub.command({ type: "history", channel: "lobby", limit: 1 });
