@@ -92,6 +92,16 @@ export class Server {
     return (await this.call("PUT", `/conversations/direct/${other}`, undefined, user)).conversation.conversation.id;
   }
 
+  /** Upload a file as `user`; its id. */
+  async file(user, name, data) {
+    const headers = { authorization: `Bearer ${this.key}`, "hubbub-user": user };
+    const address = new URL(`v1/uploads?name=${encodeURIComponent(name)}`, this.url);
+    const response = await fetch(address, { method: "POST", headers, body: data });
+    const text = await response.text();
+    assert.ok(response.ok, `${name}: ${text}`);
+    return JSON.parse(text).id;
+  }
+
   /** Send a message; as the server has it. */
   async say(user, conversation, text, more = {}) {
     const body = { parts: [{ type: "text", text, format: "markdown" }], ...more };

@@ -10,9 +10,11 @@ export function Attachments(props: {
   uploads: Uploads;
   captions: ReadonlyMap<number, string>;
   onCaption(id: number, caption: string): void;
+  /** One was taken away, and with it what had the focus. */
+  onRemoved(): void;
 }) {
   const t = useTexts(texts);
-  const { uploads, captions, onCaption } = props;
+  const { uploads, captions, onCaption, onRemoved } = props;
   if (uploads.items.length === 0) return null;
   return (
     <ul className={styles.list} aria-label={t("files")}>
@@ -70,7 +72,10 @@ export function Attachments(props: {
             icon="close"
             size="s"
             label={t("remove", { name: item.name })}
-            onClick={() => uploads.remove(item.id)}
+            onClick={() => {
+              uploads.remove(item.id);
+              onRemoved();
+            }}
           />
         </li>
       ))}

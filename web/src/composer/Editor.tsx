@@ -193,6 +193,7 @@ export function Editor({ view, thread }: { view: ConversationView; thread: numbe
         <Attachments
           uploads={uploads}
           captions={captions}
+          onRemoved={() => field.current?.focus()}
           onCaption={(id, caption) => setCaptions(new Map(captions).set(id, caption))}
         />
         {preview ? (

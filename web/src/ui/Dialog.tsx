@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, useId, useLayoutEffect, useRef } from "react";
+import { type FormEvent, type ReactNode, useId, useLayoutEffect, useRef, useState } from "react";
 import { useTexts } from "../i18n/index.ts";
 import { Button, IconButton } from "./Button.tsx";
 import { cx } from "./cx.ts";
@@ -24,6 +24,7 @@ export function Dialog(props: DialogProps) {
   return props.open ? <OpenDialog {...props} /> : null;
 }
 
+const FOCUSABLE = "a[href], button, input, textarea, select, summary, [tabindex]";
 const FIELDS = "input:not(:disabled), textarea:not(:disabled), select:not(:disabled)";
 
 function OpenDialog({
@@ -39,6 +40,7 @@ function OpenDialog({
   const body = useRef<HTMLDivElement>(null);
   const t = useTexts(texts);
   const id = useId();
+  const [scrolls, setScrolls] = useState(false);
 
   useLayoutEffect(() => {
     const dialog = self.current;
@@ -55,6 +57,13 @@ function OpenDialog({
     };
   }, []);
 
+  // What is longer than the dialog and has nothing that takes the focus is scrolled by keyboard, too.
+  useLayoutEffect(() => {
+    const inner = body.current;
+    if (inner === null) return;
+    setScrolls(inner.scrollHeight > inner.clientHeight && inner.querySelector(FOCUSABLE) === null);
+  });
+
   const inside = (
     <>
       <div className={hideTitle ? "visually-hidden" : styles.head}>
@@ -63,7 +72,12 @@ function OpenDialog({
         </h2>
         {!hideTitle && <IconButton icon="close" label={t("close")} onClick={onClose} />}
       </div>
-      <div ref={body} className={styles.body}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
+      <div
+        ref={body}
+        className={styles.body}
+        {...(scrolls && { tabIndex: 0, role: "group", "aria-labelledby": id })}
+      >
         {children}
       </div>
       {footer !== undefined && <div className={styles.foot}>{footer}</div>}
