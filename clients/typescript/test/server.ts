@@ -11,8 +11,15 @@ const ROOT = resolve(import.meta.dirname, "../../..");
 const VENV = resolve(ROOT, process.env.HUBBUB_VENV ?? ".venv");
 const PATIENCE = 50_000;
 
-/** What `--dev` opens: channels with a log and presence, for whoever has a token. However busy the machine is, nothing
- * is given up. */
+/** However busy the machine is, nothing is given up: or new sessions wait for as long as others keep it busy. */
+export const CALM = {
+  "load.handshake_rate": 0,
+  "load.busy": 1000,
+  "load.overloaded": 1000,
+  "load.critical": 1000,
+} as const;
+
+/** What `--dev` opens: channels with a log and presence, for whoever has a token. */
 const OPEN = {
   "default.retention": 1000,
   "default.subscribe": "authenticated",
@@ -20,15 +27,16 @@ const OPEN = {
   "default.history": "authenticated",
   "default.presence": "full",
   "default.join_leave": true,
-  "load.handshake_rate": 0,
-  "load.busy": 1000,
-  "load.overloaded": 1000,
-  "load.critical": 1000,
+  ...CALM,
 };
 
 /** Settings are what a test says, whatever else is set where it runs. */
 const OUTSIDE: NodeJS.ProcessEnv = { ...process.env };
 for (const name of Object.keys(OUTSIDE)) if (name.startsWith("HUBBUB_")) delete OUTSIDE[name];
+
+/** Settings as `hubbub serve` takes them. */
+export const flags = (settings: Readonly<Record<string, string | number | boolean>>): string[] =>
+  Object.entries(settings).flatMap(([name, value]) => ["--set", `${name}=${value}`]);
 
 export interface ServerOptions {
   /** `section.field` to its value, as `--set` takes them; added to those of an open server. */
@@ -87,8 +95,7 @@ export class Server {
       "attachments.url": `file:${join(this.folder, "files")}`,
       ...settings,
     };
-    const set = Object.entries(all).flatMap(([name, value]) => ["--set", `${name}=${value}`]);
-    const args = ["serve", ...(app ? [app.name] : []), "--port", String(this.port), ...set];
+    const args = ["serve", ...(app ? [app.name] : []), "--port", String(this.port), ...flags(all)];
     this.#starts++;
     const log = openSync(join(this.folder, `log-${this.#starts}`), "w");
     const child = spawn(join(VENV, "bin/hubbub"), args, {

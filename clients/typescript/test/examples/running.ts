@@ -70,6 +70,7 @@ export async function prepared(name: string): Promise<string> {
     rmSync(join(copy, "dist"), { recursive: true, force: true });
     cpSync(join(PACKAGE, "dist"), join(copy, "dist"), { recursive: true, preserveTimestamps: true });
     cpSync(join(PACKAGE, "package.json"), join(copy, "package.json"));
+    rmSync(join(folder, "node_modules/.vite"), { recursive: true, force: true }); // made of what was there before
   }
   return folder;
 }
@@ -138,7 +139,7 @@ export class Running {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const gone = new Promise((done) => this.#child.once("exit", done));
     this.#child.kill("SIGKILL");
     await gone;

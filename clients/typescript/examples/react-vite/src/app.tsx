@@ -1,4 +1,4 @@
-import { useChat, useConversations, useMessages } from "hubbub/react";
+import { useChat, useConnection, useConversations, useMessages } from "hubbub/react";
 
 /** Ten lines of chat. */
 function Conversation({ id }: { id: string }) {
@@ -18,9 +18,13 @@ function Conversation({ id }: { id: string }) {
 
 export function App() {
   const chat = useChat();
+  const connection = useConnection();
   const [first] = useConversations();
   const begin = () => chat.call("conversations.create", { kind: "group", name: "Release", members: [] });
   if (first) return <Conversation id={first.conversation.id} />;
+  if (connection.status !== "connected") {
+    return <p>{"reason" in connection ? `${connection.status}: ${connection.reason}` : connection.status}</p>;
+  }
   return (
     <button type="button" onClick={begin}>
       Begin a conversation
