@@ -287,7 +287,7 @@ def _with_the_rest(view: View, actor: Actor, params: Sync, page: SyncPage, token
         page,
         removed=removed,
         catalogue=changed_since(view, token.since),
-        threads=changed_threads(view, user, token.since),
+        threads=changed_threads(view, actor, token.since),
         bookmarks=bookmarks.changed(view, user, token.since),
         drafts=drafts.changed(view, user, token.since),
         holds=changed_holds(view, user, token.since),

@@ -11,7 +11,8 @@ from hubbub.chat import rules, threads
 from hubbub.chat.events import Receipt, Receipts
 from hubbub.chat.holds import COLUMNS as HOLD
 from hubbub.chat.holds import Hold, HoldRow
-from hubbub.chat.ledger import View
+from hubbub.chat.ledger import Actor, View
+from hubbub.chat.messages import not_hidden
 from hubbub.chat.model import Message, MyThread, Permission, Rank
 from hubbub.chat.rows import MESSAGE, ConversationRow, message_of
 from hubbub.chat.signals import receipts_event
@@ -86,8 +87,9 @@ def receipts_of(view: View, rows: Sequence[ConversationRow]) -> list[Receipts]:
     ]
 
 
-def changed_threads(view: View, user: str, since: int) -> tuple[MyThread, ...]:
-    """Those that the user follows with something unread, and those that it has changed itself; the newest of them."""
+def changed_threads(view: View, actor: Actor, since: int) -> tuple[MyThread, ...]:
+    """Those that the user follows with something unread, and those that it has changed itself; the newest of them.
+    None whose root it has deleted for itself, as in `threads.list`."""
     wanted = sa.and_(
         followers.c.following.is_(True),
         messages.c.replies > followers.c.read_number,
@@ -119,7 +121,11 @@ def changed_threads(view: View, user: str, since: int) -> tuple[MyThread, ...]:
             ),
         )
         .where(
-            followers.c.user == user, members.c.state == "joined", messages.c.seq > members.c.visible, wanted
+            followers.c.user == actor.user,
+            members.c.state == "joined",
+            messages.c.seq > members.c.visible,
+            not_hidden(actor),
+            wanted,
         )
         .order_by(last.desc(), messages.c.conversation, messages.c.seq)
         .limit(view.config.limits.page)
