@@ -28,6 +28,7 @@ from hubbub.chat.invocations import (
     reachable,
     row_of,
     sayable,
+    unheard,
 )
 from hubbub.chat.kinds.card import card_in, pressed
 from hubbub.chat.ledger import Actor, Ledger
@@ -130,6 +131,8 @@ def press(ledger: Ledger, actor: Actor, params: PressCard) -> Pressed:
     value = pressed(action, params.value, "value", ledger.config.limits)
     if message.sender is not None:
         reachable(ledger, row, message.sender, user, "who has sent the card", "message")
+    if (nobody := unheard(ledger, row, user, message.sender)) is not None:
+        return Pressed(nobody)
     id = ask(ledger, KIND, row, user, message.sender, _Said(action.id, value), message.seq)
     if message.sender is None:
         ledger.schedule(ASK, ledger.now, conversation=row.id, message=message.seq, data=id)

@@ -29,6 +29,7 @@ from hubbub.chat.invocations import (
     row_of,
     sayable,
     unblocked,
+    unheard,
 )
 from hubbub.chat.ledger import Actor, Ledger, View
 from hubbub.chat.messages import find, writable
@@ -338,6 +339,8 @@ def invoke(ledger: Ledger, actor: Actor, params: InvokeCommand) -> Invoked:
     if command.owner is not None:
         unblocked(ledger, command.owner, user, "name")
     said = _Said(params.name, *_filled(ledger, command, params), params.thread)
+    if (nobody := unheard(ledger, row, user, command.owner)) is not None:
+        return Invoked(nobody)
     id = ask(ledger, KIND, row, user, command.owner, said)
     if command.owner is None:
         ledger.schedule(ASK, ledger.now, conversation=row.id, data=id)

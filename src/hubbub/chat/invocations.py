@@ -20,6 +20,7 @@ from hubbub.chat.kinds.card import card_in, only_links
 from hubbub.chat.kinds.checklist import checklist_in
 from hubbub.chat.ledger import Actor, Ledger, View
 from hubbub.chat.messages import writable
+from hubbub.chat.restraint import shadowed
 from hubbub.chat.rows import ConversationRow
 from hubbub.config import Config
 from hubbub.errors import ErrorCode, HubbubError
@@ -84,6 +85,14 @@ def ask(
     found = Invocation(id, kind, row.id, message, user, owner, data, ledger.now, 0)
     ledger.execute(invocations.insert(), msgspec.structs.asdict(found))
     return id
+
+
+def unheard(ledger: Ledger, row: ConversationRow, user: str, owner: str | None) -> str | None:
+    """For who is shadow-banned there: what names something that looks asked, and that no program hears of. (One's own
+    program is no other.)"""
+    if owner == user or not shadowed(ledger.restraints(user), row.id):
+        return None
+    return secrets.token_hex(12)
 
 
 def reachable(ledger: Ledger, row: ConversationRow, owner: str, user: str, what: str, field: str) -> None:
