@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from tests.chat import checks
 from tests.chat.later import items, quiet
-from tests.chat.review import restrict
+from tests.chat.review import case_of, report, restrict
 from tests.chat.talk import said, text
 from tests.chat.world import World
 
@@ -151,6 +151,25 @@ async def test_acts_are_those_of_the_alias(chat: World, monkeypatch: pytest.Monk
     assert after[: len(before)] == [expected(act) for act in before]
     assert sum(alias in (act["actor"], act["user"]) for act in after) >= 5
     assert any(f"says {GONE}" in act["data"] for act in after), "what somebody has written stays"
+
+
+async def test_decisions_are_those_of_the_alias(chat: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasing, "SPAN", 2)
+    await chat.user(GONE, office="moderator")
+    id = await chat.group("ada", "bob", "cleo")
+    decided = []
+    for words in ("one", "two", "three", "four", "five"):
+        sent = (await chat.do("messages.send", "bob", conversation=id, parts=text(words))).message
+        case = await report(chat, "cleo", conversation=id, message=sent.seq)
+        decided.append(await chat.do("cases.decide", GONE, case=case, action="warn", text="Be kind."))
+    assert all(one.decision.by == GONE for one in decided)
+    alias = await erase(chat)
+    assert await left_of(chat) == []
+    for before in decided:
+        now = await case_of(chat, before.id)
+        assert now.decision is not None
+        assert (now.decision.by, now.decision.text) == (alias, "Be kind.")
+        assert now.parts == before.parts, "what was said stays"
 
 
 async def every_act(chat: World) -> list[dict[str, Any]]:

@@ -58,7 +58,7 @@ BATCH = 500
 """Events, or messages, of one transaction."""
 SPAN = 20_000
 """Messages of one transaction that are looked through for what was forwarded."""
-Stage = Literal["conversations", "forwards", "inboxes", "audit", "rest"]
+Stage = Literal["conversations", "forwards", "inboxes", "audit", "cases", "rest"]
 OPAQUE = frozenset(("custom", "data", "parts"))
 """What in JSON is the application's or was said by somebody, and is not ours to change."""
 _object = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -69,7 +69,7 @@ _encode = msgspec.json.Encoder().encode
 class Erasing(Struct, frozen=True):
     """How far it is. `delete`: what the person wrote goes, too. `conversation` is the one that is being gone through,
     up to the event `place`; for what was forwarded `place` is the last message's id, for the audit log that of the last
-    act, and for others' inboxes `whose` is the last of them."""
+    act; for others' inboxes and for cases `whose` is the last of them."""
 
     user: str
     alias: str
@@ -157,6 +157,8 @@ def _go_on(ledger: Ledger, item: Item, prepared: None) -> None:
             _inboxes(ledger, erasing)
         case "audit":
             _acts(ledger, erasing)
+        case "cases":
+            _cases(ledger, erasing)
         case "rest":
             _rest(ledger, erasing)
 
@@ -351,7 +353,10 @@ def _acts(ledger: Ledger, erasing: Erasing) -> None:
     top = ledger.execute(sa.select(sa.func.max(audit.c.id))).scalar() or 0
     last = min(erasing.place + SPAN, top)
     _rename_acts(ledger, erasing, last)
-    _plan(ledger, replace(erasing, stage="audit" if last < top else "rest", place=last))
+    if last < top:
+        _plan(ledger, replace(erasing, place=last))
+    else:
+        _plan(ledger, replace(erasing, stage="cases", place=last, whose=""))
 
 
 def _rename_acts(ledger: Ledger, erasing: Erasing, last: int | None = None) -> None:
@@ -371,6 +376,24 @@ def _rename_acts(ledger: Ledger, erasing: Erasing, last: int | None = None) -> N
         for id, actor, user, data in ledger.execute(query)
     ]
     bulk.update(ledger.tx, audit, ("id",), ("actor", "user", "data"), acts)
+
+
+def _cases(ledger: Ledger, erasing: Erasing) -> None:
+    """The id in what was decided, in the next cases."""
+    old, new = _encode(erasing.user), _encode(erasing.alias)
+    following = sa.select(cases.c.id).where(cases.c.id > erasing.whose).order_by(cases.c.id).limit(SPAN)
+    ids = ledger.execute(following).scalars().all()
+    if not ids:
+        _plan(ledger, replace(erasing, stage="rest"))
+        return
+    query = sa.select(cases.c.id, cases.c.data).where(
+        cases.c.id > erasing.whose,
+        cases.c.id <= ids[-1],
+        cases.c.data.contains(old.decode(), autoescape=True),
+    )
+    rows = [(id, renamed(data.encode(), old, new).decode()) for id, data in ledger.execute(query)]
+    bulk.update(ledger.tx, cases, ("id",), ("data",), rows)
+    _plan(ledger, replace(erasing, whose=ids[-1]))
 
 
 def _rest(ledger: Ledger, erasing: Erasing) -> None:
