@@ -132,8 +132,8 @@ async def show_user(chat: Chat, caller: Caller, params: ShowUser) -> AccountDeta
 def list_conversations(view: View, actor: Actor, params: ListAll) -> ListedPage:
     """All conversations, by last activity; of which kind and who is in them, and nothing of what is said.
 
-    For the server API and admins. Each page takes one look at all of them. Raises PERMISSION_DENIED, VALIDATION_FAILED
-    and LIMIT_EXCEEDED (`limits.page`, `limits.query_length`).
+    For the server API and admins. A page of a `query` takes a look at all of them. Raises PERMISSION_DENIED,
+    VALIDATION_FAILED and LIMIT_EXCEEDED (`limits.page`, `limits.query_length`).
     """
     require_office(view, actor, "admin")
     size = page_size(view.config, params.limit)

@@ -81,6 +81,7 @@ conversations = sa.Table(
         sqlite_where=sa.text("kind = 'topic'"),
         postgresql_where=sa.text("kind = 'topic'"),
     ),
+    sa.Index(None, "last_activity", "id"),  # all of them, for administrators
 )
 
 members = sa.Table(

@@ -71,6 +71,7 @@ def upgrade(op: Operations) -> None:
     op.add_column("messages", sa.Column("options", sa.Text))
     op.add_column("messages", sa.Column("annotations", sa.Text))
     op.add_column("messages", sa.Column("shadow", sa.Boolean))
+    op.create_index("ix_conversations_last_activity_id", "conversations", ["last_activity", "id"])
     content(op)
     moderation(op)
     keep_audit(op)
@@ -84,6 +85,7 @@ def downgrade(op: Operations) -> None:
         op.execute("DROP TRIGGER audit_append_only ON audit")
         op.execute("DROP TRIGGER audit_not_taken_out ON audit")
         op.execute("DROP FUNCTION audit_append_only()")
+    op.drop_index("ix_conversations_last_activity_id", "conversations")
     for table in reversed(TABLES):
         op.drop_table(table)
     for table, column in reversed(COLUMNS):
