@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from tests.chat.ruling import RUDE, publish, rule, text
 from tests.chat.world import World
 
-from hubbub.errors import ErrorCode
+from hubbub.chat import verdicts
+from hubbub.errors import ErrorCode, HubbubError
+from hubbub.storage.base import Action, Transaction
 
 pytestmark = pytest.mark.anyio
 
@@ -58,3 +64,41 @@ async def test_moderators_are_not_counted(chat: World) -> None:
     await rule(chat, "hold")
     await chat.do("messages.send", "ada", conversation=id, parts=text("badword"))
     assert counted(chat) == {}
+
+
+async def test_what_is_refused_counts_once_however_often_it_is_tried(chat: World) -> None:
+    id = await chat.group("ada", "bob")
+    await rule(chat, "reject")
+    for key, counts in (("one", 1), ("one", 1), ("two", 2), ("one", 2)):
+        params: dict[str, Any] = {"conversation": id, "parts": text("a badword"), "idempotency_key": key}
+        await chat.refused(ErrorCode.REJECTED, "messages.send", "bob", **params)
+        assert counted(chat) == {"reject": counts}
+    assert len(chat.chat.moderation.refused) == 2
+
+
+async def test_few_attempts_are_remembered(chat: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdicts, "REMEMBERED", 2)
+    id = await chat.group("ada", "bob")
+    await rule(chat, "reject")
+    for key in ("one", "two", "three", "one"):
+        params: dict[str, Any] = {"conversation": id, "parts": text("a badword"), "idempotency_key": key}
+        await chat.refused(ErrorCode.REJECTED, "messages.send", "bob", **params)
+    assert counted(chat) == {"reject": 4}
+    assert len(chat.chat.moderation.refused) == 2
+
+
+@pytest.mark.parametrize("action", ["flag", "reject"])
+async def test_a_transaction_that_is_run_again_counts_once(chat: World, action: str) -> None:
+    """What stands beside it in the transaction fails, so that each is tried again alone."""
+    id = await chat.group("ada", "bob")
+    await rule(chat, action)
+
+    def fail(tx: Transaction, items: Sequence[None]) -> list[None]:
+        raise ZeroDivisionError
+
+    sending = chat.do("messages.send", "bob", conversation=id, parts=text("a badword"))
+    failing = chat.store.write(Action("fail", fail), None)
+    answers = await asyncio.gather(sending, failing, return_exceptions=True)
+    assert isinstance(answers[1], HubbubError)
+    assert isinstance(answers[0], HubbubError) is (action == "reject")
+    assert counted(chat) == {action: 1}

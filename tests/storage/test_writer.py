@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -133,6 +134,37 @@ async def test_what_comes_while_a_transaction_is_under_way_is_the_next_one(setti
     assert setting.database.sizes == [1, 3, 2]
     await asyncio.sleep(0)
     assert (writer.pending, setting.metrics.commits, setting.metrics.writes) == (0, 3, 6)
+
+
+async def test_what_a_transaction_has_for_when_it_is_settled_is_done_once(setting: Setting) -> None:
+    done: list[int] = []
+    begun: list[int] = []
+
+    def run(tx: Transaction, items: Sequence[int]) -> Sequence[int]:
+        begun.extend(items)
+        tx.settled.extend(partial(done.append, item) for item in items)
+        if len(items) > 1:
+            raise ZeroDivisionError
+        return items
+
+    action: Action[int, int] = Action("counted", run)
+    writer = setting.writer(batch=2)
+    first = writer.write(ECHO, 0)
+    await setting.begun()
+    later = [writer.write(action, n) for n in (1, 2)]
+    lost = writer.write(action, 3)
+    setting.database.finish()
+    await setting.begun()
+    setting.database.finish()
+    for _ in (1, 2):
+        await setting.begun()
+        setting.database.finish()
+    await setting.begun()
+    setting.database.fail(TransactionFailed("gone", known=False))
+    await settled(first, *later, lost)
+    assert begun == [1, 2, 1, 2]
+    assert done == [1, 2]
+    assert refusal(lost) == (ErrorCode.STORE_UNAVAILABLE, True)
 
 
 async def test_a_lane_stays_in_its_connection_and_lanes_do_not_wait_for_each_other(setting: Setting) -> None:

@@ -73,6 +73,8 @@ class Moderation:
         self.chat = chat
         self.hooks = Hooks(settings.hook_timeout, settings.hook_failure, self._hook_failed)
         self.recent = Recent(settings.remembered)
+        self.refused: dict[tuple[str, str, str], None] = {}
+        """Attempts to send what was refused (conversation, sender, key), the last ones: each is counted once."""
         self.judge: Judge | None = None
         self._stamp: tuple[Any, ...] | None = None
         self._loading = asyncio.Lock()

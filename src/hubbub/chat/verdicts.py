@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 HOLD = ("id", "conversation", "sender", "key", "digest", "content", "verdict", "state", "created", "changed")
 EXPIRE = "hold.expire"
 """On the agenda: nobody has decided on a hold (`data`, its id) in time. `chat/holds.py` has the handler."""
+REMEMBERED = 1_000
+"""Attempts that were refused, so that one that is made again counts once."""
 DECISIVE = ("hold", "reject", "shadow")
 _encode = msgspec.json.Encoder().encode
 
@@ -48,7 +51,8 @@ def verdict_of(item: Outgoing, conversation: Conversation, member: Member | None
         now - member.since,
         now - created,
     )
-    return _decided(item.findings, facts, item.chat)
+    attempt = None if item.key is None else (item.conversation, item.sender, item.key)
+    return _decided(item.findings, facts, item.chat, known.tx, attempt=attempt)
 
 
 def verdict_of_edit(
@@ -67,7 +71,7 @@ def verdict_of_edit(
         ledger.now - account.created,
     )
     assert ledger.chat is not None, "edits are operations"
-    return _decided(findings, facts, ledger.chat, ("reject", "hold", "shadow"))
+    return _decided(findings, facts, ledger.chat, ledger.tx, ("reject", "hold", "shadow"))
 
 
 def flag_edit(ledger: Ledger, message: Message, verdict: Verdict) -> None:
@@ -84,19 +88,38 @@ def flag_edit(ledger: Ledger, message: Message, verdict: Verdict) -> None:
     )
 
 
-def _decided(findings: Findings, facts: Facts, chat: Chat, refused: tuple[str, ...] = ("reject",)) -> Verdict:
+def _decided(
+    findings: Findings,
+    facts: Facts,
+    chat: Chat,
+    tx: Transaction,
+    refused: tuple[str, ...] = ("reject",),
+    attempt: tuple[str, str, str] | None = None,
+) -> Verdict:
+    """`attempt` names what was tried: its conversation, its sender and its key."""
     verdict = decide(findings, facts, exempt_moderators=chat.config.moderation.exempt_moderators)
-    # Counted as it is judged: where the database has a transaction run again, it is judged again.
-    counts = chat.metrics.verdicts
-    if verdict.flags:
-        counts["flag"] += 1
+    done = ["flag"] if verdict.flags else []
     if verdict.masks:
-        counts["mask"] += 1
+        done.append("mask")
     if verdict.action in DECISIVE:
-        counts["reject" if verdict.action in refused else verdict.action] += 1
+        done.append("reject" if verdict.action in refused else verdict.action)
+    if done:
+        # The database may have a transaction run again, which then judges again.
+        tx.settled.append(partial(_count, chat, done, attempt if "reject" in done else None))
     if verdict.action in refused:  # the sender hears the rule's reason, and not which rule it was
         raise HubbubError(ErrorCode.REJECTED, verdict.reason, field="parts")
     return verdict
+
+
+def _count(chat: Chat, done: list[str], attempt: tuple[str, str, str] | None) -> None:
+    """Of what is refused nothing is kept, so who tries again with the same key is judged again, and counted once."""
+    if attempt is not None:
+        if attempt in chat.moderation.refused:
+            return
+        chat.moderation.refused[attempt] = None
+        if len(chat.moderation.refused) > REMEMBERED:
+            del chat.moderation.refused[next(iter(chat.moderation.refused))]
+    chat.metrics.verdicts.update(done)
 
 
 def covered(item: Outgoing, verdict: Verdict) -> Outgoing:

@@ -36,12 +36,13 @@ class Transaction:
     """What an action works on. `stamp` is to be written into `changed` columns, so that a sync token finds the rows;
     `outbox` takes what is to be published after the commit, in order; `now` is the time of the whole transaction. What
     many transactions want to lock in whatever order (users, to tell them) is put off into `notices`, for `ending`,
-    which is called when all actions have been run: who locks last, and in order, is in nobody's way.
+    which is called when all actions have been run: who locks last, and in order, is in nobody's way. `settled` are
+    called once the transaction is committed, in the loop: what is counted, is counted once.
 
     An action may be run again from the start (a deadlock, a lost serialization): it must change nothing but this.
     """
 
-    __slots__ = ("connection", "dialect", "ending", "notices", "now", "outbox", "stamp")
+    __slots__ = ("connection", "dialect", "ending", "notices", "now", "outbox", "settled", "stamp")
 
     def __init__(self, connection: sa.Connection, dialect: Dialect, stamp: int, now: float) -> None:
         self.connection = connection
@@ -50,6 +51,7 @@ class Transaction:
         self.now = now
         self.outbox: list[Logged] = []
         self.notices: list[Any] = []
+        self.settled: list[Callable[[], object]] = []
         self.ending: Callable[[Transaction], object] | None = None
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[*tuple[Any, ...]]:

@@ -90,12 +90,13 @@ class _Entry:
 class _Batch:
     """Entries as the work of one transaction."""
 
-    __slots__ = ("groups", "outbox", "outcomes")
+    __slots__ = ("groups", "outbox", "outcomes", "settled")
 
     def __init__(self, entries: Sequence[_Entry]) -> None:
         self.groups = grouped(entries)
         self.outbox: list[Logged] = []
         self.outcomes: list[Sequence[Any]] = []
+        self.settled: Sequence[Callable[[], object]] = ()
 
     def __call__(self, tx: Transaction) -> None:
         self.outcomes = []
@@ -108,9 +109,11 @@ class _Batch:
             self.outcomes.append(outcomes)
         if tx.ending is not None:
             tx.ending(tx)
-        self.outbox = tx.outbox
+        self.outbox, self.settled = tx.outbox, tx.settled
 
     def answer(self) -> None:
+        for settled in self.settled:
+            settled()
         for entries, outcomes in zip(self.groups, self.outcomes, strict=True):
             for entry, outcome in zip(entries, outcomes, strict=True):
                 if entry.future.done():  # cancelled, or timed out: written all the same
