@@ -41,3 +41,43 @@ def test_what_is_no_line_is_a_fault(raw: bytes) -> None:
     found = decode(raw)
     assert isinstance(found, Fault)
     assert found.why
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (
+            b'{"type":"workspace","version":1,"source":"a b","created":1}',
+            "source: Expected a text of A-Z, a-z, 0-9, ., _ and -",
+        ),
+        (
+            b'{"type":"message","conversation":"c","id":"a\\nb","sender":"a","created":1}',
+            "id: Expected a text without control characters such as line breaks, and not empty",
+        ),
+        (
+            b'{"type":"message","conversation":"c","id":"1","sender":"a","created":1,'
+            b'"reactions":[{"name":"a\\tb","users":[]}]}',
+            "reactions[0].name: Expected a text without control characters such as line breaks, and not empty",
+        ),
+        (b'{"type":"user","id":"ada","created":"now"}', "created: Expected `float | null`, got `str`"),
+        (b'{"type":"user"}', "Object missing required field `id`"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(raw: bytes, why: str) -> None:
+    assert decode(raw) == Fault(why)
+
+
+def test_every_pattern_of_a_line_has_words() -> None:
+    lines = (
+        {"type": "user", "id": "a\nb"},
+        {"type": "conversation", "id": "a\nb", "kind": "group", "created": 1},
+        {"type": "member", "conversation": "c", "user": "a\nb"},
+        {"type": "cursor", "conversation": "a\nb", "user": "ada"},
+        {"type": "message", "conversation": "c", "id": "1", "sender": "a", "created": 1, "thread": "a\nb"},
+    )
+    for line in lines:
+        found = decode(encode(line))
+        assert isinstance(found, Fault)
+        assert "Expected a text" in found.why
+        assert "that matches" not in found.why
+        assert "regex" not in found.why

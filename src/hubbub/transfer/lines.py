@@ -24,6 +24,7 @@ from hubbub.chat.model import (
     UserId,
     Visibility,
 )
+from hubbub.jsondata import invalid_field
 from hubbub.model import Kind as UserKind
 
 VERSION: Literal[1] = 1
@@ -159,6 +160,9 @@ def decode(raw: bytes) -> Line | Fault:
         return Fault("not UTF-8")
     except RecursionError:
         return Fault("nested too deeply")
+    except msgspec.ValidationError as error:
+        message, field = invalid_field(error)
+        return Fault(message if field is None else f"{field}: {message}")
     except (ValueError, MemoryError, msgspec.MsgspecError) as error:
         return Fault(str(error))
 
