@@ -1,4 +1,4 @@
-// A real `hubbub serve --dev` and a real Chromium, for one test file: own port, own profile.
+// A real `hubbub serve --dev` without conversations and a real Chromium, for one test file: own port, own profile.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -12,7 +12,7 @@ import { chromium } from "playwright-core";
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const PYTHON = process.env.PYTHON ?? "python3";
-const PATIENCE = 10_000; // milliseconds, for anything that is awaited
+const PATIENCE = 15_000; // milliseconds, for anything that is awaited
 const ARGUMENTS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -72,12 +72,12 @@ export class Server {
 
 export const launchBrowser = () => chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
 
-/** The playground in a context of its own, and everything it did that it should not have. */
+/** The page for developers in a context of its own, and everything it did that it should not have. */
 export class Playground {
   static async open(browser, url, options = {}) {
     const playground = new Playground();
     const viewport = { width: 1280, height: 900 };
-    playground.context = await browser.newContext({ viewport, ...options });
+    playground.context = await browser.newContext({ viewport, locale: "en-GB", ...options });
     playground.context.setDefaultTimeout(PATIENCE);
     const page = (playground.page = await playground.context.newPage());
     playground.faults = [];
@@ -95,7 +95,8 @@ export class Playground {
     await page.addInitScript(() => {
       addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${event.violatedDirective}`));
     });
-    await page.goto(url);
+    await page.goto(new URL("playground", url).href); // old links lead there
+    playground.channel = page.getByRole("textbox", { name: "Channel" }).first();
     [playground.left, playground.right] = [new Client(page, 0), new Client(page, 1)];
     return playground;
   }
@@ -108,10 +109,14 @@ export class Playground {
 
   /** Go to a channel that no other test is in. */
   async enter(channel) {
-    await this.page.fill("#channel", channel);
-    await this.page.press("#channel", "Enter");
+    await this.go(channel);
     await this.left.sees("alice", "bob");
     await this.right.sees("alice", "bob");
+  }
+
+  async go(channel) {
+    await this.channel.fill(channel);
+    await this.channel.press("Enter");
   }
 
   close() {
@@ -119,11 +124,21 @@ export class Playground {
   }
 }
 
+const MESSAGES = "[data-entry=publication], [data-entry=waiting], [data-entry=failed]";
+
 /** One of the two clients on the page. Whatever is awaited has PATIENCE to come true. */
 export class Client {
   constructor(page, at) {
     this.page = page;
-    this.root = page.locator(`#client-${at}`);
+    this.root = page.locator(`[data-client="${at}"]`);
+    this.field = this.root.getByRole("textbox", { name: "Message" });
+    this.name = this.root.getByRole("textbox", { name: "User name" });
+    this.transport = this.root.getByRole("combobox", { name: "Transport" });
+    this.network = this.root.getByRole("button", { name: /the network$/ });
+    this.messages = this.root.locator(MESSAGES);
+    this.frames = this.root.locator("[data-fold=frames]");
+    this.commands = this.root.locator("[data-fold=commands]");
+    this.filter = this.frames.getByRole("combobox", { name: "Show" });
   }
 
   find(selector) {
@@ -131,16 +146,19 @@ export class Client {
   }
 
   async state(text) {
-    await this.find(".state-text").filter({ hasText: new RegExp(`^${text}$`) }).waitFor();
+    await this.find("[data-state]")
+      .filter({ hasText: new RegExp(`^${text}$`) })
+      .waitFor();
   }
 
   async say(text) {
-    await this.find(".composer-input").fill(text);
-    await this.find(".composer-input").press("Enter");
+    await this.field.fill(text);
+    await this.field.press("Enter");
   }
 
-  press(selector) {
-    return this.find(selector).click();
+  async rename(name) {
+    await this.name.fill(name);
+    await this.name.press("Enter");
   }
 
   /** Wait until the texts of `selector` are exactly `expected`, in this order. */
@@ -154,16 +172,38 @@ export class Client {
   }
 
   reads(...texts) {
-    return this.shows(".message-body", texts);
+    return this.shows("[data-body]", texts);
   }
 
   sees(...users) {
-    return this.shows(".member-name", users);
+    return this.shows("[data-presence] [data-member]", users);
   }
 
-  /** Send a raw command from the inspector, which must be open. */
-  async send(command) {
-    await this.find(".raw-input").fill(JSON.stringify(command));
-    await this.press(".raw button");
+  types(...types) {
+    return this.shows("[data-frame] [data-type]", types);
+  }
+
+  press(name) {
+    return this.root.getByRole("button", { name, exact: true }).click();
+  }
+
+  async open(fold) {
+    await this.find(`[data-fold=${fold}] > summary`).click();
+  }
+
+  /** Choose a command, fill in its fields by their labels, and send it. The folder of commands must be open. */
+  async send(command, fields = {}) {
+    await this.commands.getByRole("combobox", { name: "Command" }).selectOption(command);
+    for (const [label, text] of Object.entries(fields)) await this.commands.getByLabel(label).fill(text);
+    await this.commands.getByRole("button", { name: "Send command" }).click();
+  }
+
+  sendRaw(command) {
+    return this.send("Any command", { "Command as JSON": JSON.stringify(command) });
+  }
+
+  /** The newest exchange, when it says `text`. */
+  async answer(text) {
+    await this.find("[data-answer]").first().filter({ hasText: text }).waitFor();
   }
 }

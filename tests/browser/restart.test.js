@@ -28,12 +28,12 @@ test("after a crash both clients come back, with a gap because the log was in me
   await server.launch(server.port);
   await left.state("Live · gap");
   await right.state("Live · gap");
-  await left.shows(".divider", ["Gap: messages may be missing here (the channel's log began anew)"]);
+  await left.shows("[data-entry=divider]", ["Gap: messages may be missing here (the channel's log began anew)"]);
   await right.reads("before", "while it was down"); // kept by the client, and published when it could be
   await left.sees("alice", "bob");
-  const { length } = await left.find(".message").all(); // two or three: who of the two came back first?
+  const { length } = await left.messages.all(); // two or three: who of the two came back first?
   await right.say("after");
-  await left.find(".message-body").nth(length).getByText("after").waitFor();
+  await left.find("[data-body]").nth(length).getByText("after").waitFor();
 });
 
 test("after a restart both clients come back, and nothing that was retained is lost", async (t) => {
@@ -48,5 +48,5 @@ test("after a restart both clients come back, and nothing that was retained is l
   await server.launch(server.port);
   await left.reads("before", "while it was down");
   await right.reads("before", "while it was down");
-  await left.shows(`.divider[data-tone="bad"]`, []);
+  await left.shows("[data-entry=divider][data-tone=bad]", []);
 });

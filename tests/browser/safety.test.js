@@ -28,20 +28,19 @@ test("markup in names, events and data stays text", async (t) => {
   const page = await playground(t, "hostile");
   const { left, right } = page;
   const name = HOSTILE.slice(0, 64);
-  await left.press(".inspector > summary");
-  await right.press(".inspector > summary");
-  await left.find(".name-input").fill(name);
-  await left.find(".name-input").press("Enter");
+  await left.open("commands");
+  await right.open("frames");
+  await left.rename(name);
   await right.sees(name, "bob");
   await left.state("Live");
-  await left.send({ type: "publish", channel: "hostile", event: HOSTILE, data: { [HOSTILE]: [HOSTILE] } });
-  await right.shows(".message-event", [HOSTILE]);
+  await left.sendRaw({ type: "publish", channel: "hostile", event: HOSTILE, data: { [HOSTILE]: [HOSTILE] } });
+  await right.shows("[data-event]", [HOSTILE]);
   await left.say(HOSTILE);
   await right.reads(JSON.stringify({ [HOSTILE]: [HOSTILE] }, null, 2), HOSTILE);
-  await right.shows(".message-sender", [name, name]);
-  await right.find(".frame-row").last().click();
-  assert.match(await right.find(".frame-json").last().innerText(), /onerror/);
-  assert.equal(await page.page.locator("#clients img, #clients script, #tabs img").count(), 0);
+  await right.shows("[data-sender]", [name, name]);
+  await right.find("[data-frame] summary").last().click();
+  assert.match(await right.find("[data-frame] pre").last().innerText(), /onerror/);
+  assert.equal(await page.page.locator("[data-client] img, [data-client] script").count(), 0);
   page.assertClean(server.url);
 });
 
@@ -61,38 +60,37 @@ test("a policy violation and markup from a string would be noticed", async (t) =
 
 test("a conversation needs no mouse", async (t) => {
   const page = await playground(t, "keys");
-  await page.left.find(".composer-input").focus();
+  await page.left.field.focus();
   await page.page.keyboard.type("typed");
   await page.page.keyboard.press("Enter");
   await page.right.reads("typed");
-  await page.left.find(".drop").focus();
+  await page.left.network.focus();
   await page.page.keyboard.press("Space");
   await page.left.state("Offline · network dropped");
   await page.page.keyboard.press("Space");
   await page.left.state("Live · nothing missed");
-  await page.left.find(".inspector > summary").focus();
+  await page.left.find("[data-fold=frames] > summary").focus();
   await page.page.keyboard.press("Enter");
-  await page.left.find(".frame-row").first().focus();
+  await page.left.find("[data-frame] summary").first().focus();
   await page.page.keyboard.press("Enter");
-  await page.left.find(".frame-json").first().waitFor();
+  await page.left.find("[data-frame] pre").first().waitFor();
 });
 
 test("on a phone the clients are tabs, and nothing is wider than the screen", async (t) => {
   const page = await playground(t, null, { viewport: { width: 360, height: 740 } });
   const { left, right } = page;
   await left.state("Live");
-  await page.page.fill("#channel", "phone");
-  await page.page.press("#channel", "Enter");
+  await page.go("phone");
   await left.sees("alice", "bob");
   assert.equal(await right.root.isVisible(), false);
   await left.say("are you there?");
-  await page.page.locator("#tab-1 .badge").getByText("1").waitFor();
-  await page.page.locator("#tab-0").focus();
+  await page.page.getByRole("tab", { name: "bob 1 new message" }).waitFor();
+  await page.page.locator("#client-tab-0").focus();
   await page.page.keyboard.press("ArrowRight");
   await right.reads("are you there?");
   assert.equal(await left.root.isVisible(), false);
-  assert.equal(await page.page.locator("#tab-1 .badge").isVisible(), false);
-  await right.press(".inspector > summary");
+  assert.equal(await page.page.getByRole("tab", { name: "bob", exact: true }).count(), 1);
+  await right.open("frames");
   const { scrollWidth, clientWidth } = await page.page.evaluate(() => document.scrollingElement);
   assert.equal(scrollWidth, clientWidth);
   page.assertClean(server.url);

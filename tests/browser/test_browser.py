@@ -1,6 +1,6 @@
-"""The playground in a real Chromium. The tests are in JavaScript, beside this file; each file is one test here.
+"""The web app's page for developers in a real Chromium, on a server without conversations.
 
-They need Node 20, Chromium (`CHROMIUM` names another one than Debian's), and `npm ci --ignore-scripts` in this
+The tests are in JavaScript, beside this file; each file is one test here. They need Node 20, Chromium (`CHROMIUM` names another one than Debian's), and `npm ci --ignore-scripts` in this
 directory.
 """
 
@@ -15,9 +15,16 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
 TIMEOUT = 120
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built() -> None:
+    """The app as it is now, in the server's package."""
+    subprocess.run([ROOT / "scripts" / "web"], cwd=ROOT, timeout=TIMEOUT, check=True)
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in HERE.glob("*.test.js")))

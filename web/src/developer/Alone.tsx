@@ -1,3 +1,4 @@
+import { page } from "../app/page.ts";
 import DeveloperPage from "./DeveloperPage.tsx";
 import styles from "./developer.module.css";
 
@@ -5,6 +6,7 @@ import styles from "./developer.module.css";
 export default function Alone() {
   return (
     <main className={styles.alone}>
+      <h1 className="visually-hidden">{page.title}</h1>
       <DeveloperPage rest="" />
     </main>
   );

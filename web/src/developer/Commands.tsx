@@ -35,11 +35,13 @@ export function Commands(props: { client: Client; channel: string; exchanges: re
           <div className={styles.replies}>
             <h4 className={styles.repliesTitle}>{t("replies")}</h4>
             {exchanges.length === 0 && <p className={styles.soft}>{t("noReplies")}</p>}
-            <ol className={styles.list} role="log" aria-label={t("replies")}>
-              {exchanges.toReversed().map((each) => (
-                <Answer key={each.key} exchange={each} reference={reference} />
-              ))}
-            </ol>
+            <div role="log" aria-label={t("replies")}>
+              <ol className={styles.list}>
+                {exchanges.toReversed().map((each) => (
+                  <Answer key={each.key} exchange={each} reference={reference} />
+                ))}
+              </ol>
+            </div>
           </div>
         </div>
       )}

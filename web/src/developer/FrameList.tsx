@@ -118,7 +118,9 @@ const Row = memo(function Row({ frame }: { frame: Frame }) {
             {out ? "↑" : "↓"}
           </span>
           <Clock at={frame.at} precise />
-          <span className={styles.type}>{frame.type}</span>
+          <span className={styles.type} data-type>
+            {frame.type}
+          </span>
           <span className={styles.note}>{note(frame)}</span>
           <span className={styles.size}>{formatSize(frame.bytes)}</span>
         </summary>

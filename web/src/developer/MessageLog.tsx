@@ -138,7 +138,11 @@ function Said(props: { publication: Publication; recovered: boolean; own: boolea
     >
       <Head sender={sender ?? t("server")}>
         {props.elsewhere && <span className={styles.tag}>{channel}</span>}
-        {event !== "message" && <code className={styles.tag}>{event}</code>}
+        {event !== "message" && (
+          <code className={styles.tag} data-event>
+            {event}
+          </code>
+        )}
         {props.recovered && <span className={cx(styles.tag, styles.good)}>{t("recoveredTag")}</span>}
         <span className={styles.aside}>
           {time !== undefined && <Clock at={time * 1000} />}
@@ -158,7 +162,9 @@ function Head({ sender, children }: { sender: string; children: ReactNode }) {
   return (
     <div className={styles.head}>
       <Avatar id={sender} name={sender} size={20} />
-      <b className={styles.sender}>{sender}</b>
+      <b className={styles.sender} data-sender>
+        {sender}
+      </b>
       {children}
     </div>
   );
