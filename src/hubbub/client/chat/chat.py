@@ -23,7 +23,7 @@ from hubbub.client.chat.operations import Operations
 from hubbub.client.chat.operations.agenda import Sent
 from hubbub.client.chat.operations.files import File
 from hubbub.client.chat.operations.own import MentionWhom
-from hubbub.client.chat.operations.reading import MarkedReceipts, ReceiptsMark
+from hubbub.client.chat.operations.reading import ReceiptsMark
 from hubbub.client.chat.operations.table import TABLE
 from hubbub.client.chat.store import ChatEvent, Stale, Store
 from hubbub.client.chat.underway import SEND, Item, Underway, group_of
@@ -310,19 +310,31 @@ class Chat(Operations):
         """Say that one has read up to `seq`, or all of a conversation."""
         if seq is None:
             seq = self.store.known[conversation].seq
-        self._marked(await self.receipts.mark((ReceiptsMark(conversation, read=seq),)))
+        await self._mark((ReceiptsMark(conversation, read=seq),))
 
-    def _marked(self, answer: MarkedReceipts) -> None:
+    async def _mark(self, marks: Sequence[ReceiptsMark]) -> None:
+        """Tell how far one has got. What comes in the answer may be older than what has come meanwhile."""
+        with contextlib.ExitStack() as stack:
+            since = {
+                mark.conversation: stack.enter_context(known.reading())
+                for mark in marks
+                if (known := self.store.known.get(mark.conversation)) is not None
+            }
+            answer = await self.receipts.mark(marks)
         for each in answer.marked:
-            if (known := self.store.known.get(each.conversation)) is not None:
+            if (known := self.store.known.get(each.conversation)) is None:
+                continue
+            if since.get(each.conversation) or each.membership.read < known.membership.read:
+                self.store.recount.add(each.conversation)
+            else:
                 known.mine = msgspec.structs.replace(known.mine, membership=each.membership)
+        if self._following is not None:
+            self._following.ask()
 
     async def delivered(self, marks: Mapping[str, int]) -> None:
         """Say that messages up to these seqs have arrived here. What cannot be said now is said with the next ones."""
         with contextlib.suppress(ClientError, HubbubError):
-            self._marked(
-                await self.receipts.mark([ReceiptsMark(id, delivered=seq) for id, seq in marks.items()])
-            )
+            await self._mark([ReceiptsMark(id, delivered=seq) for id, seq in marks.items()])
 
     async def start_typing(self, conversation: str, thread: int | None = None) -> None:
         """Say that one types; to be called with every key. The server is told as often as it wants to be."""

@@ -116,7 +116,7 @@ class Following:
                 self._waiting.append(push)
             elif self._store.inbox_event(event):
                 self._tell(event)
-                self._ask()
+                self.ask()
         else:
             self._store.signal(event, self._loop.time())
             self._tell(event)
@@ -141,7 +141,7 @@ class Following:
             self._page(id, event.seq)
         elif self._store.log_event(event):
             self._tell(event)
-            self._ask()
+            self.ask()
             if isinstance(event, MessageCreated):
                 self._arrived(event)
 
@@ -150,7 +150,8 @@ class Following:
         self._behind[id] = max(seq, self._behind.get(id, 0))
         self._wake.set()
 
-    def _ask(self) -> None:
+    def ask(self) -> None:
+        """Have asked what is not known any more, if there is such."""
         if self._store.stale or self._store.recount:
             self._wake.set()
 
@@ -188,8 +189,15 @@ class Following:
             await self._chat.refresh(self._store.stale.pop())
         while self._store.recount:
             id = self._store.recount.pop()
+            if (known := self._store.known.get(id)) is None:
+                continue
             try:
-                self._store.counted(await self._chat.conversations.get(id))
+                with known.reading() as since:
+                    counted = await self._chat.conversations.get(id)
+                if since:  # the answer may be older than they
+                    self._store.recount.add(id)
+                else:
+                    self._store.counted(counted)
             except HubbubError as error:
                 if error.info.temporary:
                     self._store.recount.add(id)
