@@ -81,7 +81,8 @@ class _Subscription:
     entered: Position | None = None
     last: Position | None = None
     first: Position | None = None
-    texts: set[str] = field(default_factory=set)
+    texts: dict[str, str] = field(default_factory=dict)
+    """What was seen, by the epoch of its log."""
 
 
 @dataclass(slots=True)
@@ -127,6 +128,7 @@ class _Checker:
         self.sent: Counter[tuple[str, str]] = Counter()
         self.writes = [each for each in history.records if isinstance(each, Written)]
         self.number = {each.text: each.number for each in self.writes}
+        self.accepted = {each.text: each for each in self.writes if each.outcome == "accepted"}
         self.logs = {log.channel: log for log in history.logs}
         self.talks = {talk.conversation: talk for talk in history.talks}
         self.places = {
@@ -191,7 +193,7 @@ class _Checker:
         where = (record.client, record.channel, f"{last} to {here}")
         if self.texts.setdefault((record.channel, here.epoch, here.offset), record.text) != record.text:
             self.say("altered", *where)
-        if record.text in it.texts:
+        if record.text in it.texts and not self.anew(record, it.texts[record.text]):
             self.say("duplicate", *where)
         elif last is not None and last.epoch != here.epoch:
             self.say("silent gap", *where)
@@ -199,10 +201,15 @@ class _Checker:
             self.say("reordered", *where)
         elif last is not None and here.offset > last.offset + 1:
             self.say("lost", *where)
-        it.texts.add(record.text)
+        it.texts[record.text] = here.epoch
         it.first = it.first or here
         if last is None or last.epoch != here.epoch or here.offset > last.offset:
             it.last = here
+
+    def anew(self, record: Seen, before: str) -> bool:
+        """Whether it was in a log that was lost before anybody had an answer, and was then accepted by the next one."""
+        accepted = self.accepted.get(record.text)
+        return before != record.epoch and accepted is not None and accepted.epoch == record.epoch
 
     def gap(self, record: Gap) -> None:
         it = self.subscriptions.setdefault((record.client, record.channel), _Subscription())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import os
@@ -15,10 +16,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
 
 from hubbub.auth.api_keys import new_key
 from hubbub.auth.tokens import mint
+from hubbub.errors import ERRORS, ErrorCode
 from hubbub.loadgen.target import serve, settings
 from hubbub.testing.processes import ServerProcess
 
@@ -99,27 +102,44 @@ class HubbubProcess(ServerProcess):
         self, user: str, conversation: str, texts: Sequence[tuple[str, str]]
     ) -> AsyncIterator[tuple[str, int]]:
         """Send many messages (key and text of each), one behind the other on a session of `user`'s, without waiting for
-        answers in between; gives each text with its seq."""
-        async with connect(f"ws://127.0.0.1:{self.port}/v1/ws", max_size=None) as socket:
-            await socket.send(json.dumps({"type": "connect", "id": 0, "token": self.token(user)}))
-
-            async def send() -> None:
-                for number, (key, text) in enumerate(texts, 1):
-                    params = {"conversation": conversation, "parts": [{"type": "text", "text": text}]}
-                    call = {"type": "call", "id": number, "method": "chat.messages.send", "params": params}
-                    await socket.send(json.dumps({**call, "key": key}))
-
-            async with asyncio.TaskGroup() as group:
-                group.create_task(send())
-                left = len(texts)
-                while left:
-                    for line in (await socket.recv()).splitlines():
-                        told = json.loads(line)
-                        if told["type"] == "result":
-                            left -= 1
-                            yield texts[told["id"] - 1][1], told["result"]["message"]["seq"]
-                        elif told["type"] == "error":
-                            raise RuntimeError(f"refused: {told}")
+        answers in between; gives each text with its seq. What a server that ends has left is sent to the next."""
+        left = dict(texts)
+        while left:
+            with contextlib.suppress(OSError, WebSocketException):
+                async with connect(f"ws://127.0.0.1:{self.port}/v1/ws", max_size=None) as socket:
+                    calls = [
+                        json.dumps(
+                            {
+                                "type": "call",
+                                "id": number,
+                                "method": "chat.messages.send",
+                                "params": {
+                                    "conversation": conversation,
+                                    "parts": [{"type": "text", "text": text}],
+                                },
+                                "key": key,
+                            }
+                        )
+                        for number, (key, text) in enumerate(left.items(), 1)
+                    ]
+                    keys = list(left)
+                    await socket.send(json.dumps({"type": "connect", "id": 0, "token": self.token(user)}))
+                    sending = asyncio.create_task(_send_all(socket, calls))
+                    try:
+                        while left:
+                            for line in (await socket.recv()).splitlines():
+                                told = json.loads(line)
+                                if told["type"] == "result":
+                                    yield left.pop(keys[told["id"] - 1]), told["result"]["message"]["seq"]
+                                elif (
+                                    told["type"] == "error" and not ERRORS[ErrorCode(told["code"])].temporary
+                                ):
+                                    raise RuntimeError(f"refused: {told}")
+                    finally:
+                        sending.cancel()
+                        await asyncio.gather(sending, return_exceptions=True)
+            if left:
+                await asyncio.sleep(0.05)
 
     async def converse(self, members: Sequence[str]) -> str:
         """Make users, and a group of them; its id."""
@@ -214,6 +234,11 @@ class HubbubProcess(ServerProcess):
             return False
         finally:
             connection.close()
+
+
+async def _send_all(socket: ClientConnection, calls: Sequence[str]) -> None:
+    for call in calls:
+        await socket.send(call)
 
 
 def _text(value: object) -> str:

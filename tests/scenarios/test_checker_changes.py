@@ -15,14 +15,17 @@ from tests.scenarios.told import (
     Changed,
     Entered,
     Following,
+    Gap,
     History,
     Item,
     Left,
+    Log,
     Now,
     Position,
     Present,
     Record,
     Reopened,
+    Seen,
     Shown,
     Talk,
     Written,
@@ -305,3 +308,33 @@ def test_what_was_not_answered_may_have_become_either() -> None:
     unknown = Planting(lost, it.chance).change(place, outcome="unknown")
     assert "change lost" in {each.kind for each in check(lost)}
     assert "change lost" not in {each.kind for each in check(unknown)}
+
+
+@pytest.mark.parametrize("acknowledged", ["e", "f"])
+def test_what_the_next_log_has_accepted_anew_is_no_duplicate(acknowledged: str) -> None:
+    """A publish whose answer was lost with the log that had it is made again; one that was answered is not."""
+    places = (Position("e", 0), Position("e", 1), Position("f", 0))
+    run = History(
+        (
+            Entered(client="bob", channel=CHANNEL, position=places[0]),
+            Seen(client="bob", channel=CHANNEL, text="x", epoch="e", offset=1),
+            Gap(client="bob", channel=CHANNEL, since=places[1], position=places[2]),
+            Seen(client="bob", channel=CHANNEL, text="x", epoch="f", offset=1),
+            Written(
+                client="ann",
+                to=CHANNEL,
+                text="x",
+                number=1,
+                after=0,
+                outcome="accepted",
+                epoch=acknowledged,
+                place=1,
+            ),
+        ),
+        (Log(CHANNEL, "f", 0, ((1, "x"),)),),
+        (),
+        {"ann": "ann", "bob": "bob"},
+        frozenset(("ann", "bob")),
+        gaps=True,
+    )
+    assert [each.kind for each in check(run)] == ([] if acknowledged == "f" else ["duplicate"])
