@@ -1,7 +1,7 @@
 """The web app's page for developers in a real Chromium, on a server without conversations.
 
-The tests are in JavaScript, beside this file; each file is one test here. They need Node 20, Chromium (`CHROMIUM` names another one than Debian's), and `npm ci --ignore-scripts` in this
-directory.
+The tests are in JavaScript, beside this file; each file is one test here. They need Node 20, Chromium (`CHROMIUM`
+names another one than Debian's), and `npm ci --ignore-scripts` in this directory and in `web`.
 """
 
 from __future__ import annotations
