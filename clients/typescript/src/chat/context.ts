@@ -1,3 +1,4 @@
+import { randomKey } from "../core/chance.js";
 import type { HubbubError } from "../core/errors.js";
 import type { Hubbub } from "../core/hubbub.js";
 import type { Gap } from "../core/types.js";
@@ -67,10 +68,7 @@ export function caller(client: Client): Call {
 }
 
 /** A new idempotency key. */
-export function newKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(12));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+export const newKey: () => string = randomKey;
 
 /** Whether it is a refusal that stays one. */
 export function isFinal(error: unknown): error is HubbubError {

@@ -55,15 +55,19 @@ export async function built(): Promise<string> {
   }
 }
 
+/** See that what a lock file names is there. */
+export async function installed(folder: string): Promise<void> {
+  const stamp = join(folder, "node_modules/.package-lock.json");
+  if (changed(join(folder, "package-lock.json")) <= changed(stamp)) return;
+  await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: folder });
+  utimesSync(stamp, new Date(), new Date());
+}
+
 /** The folder of an example, ready to run. */
 export async function prepared(name: string): Promise<string> {
   await built();
   const folder = join(PACKAGE, "examples", name);
-  const stamp = join(folder, "node_modules/.package-lock.json");
-  if (changed(join(folder, "package-lock.json")) > changed(stamp)) {
-    await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: folder });
-    utimesSync(stamp, new Date(), new Date());
-  }
+  await installed(folder);
   // npm has put a copy there, as of the day of its installation.
   const copy = join(folder, "node_modules/hubbub");
   if (changed(join(PACKAGE, "dist/react.js")) > changed(join(copy, "dist/react.js"))) {
@@ -196,9 +200,9 @@ export function filesOf(page: string): Map<string, string> {
   return new Map([...blocks].map(([, name = "", code = ""]) => [name, code]));
 }
 
-/** `resolved` lines of an example's lock file that name another registry than npm's. */
-export function strangers(name: string): string[] {
-  const lock = readFileSync(join(PACKAGE, "examples", name, "package-lock.json"), "utf8");
+/** `resolved` lines of the lock file in a folder of the package that name another registry than npm's. */
+export function strangers(folder: string): string[] {
+  const lock = readFileSync(join(PACKAGE, folder, "package-lock.json"), "utf8");
   return [...lock.matchAll(/"resolved": "([^"]*)"/g)]
     .map(([, source = ""]) => source)
     .filter((source) => source !== "file:../.." && !source.startsWith("https://registry.npmjs.org/"));
