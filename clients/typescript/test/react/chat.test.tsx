@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { act, cleanup, render, screen } from "@testing-library/react";
-import { type ReactNode, StrictMode, startTransition, useState } from "react";
+import { type ReactNode, StrictMode, startTransition, useState, version } from "react";
 import { createRoot } from "react-dom/client";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
@@ -315,7 +315,7 @@ test("typing and drafts are said of the conversation and thread that is shown", 
   const before = [typing, typed, write];
   view.rerender(strictly(<Composer />));
   expect([typing, typed, write]).toEqual(before);
-  expect(typings.size).toBe(1);
+  expect(typings.size).toBe(version.startsWith("18.") ? 2 : 1); // of its rehearsal, 18 forgets what was made
   typing();
   view.rerender(strictly(<Composer thread={2} />));
   write(undefined);

@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
 import { act } from "@testing-library/react";
+import { version } from "react";
 import { hydrateRoot, type Root } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { afterEach, expect, test, vi } from "vitest";
@@ -63,7 +64,10 @@ test("the server renders what there is before anything has happened, and begins 
     </HubbubProvider>,
   );
   expect(html).toBe(SERVED);
-  expect(errors).not.toHaveBeenCalled();
+  // React 18 complains of an effect that on a server, where there is no document as there is here, is another one.
+  const said = errors.mock.calls.map(([message]) => String(message));
+  expect(said.filter((each) => !/useLayoutEffect does nothing on the server/.test(each))).toEqual([]);
+  if (!version.startsWith("18.")) expect(said).toEqual([]);
   expect([hubbub.begun, hubbub.connection.listeners, fake.listeners, fake.lists.length]).toEqual([
     0, 0, 0, 0,
   ]);
