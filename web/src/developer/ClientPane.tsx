@@ -9,8 +9,8 @@ import type { As, Client, ClientState } from "./client.ts";
 import styles from "./developer.module.css";
 import { FrameList } from "./FrameList.tsx";
 import { MessageLog } from "./MessageLog.tsx";
-import { useReference } from "./reference.ts";
 import { texts } from "./texts.ts";
+import { useReference } from "./useReference.ts";
 
 const TRANSPORTS: readonly TransportName[] = ["websocket", "sse", "polling"];
 const SHOWN = 12;

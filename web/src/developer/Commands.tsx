@@ -7,8 +7,9 @@ import { commandOf, type Fields, KINDS, type Kind } from "./commands.ts";
 import styles from "./developer.module.css";
 import { Json } from "./FrameList.tsx";
 import { CopyButton } from "./parts.tsx";
-import { type Reference, useReference } from "./reference.ts";
+import type { Reference } from "./reference.ts";
 import { texts } from "./texts.ts";
+import { useReference } from "./useReference.ts";
 
 const USUAL = { event: "message", json: "", method: "chat.me.get", limit: "10", newest: true };
 
