@@ -139,7 +139,7 @@ export class Chat {
     this.#shelf = new Shelf(this.#context);
     this.#marks = new Marks(this.#context, delivered);
     this.#asking = new Asking(this.#context, this.#shelf.changed);
-    this.#outgoing = new Outgoing(this.outbox, store, () => client.time());
+    this.#outgoing = new Outgoing(this.outbox, store, () => client.time(), this.#live.live);
     this.#windows = new Windows(this.#context, this.#marks, this.#outgoing.pending);
 
     const shown = new Shown({

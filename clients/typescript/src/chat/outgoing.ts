@@ -7,7 +7,7 @@ import { MAIN, put } from "./state.js";
 import type { Store } from "./store.js";
 import { segmentAt } from "./timeline.js";
 
-/** Milliseconds for which what is done is shown, though no event has said so. */
+/** Milliseconds of being up to date for which what is done is shown, though no event has said so. */
 const SETTLE = 3_000;
 const METHODS: ReadonlySet<string> = new Set([
   "chat.messages.send",
@@ -27,6 +27,8 @@ export class Outgoing {
   readonly #outbox: Outbox;
   readonly #store: Store;
   readonly #time: () => number;
+  readonly #live: () => boolean;
+  #stopped = false;
   readonly #watched = new Set<string>();
   /** Where each stands among the others, by its key: the server's clock is only guessed, and the device's may be set. */
   readonly #places = new Map<string, number>();
@@ -35,16 +37,19 @@ export class Outgoing {
   readonly #unseen = new Map<string, Sent>();
   readonly #leave: (() => void)[];
 
-  constructor(outbox: Outbox, store: Store, time: () => number) {
+  /** `live`: whether the state is up to date, but for what is being pushed. */
+  constructor(outbox: Outbox, store: Store, time: () => number, live: () => boolean) {
     this.#outbox = outbox;
     this.#store = store;
     this.#time = time;
+    this.#live = live;
     this.#leave = [outbox.entries.subscribe(this.#entries), store.state.subscribe(this.#settle)];
     this.#entries();
   }
 
   /** Ends the following; what is in the outbox stays there. */
   stop(): void {
+    this.#stopped = true;
     for (const each of this.#leave) each();
   }
 
@@ -133,8 +138,16 @@ export class Outgoing {
   #done(key: string, version?: number): void {
     const done = { done: true, ...(version !== undefined && { version }) };
     this.pending.update((all) => all.map((each) => (each.key === key ? { ...each, ...done } : each)));
-    setTimeout(() => this.#remove(key), SETTLE);
+    this.#removeLater(key);
     this.#settle();
+  }
+
+  /** A connection may be lost between an answer and its event, which then comes by the next sync. */
+  #removeLater(key: string): void {
+    setTimeout(() => {
+      if (this.#live() || this.#stopped) this.#remove(key);
+      else this.#removeLater(key);
+    }, SETTLE);
   }
 
   /** Lets go of what the log shows. */
