@@ -44,19 +44,20 @@ for (const [name, options] of [
   test(`the list, dialogs and menus, ${name}`, async (t) => {
     const window = await open(t, "", options);
     const { page } = window;
+    const colours = { dark: name === "wide" }; // they are the same in all three
     await window.row("Design").waitFor();
-    await window.assertAccessible("the list");
+    await window.assertAccessible("the list", colours);
     await page.keyboard.press("Control+k");
     await page.getByRole("option").first().waitFor();
-    await window.assertAccessible("the palette");
+    await window.assertAccessible("the palette", colours);
     await page.keyboard.press("Escape");
     await page.getByRole("button", { name: "New conversation" }).click();
     await page.getByRole("textbox", { name: "Name" }).waitFor();
-    await window.assertAccessible("a new conversation");
+    await window.assertAccessible("a new conversation", colours);
     await page.keyboard.press("Escape");
     await window.row("Design").click({ button: "right" });
     await page.getByRole("menu").waitFor();
-    await window.assertAccessible("a menu");
+    await window.assertAccessible("a menu", colours);
     await page.keyboard.press("Escape");
   });
 }

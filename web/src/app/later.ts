@@ -1,11 +1,10 @@
 /** Parts of the app that are loaded when they are asked for, or when there is nothing else to do. */
 
 import { type ComponentType, type LazyExoticComponent, lazy } from "react";
+import { idle } from "./idle.ts";
 
 const AGAIN = 2000; // milliseconds, after a part could not be had
 const CALM = 3000; // milliseconds after the start, until the rest is fetched
-const PATIENCE = 5000; // milliseconds, for which a part waits for a calm moment
-const MOMENT = 100;
 const RELOADED = "hubbub:reloaded";
 
 type Load = () => Promise<unknown>;
@@ -50,7 +49,7 @@ export function fetchTheRest(): () => void {
   let going = true;
   const timer = setTimeout(async () => {
     for (const load of loads) {
-      await idle();
+      await idle(); // what is fetched is run, too
       if (!going) return;
       await load().catch(() => undefined); // it is tried again when it is asked for
     }
@@ -60,10 +59,3 @@ export function fetchTheRest(): () => void {
     clearTimeout(timer);
   };
 }
-
-/** Until there is nothing else to do: what is fetched is run, too. Not every browser tells; there it is a moment. */
-const idle = (): Promise<unknown> =>
-  new Promise((resolve) => {
-    if (typeof requestIdleCallback === "function") requestIdleCallback(resolve, { timeout: PATIENCE });
-    else setTimeout(resolve, MOMENT);
-  });

@@ -2,6 +2,7 @@ import { useChat, useConversation, useMessages, useView } from "hubbub/react";
 import { Suspense, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { flushSync } from "react-dom";
 import { useCommands } from "../app/commands.ts";
+import { warmUp } from "../app/idle.ts";
 import { onWish, placeOf, wish } from "../composer/wishes.ts";
 import { useMyId, useTitle } from "../conversations/names.ts";
 import { formatDay, useTexts } from "../i18n/index.ts";
@@ -10,6 +11,7 @@ import { Dialogs } from "./Dialogs.tsx";
 import { commandsOf, keysOf } from "./keysOf.ts";
 import { Message } from "./Message.tsx";
 import styles from "./Messages.module.css";
+import { tokensOf } from "./markdown.ts";
 import { type Room, RoomContext } from "./room.ts";
 import { newBehind, type Row, rowsOf } from "./rows.ts";
 import { Typing } from "./Typing.tsx";
@@ -30,6 +32,8 @@ export interface MessagesProps {
 const NONE: readonly Row[] = [];
 /** With more than so many unread ones one begins where one has stopped, and not at the end. */
 const MANY = 40;
+
+void warmUp(() => tokensOf("**One** `two` https://three.example/\n\n- four\n> five"));
 
 /** The messages of a conversation or of a thread. */
 export function Messages({ conversation, thread, jump }: MessagesProps) {

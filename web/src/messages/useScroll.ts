@@ -1,11 +1,14 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import type { Messages } from "hubbub/react";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { idle } from "../app/idle.ts";
 import { toast } from "../ui/index.ts";
 import { heightOf, type Row } from "./rows.ts";
 
 /** Rows from an end at which the next page is read. */
 const NEAR = 15;
+/** Rows that are rendered before and after those that are seen. */
+const OVERSCAN = 6;
 /** Pixels from the end that still count as being there, and from where on there is a way back. */
 const AT_END = 60;
 const FAR = 240;
@@ -33,6 +36,16 @@ export function useScroll(window: Messages, rows: readonly Row[], kept: number, 
   const latest = useRef(0);
 
   const some = rows.length > 0;
+  // What is not seen is rendered after what is.
+  const [calm, setCalm] = useState(false);
+  useEffect(() => {
+    if (!some) return;
+    let gone = false;
+    void idle().then(() => gone || setCalm(true));
+    return () => {
+      gone = true;
+    };
+  }, [some]);
   const list = useVirtualizer({
     count: rows.length,
     enabled: some,
@@ -41,7 +54,7 @@ export function useScroll(window: Messages, rows: readonly Row[], kept: number, 
     // The first rows that are rendered are those that are shown: what is new, or the end.
     initialOffset: () => rows.slice(0, firstFresh(rows)).reduce((sum, row) => sum + heightOf(row), 0),
     getItemKey: (at) => rows[at]?.key ?? at,
-    overscan: 6,
+    overscan: calm ? OVERSCAN : 1,
     anchorTo: "end",
     followOnAppend: window.atEnd,
     scrollEndThreshold: AT_END,
