@@ -151,3 +151,57 @@ async def test_an_answer_that_nobody_waits_for_any_more_enters_nothing() -> None
         await client.publish("b", 1)
         assert not client.channels.entries
         assert not client.channels._leaving
+
+
+async def entered(peer: Peer) -> None:
+    await peer.accept()
+    await peer.give(subscribed((await peer.take("subscribe"))["id"], "a", 5))
+    peer.cut()
+
+
+async def cut_again(peer: Peer) -> None:
+    """Another session, which ends before it has answered; something of the channel came before that."""
+    await lost(peer)
+    await peer.take("subscribe")
+    await peer.give(publication("a", 1, epoch="f"))
+    peer.cut()
+
+
+async def test_a_session_that_ends_before_it_has_us_in_a_channel_is_not_the_last_that_is_asked() -> None:
+    async def after(peer: Peer) -> None:
+        command = await peer.take("connect")
+        await peer.give(error(command["id"], ErrorCode.SESSION_GONE))
+        await peer.accept(session="s3")
+        command = await peer.take("subscribe")
+        assert command["since"] == {"epoch": "e", "offset": 5}
+        missed = [publication("a", 6)]
+        await peer.give(subscribed(command["id"], "a", 6, recovered=True, publications=missed))
+        await peer.stay()
+
+    async with (
+        scripted(entered, cut_again, cut_again, after) as url,
+        Client(url) as client,
+        client.channel("a").subscribe() as subscription,
+    ):
+        assert [each.offset for each in await take(subscription, 1)] == [6]
+        assert subscription.position == Position("e", 6)
+
+
+async def test_a_session_that_is_resumed_is_asked_again_for_what_it_never_heard() -> None:
+    async def after(peer: Peer) -> None:
+        command = await peer.take("connect")
+        assert command["resume"]["session"] == "s2"
+        await peer.give(connected(command["id"], session="s2", resumed=True, recovered=True))
+        command = await peer.take("subscribe")
+        await peer.give(subscribed(command["id"], "a", 7, recovered=False))
+        await peer.give(publication("a", 8))
+        await peer.stay()
+
+    gaps: list[Gap] = []
+    async with (
+        scripted(entered, cut_again, after) as url,
+        Client(url) as client,
+        client.channel("a", on_gap=gaps.append).subscribe() as subscription,
+    ):
+        assert [each.offset for each in await take(subscription, 1)] == [8]
+        assert gaps == [Gap("a", Position("e", 5), Position("e", 7))]

@@ -37,13 +37,15 @@ class Listener(Reader, Protocol):
 
 @dataclass(slots=True)
 class Entry:
-    """A channel. `position` is what was seen last, or where to catch up from; `entered`: the server has us in it."""
+    """A channel. `position` is what was seen last, or where to catch up from; `entered`: the server has us in it;
+    `anew`: it had, and was asked again by a session that is not the one from then."""
 
     token: str | None = None
     presence: bool = True
     position: Position | None = None
     readers: list[Reader] = field(default_factory=list)
     entered: bool = False
+    anew: bool = False
     ours: bool = True
     head: Position | None = None
     """Where it was when the server put us into it."""
@@ -138,6 +140,9 @@ class Channels:
             self._removed(
                 model.ServerUnsubscribed(name, int(ErrorCode.NOT_SUBSCRIBED), "unsubscribed by the server")
             )
+        for name, entry in list(self.entries.items()):
+            if entry.anew:  # what we asked was lost on the way
+                self._again(name, entry)
         for _, listener in self._listeners:
             listener.connected(True)
 
@@ -148,13 +153,17 @@ class Channels:
         for name, entry in list(self.entries.items()):
             if self._listener(name) is not None and not entry.readers:
                 del self.entries[name]
-            elif entry.entered:
-                entry.entered = False
+            elif entry.entered or entry.anew:
                 self._again(name, entry)
+            else:
+                entry.early.clear()  # of the session that is gone; `enter` asks again
         for _, listener in self._listeners:
             listener.connected(False)
 
     def _again(self, name: str, entry: Entry) -> None:
+        entry.entered, entry.anew = False, True
+        entry.early.clear()
+
         def answered(reply: wire.Reply | Exception) -> None:
             if self.entries.get(name) is not entry or not isinstance(reply, model.ErrorReply):
                 return
@@ -179,7 +188,7 @@ class Channels:
         """The server has put us in before we could say from where: what is between is in the log."""
         since = entry.position
         if since is None:
-            entry.entered = True
+            entry.entered, entry.anew = True, False
             early, entry.early = entry.early, []
             self._flush(early)
             return
@@ -188,7 +197,7 @@ class Channels:
             if self.entries.get(name) is not entry or isinstance(reply, Exception):
                 return  # the connection is lost; the next session begins anew
             history = wire.decode_history(reply.result) if isinstance(reply, wire.ResultReply) else None
-            entry.entered = True
+            entry.entered, entry.anew = True, False
             early, entry.early = entry.early, []
             if history is None or not history.complete or history.more:
                 position = history.position if history is not None else entry.head or since
@@ -238,6 +247,7 @@ class Channels:
         if entry is None:
             entry = self.entries[name] = Entry(ours=False)
         since, entry.entered, entry.answer = entry.position, True, reply
+        entry.anew = False
         early, entry.early = entry.early, []
         if since is not None and reply.recoverable and reply.position is not None:
             if reply.recovered:
