@@ -108,7 +108,7 @@ export class Connection {
 
   /** Try now, whatever the back-off; over `transport` from now on, if it is one of ours. */
   reconnect(transport?: TransportName): void {
-    const at = this.#transports.findIndex((each) => each === transport);
+    const at = this.#transports.indexOf(transport as TransportName);
     if (at >= 0) this.#at = this.#works = at;
     if (this.#up) this.#leave();
     else if (!this.#unwatch) this.#begin();

@@ -20,7 +20,10 @@ afterEach(() => hubbub.close());
 test("any command is sent as it is, and answered with the reply", async () => {
   const reply = await hubbub.command({ type: "history", channel: "lobby", limit: 1 });
   expect(reply).toMatchObject({ type: "result", result: { publications: [] } });
-  await expect(hubbub.command({ type: "nonsense" })).rejects.toMatchObject({ name: "bad_request", code: 107 });
+  await expect(hubbub.command({ type: "nonsense" })).rejects.toMatchObject({
+    name: "bad_request",
+    code: 107,
+  });
 });
 
 test("a session goes on over another transport, and comes back over it", async () => {
