@@ -123,6 +123,20 @@ test("a long conversation is read both ways, and a link leads to one of its mess
   ada.window.assertClean();
 });
 
+test("who is at the end stays there when there is less room for messages", async (t) => {
+  const ada = await open(t, "ada", `#/c/${long}`);
+  const last = ada.message("Line 130");
+  await last.waitFor();
+  const below = () => ada.page.getByRole("main").getByRole("log").evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight < 2);
+  await ada.window.becomes(below, true);
+  await ada.field.fill("One\n".repeat(12));
+  await ada.window.becomes(below, true);
+  await ada.page.setViewportSize({ width: 1280, height: 500 }); // a phone's keyboard does that
+  await ada.window.becomes(below, true);
+  await ada.field.fill("");
+  ada.window.assertClean();
+});
+
 test("polls, checklists and cards do what they say", async (t) => {
   const poll = { type: "poll", question: "When?", options: [{ text: "Monday" }, { text: "Friday" }] };
   const checklist = { type: "checklist", title: "To do", anyone: true, items: [{ text: "Cake" }] };

@@ -174,6 +174,24 @@ export function useScroll(window: Messages, rows: readonly Row[], kept: number, 
 
   // As the list has it: to ask the element would have everything laid out, in each frame.
   const below = list.getTotalSize() - (list.scrollOffset ?? 0) - (list.scrollRect?.height ?? 0);
+
+  // Who is at the end stays there when the room for messages changes: a keyboard comes, what one writes grows.
+  const height = list.scrollRect?.height;
+  const known = useRef(height);
+  const ended = useRef(false);
+  useLayoutEffect(() => {
+    if (known.current === height) ended.current = settled.current && atEnd && below <= AT_END;
+  });
+  useEffect(() => {
+    const element = scroller.current;
+    if (element === null) return;
+    const observer = new ResizeObserver(() => {
+      known.current = element.clientHeight;
+      if (ended.current) list.scrollToEnd();
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [list]);
   const away = some && (!atEnd || (list.scrollRect !== null && below > FAR));
   return { scroller, list, pointed, jumpTo, toEnd, away, seen: most.current, first };
 }
