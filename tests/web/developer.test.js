@@ -60,6 +60,7 @@ test("old links lead here, signed in or not; after signing in the page stays", a
   const { page } = window;
   await state(clientOf(page, "alice")).getByText("Live").waitFor();
   assert.match(page.url(), /#\/developer$/);
+  assert.equal(await page.getByRole("link", { name: "Chat" }).getAttribute("href"), "#/");
   await page.goto(new URL("?as=ada#/developer", server.url).href);
   await state(clientOf(page, "ada")).getByText("Live").waitFor();
   await page.getByRole("navigation", { name: "Conversations" }).waitFor();

@@ -1,5 +1,7 @@
 import { useEffect, useState } from "react";
 import { BASE, page } from "../app/page.ts";
+import { href } from "../app/routes.ts";
+import { currentSession } from "../app/session.ts";
 import { useTexts } from "../i18n/index.ts";
 import styles from "./developer.module.css";
 import { texts } from "./texts.ts";
@@ -26,6 +28,9 @@ export function Health() {
         {page.version !== undefined && <span className={styles.version}>v{page.version}</span>}
       </p>
       <nav className={styles.links} aria-label={t("links")}>
+        {page.chat !== false && currentSession().status !== "in" && (
+          <a href={href({ view: "home" })}>{t("chat")}</a>
+        )}
         {LINKS.map(([name, path]) => (
           <a key={name} href={new URL(path, BASE).href} target="_blank" rel="noreferrer">
             {t(name)}

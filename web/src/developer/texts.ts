@@ -11,6 +11,7 @@ export const texts = define("developer", {
   down: "Unreachable",
   checking: "Checking",
   links: "This server",
+  chat: "Chat",
   apiDocs: "API docs",
   openapi: "OpenAPI",
   asyncapi: "AsyncAPI",
