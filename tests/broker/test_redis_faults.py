@@ -103,7 +103,7 @@ class Crowd:
         assert histories[0] == histories[1]
         head, kept = histories[0].position, histories[0].publications
         assert [push.offset for push in kept] == list(range(head.offset - len(kept) + 1, head.offset + 1))
-        assert len(kept) == min(head.offset, KEPT.size)  # while all was waited for, they may have said more than is kept
+        assert len(kept) == min(head.offset, KEPT.size)  # they may say more than is kept while they wait
         found = {Position(push.epoch or "", push.offset or 0): bytes(push.data) for push in kept}
         for place, data in self.said.items():
             if place.epoch == head.epoch and place.offset > head.offset - len(kept):
