@@ -4,6 +4,7 @@ import pytest
 from tests.chat.talk import say, words
 from tests.chat.world import World
 
+from hubbub.chat.ledger import Actor
 from hubbub.chat.sync_parts import changed_threads, newest
 
 pytestmark = pytest.mark.anyio
@@ -31,8 +32,8 @@ async def test_threads_of_what_one_may_not_read(chat: World) -> None:
     group = await chat.group("ada", "bob")
     root = await say(chat, group, "bob", "root")
     await say(chat, group, "ada", "reply", thread=root.seq)
-    (thread,) = await chat.read(lambda view: changed_threads(view, "bob", 0))
+    (thread,) = await chat.read(lambda view: changed_threads(view, Actor("bob"), 0))
     assert (thread.root.seq, thread.unread) == (root.seq, 1)
     await chat.do("conversations.update", "ada", conversation=group, permissions={"read": "moderator"})
-    assert await chat.read(lambda view: changed_threads(view, "bob", 0)) == ()
-    assert await chat.read(lambda view: changed_threads(view, "bob", 2**60)) == ()
+    assert await chat.read(lambda view: changed_threads(view, Actor("bob"), 0)) == ()
+    assert await chat.read(lambda view: changed_threads(view, Actor("bob"), 2**60)) == ()
