@@ -72,7 +72,6 @@ function OpenDialog({
         </h2>
         {!hideTitle && <IconButton icon="close" label={t("close")} onClick={onClose} />}
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
       <div
         ref={body}
         className={styles.body}
