@@ -33,6 +33,17 @@ def test_development_is_complete_and_lets_the_key_in() -> None:
     assert (config.server.drain_window, config.telemetry.log_level) == (1.0, "warning")
 
 
+def test_a_busy_machine_turns_nobody_away_while_developing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for level in ("BUSY", "OVERLOADED", "CRITICAL"):
+        monkeypatch.delenv(f"HUBBUB_LOAD__{level}", raising=False)
+    levels = ("busy", "overloaded", "critical")
+    config, *_ = develop(load())
+    validate(config)
+    assert [getattr(config.load, level) for level in levels] == [1000.0] * 3
+    config, *_ = develop(load(load={"critical": 0.9}))
+    assert [getattr(config.load, level) for level in levels] == [0.7, 0.85, 0.9]
+
+
 def test_what_is_set_stays() -> None:
     config, keys, _ = develop(
         load(server={"drain_window": 5}, telemetry={"log_level": "info"}, auth={"hmac_secret": "x" * 32})

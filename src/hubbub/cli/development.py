@@ -21,6 +21,9 @@ USER, CHANNEL = "alice", "lobby"
 TOKEN_LIFETIME = 30 * 86400.0
 DRAIN_WINDOW = 1.0
 """Seconds: nobody waits ten for a restart while developing."""
+LEVELS = frozenset({"busy", "overloaded", "critical"})
+NEVER = 1000.0
+"""A share of capacity that is never reached: who compiles beside the server is not to be turned away by it."""
 
 
 def develop(config: Config) -> tuple[Config, DevelopmentKeys, bool]:
@@ -36,6 +39,8 @@ def develop(config: Config) -> tuple[Config, DevelopmentKeys, bool]:
     changes: dict[str, object] = {"auth": config.auth.model_copy(update={"api_keys": api_keys})}
     if "drain_window" not in config.server.model_fields_set:
         changes["server"] = config.server.model_copy(update={"drain_window": DRAIN_WINDOW})
+    if not LEVELS & config.load.model_fields_set:
+        changes["load"] = config.load.model_copy(update=dict.fromkeys(LEVELS, NEVER))
     if kept and config.broker.snapshot is None:
         changes["broker"] = config.broker.model_copy(update={"snapshot": DIRECTORY / "channels.json"})
     if "log_level" not in config.telemetry.model_fields_set:
