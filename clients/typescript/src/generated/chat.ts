@@ -4338,8 +4338,8 @@ export interface Operations {
   /**
    * All conversations, by last activity; of which kind and who is in them, and nothing of what is said.
    *
-   * For the server API and admins. Each page takes one look at all of them. Raises `permission_denied`,
-   * `validation_failed` and `limit_exceeded` (`limits.page`, `limits.query_length`).
+   * For the server API and admins. A page of a `query` takes a look at all of them. Raises
+   * `permission_denied`, `validation_failed` and `limit_exceeded` (`limits.page`, `limits.query_length`).
    */
   readonly "administration.conversations": { readonly params: ListAll; readonly result: ListedPage };
   /**

@@ -355,8 +355,8 @@ class AdministrationOperations(Methods):
         """All conversations, by last activity; of which kind and who is in them, and nothing of what is
         said.
 
-        For the server API and admins. Each page takes one look at all of them. Raises PERMISSION_DENIED,
-        VALIDATION_FAILED and LIMIT_EXCEEDED (`limits.page`, `limits.query_length`).
+        For the server API and admins. A page of a `query` takes a look at all of them. Raises
+        PERMISSION_DENIED, VALIDATION_FAILED and LIMIT_EXCEEDED (`limits.page`, `limits.query_length`).
         """
         return await self._call(
             "administration.conversations",
