@@ -32,10 +32,9 @@ export default defineConfig({
   },
   server: {
     proxy: Object.fromEntries(
-      ["/v1", "/dev", "/health", "/connection", "/docs", "/metrics", "/openapi.json", "/asyncapi.json"].map((path) => [
-        path,
-        { target: server, ws: true },
-      ]),
+      ["/v1", "/dev", "/health", "/connection", "/docs", "/metrics", "/openapi.json", "/asyncapi.json"].map(
+        (path) => [path, { target: server, ws: true }],
+      ),
     ),
   },
   test: {
