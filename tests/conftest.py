@@ -38,8 +38,9 @@ hypothesis.settings.load_profile("hubbub")
 
 
 LONG = (
-    "bench/test_faults_mutants.py",
     "web/test_web.py",
+    "clients/test_typescript.py",
+    "bench/test_faults_mutants.py",
     "browser/test_browser.py",
     "scenarios/test_typescript.py",
     "scenarios/test_python.py",
@@ -61,6 +62,9 @@ LONG = (
     "examples/test_socketio_chat.py",
     "socketio_clients/test_soak.py",
     "bench/test_cluster.py",
+    "bench/test_web.py",
+    "chat/test_rebuild.py",
+    "docs/test_administer_page.py",
 )
 """Files that take long, the longest first: workers begin with them, so that nobody waits for one at the end."""
 
@@ -70,6 +74,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--every-database",
         action="store_true",
         help="run each test of the chat on PostgreSQL, too, even if it asks it nothing that others do not ask",
+    )
+    parser.addoption(
+        "--long", action="store_true", help="run what takes long and finds what other tests find, too"
     )
 
 

@@ -11,18 +11,26 @@ from bench.crash.run import Settings, torture
 MUTANTS = Path(__file__).with_name("crash_mutants.py")
 
 
+FOUND_ONLY_HERE = [
+    ("ack-before-commit", "LOST", 2),
+    ("no-idempotency", "duplicate", 2),
+    ("stammers", "duplicate delivery", 1),
+]
+FOUND_IN_A_CLUSTER = [
+    ("skips-on-join", "SKIP", 2),
+    ("reordered", "out-of-order delivery", 1),
+    ("deaf", "SKIP", 1),
+]
+"""`test_faults_mutants.py` has the like of these; here they are found with `--long` alone."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "mutant" in metafunc.fixturenames:
+        more = FOUND_IN_A_CLUSTER if metafunc.config.getoption("--long") else []
+        metafunc.parametrize(("mutant", "anomaly", "kills"), FOUND_ONLY_HERE + more)
+
+
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    ("mutant", "anomaly", "kills"),
-    [
-        ("ack-before-commit", "LOST", 2),
-        ("no-idempotency", "duplicate", 2),
-        ("skips-on-join", "SKIP", 2),
-        ("reordered", "out-of-order delivery", 1),
-        ("deaf", "SKIP", 1),
-        ("stammers", "duplicate delivery", 1),
-    ],
-)
 def test_a_fault_of_the_server_turns_the_run_red(
     mutant: str, anomaly: str, kills: int, tmp_path: Path
 ) -> None:

@@ -130,8 +130,12 @@ async def test_no_field_breaks_anything(server: ChatServer) -> None:
     """Every field of every operation, with whatever JSON; cursors that nobody has given among it."""
     place = await furnish(server.world)
     by_call = await native(server, "ada")
-    cursors = CURSORS if server.world.store.dialect == "sqlite" else CURSORS[::4]
-    strange = ("\0", "\u202e", "x" * 300, *(each for each in NUMBERS if each < 2**64), 1e308, -1e308, *OTHERS)
+    numbers = [each for each in NUMBERS if each < 2**64]
+    strange: tuple[Any, ...] = ("\0", *numbers, 1e308)
+    cursors = CURSORS[::7]
+    if server.world.store.dialect == "sqlite":
+        strange = (*strange, "\u202e", "x" * 300, -1e308, *OTHERS)
+        cursors = CURSORS
     for name, operation in OPERATIONS.items():
         for field in operation.params.__struct_encode_fields__:
             if field in VALUES or operation.server:

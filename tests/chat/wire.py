@@ -180,6 +180,6 @@ async def chat_server(url: str, **sections: Any) -> AsyncIterator[RunningServer]
     """A server on the database `url`."""
     sections.setdefault("chat", {})
     sections["chat"] = {"enabled": True, **sections["chat"]}
-    storage = {"url": url, **sections.pop("storage", {})}
+    storage = {"url": url, "timeout": 60.0, **sections.pop("storage", {})}
     async with running_server(storage=storage, **sections) as server:
         yield server

@@ -47,8 +47,8 @@ class World:
     the fixture `chat` does. `beside`: another node on the same database, with which it is checked as one."""
 
     def __init__(self, url: str, *, beside: World | None = None, **settings: Any) -> None:
-        # Nobody moves this clock for a batch that waits for more.
-        storage = {"url": url, "batch_delay": 0.0, **settings.pop("storage", {})}
+        # Nobody moves this clock for a batch that waits for more; a busy machine may take its time.
+        storage = {"url": url, "batch_delay": 0.0, "timeout": 60.0, **settings.pop("storage", {})}
         settings["attachments"] = {"url": "memory:", **settings.get("attachments", {})}
         self.node = Node(storage=storage, **settings)
         self.config, self.clock, self.hub = self.node.config, self.node.clock, self.node.hub

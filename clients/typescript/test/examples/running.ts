@@ -79,7 +79,7 @@ export async function prepared(name: string): Promise<string> {
   return folder;
 }
 
-/** The environment, without what the test runner has put there. */
+/** The environment, without what the test runner has put there, nor settings of servers: pytest's have no chat. */
 function inherited(): NodeJS.ProcessEnv {
   const rest: Record<string, string | undefined> = {
     ...process.env,
@@ -87,6 +87,7 @@ function inherited(): NodeJS.ProcessEnv {
     NEXT_TELEMETRY_DISABLED: "1",
   };
   delete rest.NODE_ENV;
+  for (const name of Object.keys(rest)) if (name.startsWith("HUBBUB_")) delete rest[name];
   return rest as NodeJS.ProcessEnv;
 }
 
