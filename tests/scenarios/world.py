@@ -11,7 +11,7 @@ from typing import Self
 
 from tests.scenarios.drivers import SDK, Driver, built
 from tests.scenarios.format import LIST, Scenario, read
-from tests.scenarios.runner import Outcome, play
+from tests.scenarios.runner import LATE, Outcome, play
 from tests.scenarios.server import HubbubProcess
 
 AT_ONCE = 8
@@ -79,6 +79,19 @@ async def play_all(
         ]
         runs = [one(*each) for each in asked]
         return list(await asyncio.gather(*runs))
+
+
+async def play_patiently(names: Sequence[str], sdk: SDK, seeds: Sequence[int]) -> list[Outcome]:
+    """As `play_all`, but where all that is wrong is that something did not come in time, on a machine that may be
+    busy, that run is played once more, alone. What is wrong of itself is wrong at once."""
+    outcomes = []
+    for outcome in await play_all(names, (sdk,), seeds):
+        if outcome.anomalies and all(each.kind in LATE for each in outcome.anomalies):
+            print(f"once more: {outcome}")
+            outcomes += await play_all((outcome.scenario,), (sdk,), (outcome.seed,))
+        else:
+            outcomes.append(outcome)
+    return outcomes
 
 
 def _is_short(name: str) -> bool:
