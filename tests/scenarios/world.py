@@ -11,9 +11,10 @@ from typing import Self
 
 from tests.scenarios.drivers import SDK, Driver, built
 from tests.scenarios.format import LIST, Scenario, read
-from tests.scenarios.runner import LATE, Outcome, play
+from tests.scenarios.runner import STUCK, Outcome, play
 from tests.scenarios.server import HubbubProcess
 
+PATIENCE_RAN_OUT = {STUCK, "unanswered", "present: ghost", "present: missing"}
 AT_ONCE = 8
 """Runs side by side: most of the time each of them waits."""
 
@@ -82,11 +83,11 @@ async def play_all(
 
 
 async def play_patiently(names: Sequence[str], sdk: SDK, seeds: Sequence[int]) -> list[Outcome]:
-    """As `play_all`, but where all that is wrong is that something did not come in time, on a machine that may be
-    busy, that run is played once more, alone. What is wrong of itself is wrong at once."""
+    """As `play_all`, but where all that is wrong is that a step or presence did not come in time, on a machine that may
+    be busy, that run is played once more, alone. What is lost, twice or out of order is wrong at once."""
     outcomes = []
     for outcome in await play_all(names, (sdk,), seeds):
-        if outcome.anomalies and all(each.kind in LATE for each in outcome.anomalies):
+        if outcome.anomalies and {each.kind for each in outcome.anomalies} <= PATIENCE_RAN_OUT:
             print(f"once more: {outcome}")
             outcomes += await play_all((outcome.scenario,), (sdk,), (outcome.seed,))
         else:
