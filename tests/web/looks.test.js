@@ -86,3 +86,23 @@ test("on a phone one part is seen, and one comes back from each", async (t) => {
   );
   assert.deepEqual(small, [], "what is touched is large enough");
 });
+
+test("with reduced motion another theme is there at once, whole", async (t) => {
+  const { page } = await open(t, `#/c/${design}/members`);
+  await page.getByRole("article").first().waitFor();
+  await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+  const seen = await page.evaluate(() => {
+    const colours = () =>
+      [...document.body.querySelectorAll("*")].map((each) => {
+        const { color, backgroundColor } = getComputedStyle(each);
+        return `${each.localName}.${each.className} ${color} ${backgroundColor}`;
+      });
+    colours();
+    document.documentElement.dataset.theme = "dark";
+    const first = colours();
+    const moving = [...new Set(document.getAnimations().map(({ transitionProperty }) => transitionProperty))];
+    const later = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+    return later().then(later).then(() => [moving, first.filter((each, index) => each !== colours()[index])]);
+  });
+  assert.deepEqual(seen, [[], []]);
+});
