@@ -85,6 +85,7 @@ export class Marks {
 
   #shown = (): void => {
     if (this.#visible) this.#schedule(0);
+    else void this.flush(true); // of what was seen until now: a page that is closed is hidden first
   };
 
   get #visible(): boolean {
@@ -102,25 +103,26 @@ export class Marks {
     }, wait);
   }
 
-  /** Tell what there is to tell. While the page is hidden nothing is read. */
-  async flush(): Promise<void> {
+  /** Tell what there is to tell. While the page is hidden (`seen`: unless it was seen before) nothing is read. */
+  async flush(seen = this.#visible): Promise<void> {
     if (!this.#context.live()) {
       this.#schedule(DELIVERED);
       return;
     }
     const marks: ReceiptsMark[] = [];
-    for (const [conversation, { read, delivered }] of this.#marks) {
+    for (const [conversation, mark] of this.#marks) {
       if (marks.length === MOST) break;
-      const seen = this.#visible ? read : undefined;
-      if (seen === undefined && delivered === undefined) continue;
-      marks.push({ conversation, read: seen, delivered });
-      if (seen !== read) this.#marks.set(conversation, { ...(read !== undefined && { read }) });
-      else this.#marks.delete(conversation);
+      const { delivered } = mark;
+      const read = seen ? mark.read : undefined;
+      if (read === undefined && delivered === undefined) continue;
+      marks.push({ conversation, read, delivered });
+      if (read === mark.read) this.#marks.delete(conversation);
+      else this.#marks.set(conversation, { read: mark.read as number });
     }
-    const threads = this.#visible ? [...this.#threads.values()] : [];
-    if (this.#visible) this.#threads.clear();
+    const threads = seen ? [...this.#threads.values()] : [];
+    if (seen) this.#threads.clear();
     await Promise.all([this.#tell(marks), ...threads.map((each) => this.#tellThread(each))]);
-    if (marks.length === MOST) await this.flush();
+    if (marks.length === MOST) await this.flush(seen);
   }
 
   async #tell(marks: readonly ReceiptsMark[]): Promise<void> {
