@@ -223,7 +223,7 @@ function Identity({ as, onChange }: { as: As; onChange(as: As): void }) {
 function Failed({ error }: { error: unknown }) {
   return (
     <div className={styles.failed} role="alert">
-      <Refused error={error} reference={useReference(true)} />
+      <Refused error={error} reference={useReference()} />
     </div>
   );
 }

@@ -1,10 +1,12 @@
 import { HubbubError } from "hubbub";
 import { type FormEvent, type ReactNode, useId, useState } from "react";
 import { useTexts } from "../i18n/index.ts";
-import { Badge, Button, CountBadge, Icon, Select, Switch, TextArea, TextField } from "../ui/index.ts";
+import { Badge, Button, Select, Switch, TextArea, TextField } from "../ui/index.ts";
+import styles from "./Commands.module.css";
 import type { Client, Exchange } from "./client.ts";
 import { commandOf, type Fields, KINDS, type Kind } from "./commands.ts";
-import styles from "./developer.module.css";
+import shared from "./developer.module.css";
+import { Fold } from "./Fold.tsx";
 import { Json } from "./FrameList.tsx";
 import { CopyButton } from "./parts.tsx";
 import type { Reference } from "./reference.ts";
@@ -13,40 +15,36 @@ import { useReference } from "./useReference.ts";
 
 const USUAL = { event: "message", json: "", method: "chat.me.get", limit: "10", newest: true };
 
+type Given = { client: Client; channel: string; exchanges: readonly Exchange[] };
+
 /** Everything a client can be told to do, and what the server has answered. */
-export function Commands(props: { client: Client; channel: string; exchanges: readonly Exchange[] }) {
-  const { client, channel, exchanges } = props;
+export function Commands(props: Given) {
   const t = useTexts(texts);
-  const [open, setOpen] = useState(false);
-  const reference = useReference(open);
   return (
-    <details
-      className={styles.fold}
-      data-fold="commands"
-      onToggle={(event) => setOpen(event.currentTarget.open)}
-    >
-      <summary className={styles.summary}>
-        <Icon name="chevronEnd" size={14} />
-        {t("commands")}
-        <CountBadge tone="quiet" count={exchanges.length} label={String(exchanges.length)} />
-      </summary>
-      {open && (
-        <div className={styles.foldBody}>
-          <Form key={channel} client={client} channel={channel} methods={reference.methods} />
-          <div className={styles.replies}>
-            <h4 className={styles.repliesTitle}>{t("replies")}</h4>
-            {exchanges.length === 0 && <p className={styles.soft}>{t("noReplies")}</p>}
-            <div role="log" aria-label={t("replies")}>
-              <ol className={styles.list}>
-                {exchanges.toReversed().map((each) => (
-                  <Answer key={each.key} exchange={each} reference={reference} />
-                ))}
-              </ol>
-            </div>
-          </div>
+    <Fold name="commands" title={t("commands")} count={props.exchanges.length}>
+      <Console {...props} />
+    </Fold>
+  );
+}
+
+function Console({ client, channel, exchanges }: Given) {
+  const t = useTexts(texts);
+  const reference = useReference();
+  return (
+    <>
+      <Form key={channel} client={client} channel={channel} methods={reference.methods} />
+      <div className={styles.replies}>
+        <h4 className={styles.repliesTitle}>{t("replies")}</h4>
+        {exchanges.length === 0 && <p className={shared.soft}>{t("noReplies")}</p>}
+        <div role="log" aria-label={t("replies")}>
+          <ol className={styles.list}>
+            {exchanges.toReversed().map((each) => (
+              <Answer key={each.key} exchange={each} reference={reference} />
+            ))}
+          </ol>
         </div>
-      )}
-    </details>
+      </div>
+    </>
   );
 }
 
@@ -85,7 +83,7 @@ function Form(props: { client: Client; channel: string; methods: readonly string
   );
   return (
     <form className={styles.command} onSubmit={submit}>
-      <div className={styles.tools}>
+      <div className={shared.tools}>
         <Select<Kind>
           label={t("command")}
           value={kind}
@@ -93,7 +91,7 @@ function Form(props: { client: Client; channel: string; methods: readonly string
           options={KINDS.map((value) => ({ value, label: t(value) }))}
         />
         {kind === "call" ? (
-          <span className={styles.grow}>
+          <span className={shared.grow}>
             <TextField
               label={t("method")}
               value={fields.method}
@@ -111,7 +109,7 @@ function Form(props: { client: Client; channel: string; methods: readonly string
           </span>
         ) : (
           kind !== "raw" && (
-            <span className={styles.grow}>
+            <span className={shared.grow}>
               <TextField
                 label={t("channel")}
                 value={fields.channel}
@@ -124,7 +122,7 @@ function Form(props: { client: Client; channel: string; methods: readonly string
           )
         )}
         {kind === "publish" && (
-          <span className={styles.grow}>
+          <span className={shared.grow}>
             <TextField
               label={t("event")}
               value={fields.event}
@@ -152,7 +150,7 @@ function Form(props: { client: Client; channel: string; methods: readonly string
       {kind === "publish" && json(t("data"), '{"text": "hello"}')}
       {kind === "call" && json(t("params"), "{}")}
       {kind === "raw" && json(t("commandJson"), '{"type": "presence", "channel": "lobby"}')}
-      <div className={styles.buttons}>
+      <div className={shared.buttons}>
         <Button size="s" tone="primary" type="submit">
           {t("sendCommand")}
         </Button>
@@ -169,9 +167,9 @@ function Answer({ exchange, reference }: { exchange: Exchange; reference: Refere
   const { title, took, reply, error } = exchange;
   return (
     <li className={styles.answer} data-answer={error === undefined ? "reply" : "error"}>
-      <div className={styles.line}>
+      <div className={shared.line}>
         <code className={styles.what}>{title || t("reported")}</code>
-        <span className={styles.soft}>
+        <span className={shared.soft}>
           {took === undefined
             ? error === undefined && t("awaited")
             : t("milliseconds", { count: Math.round(took) })}
@@ -191,12 +189,12 @@ function Answer({ exchange, reference }: { exchange: Exchange; reference: Refere
 /** An error with its number, what it says, and what to do about it. */
 export function Refused({ error, reference }: { error: unknown; reference: Reference }) {
   const t = useTexts(texts);
-  if (!(error instanceof HubbubError)) return <p className={styles.bad}>{String(error)}</p>;
+  if (!(error instanceof HubbubError)) return <p className={shared.bad}>{String(error)}</p>;
   const { code, name, message, temporary, retryAfter, field } = error;
   const advice = reference.advice.get(code);
   return (
     <div className={styles.refused}>
-      <p className={styles.line}>
+      <p className={shared.line}>
         <Badge tone="danger">{code}</Badge>
         <code>{name}</code>
         {temporary && <Badge tone="warning">{t("temporary")}</Badge>}
@@ -204,7 +202,7 @@ export function Refused({ error, reference }: { error: unknown; reference: Refer
         {field !== undefined && <Badge>{t("field", { field })}</Badge>}
       </p>
       <p>{message}</p>
-      {advice !== undefined && <p className={styles.soft}>{advice}</p>}
+      {advice !== undefined && <p className={shared.soft}>{advice}</p>}
     </div>
   );
 }

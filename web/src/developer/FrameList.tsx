@@ -1,8 +1,10 @@
 import { useView } from "hubbub/react";
 import { memo, useDeferredValue, useState } from "react";
 import { formatSize, useTexts } from "../i18n/index.ts";
-import { Button, CountBadge, cx, Icon, Select, TextField } from "../ui/index.ts";
-import styles from "./developer.module.css";
+import { Button, cx, Select, TextField } from "../ui/index.ts";
+import shared from "./developer.module.css";
+import { Fold } from "./Fold.tsx";
+import styles from "./FrameList.module.css";
 import { copied, type Filter, type Frame, type FrameLog, type Frames, json, note, shows } from "./frames.ts";
 import { Clock, CopyButton } from "./parts.tsx";
 import { texts } from "./texts.ts";
@@ -12,21 +14,10 @@ import { useTail } from "./useTail.ts";
 export function FrameList({ log, name }: { log: FrameLog; name: string }) {
   const t = useTexts(texts);
   const now = useView(log);
-  const [open, setOpen] = useState(false);
   return (
-    <details
-      className={styles.fold}
-      data-fold="frames"
-      onToggle={(event) => setOpen(event.currentTarget.open)}
-    >
-      <summary className={styles.summary}>
-        <Icon name="chevronEnd" size={14} />
-        {t("frames")}
-        <CountBadge tone="quiet" count={now.total} label={String(now.total)} />
-        <span className={styles.soft}>{formatSize(now.bytes)}</span>
-      </summary>
-      {open && <Inspector log={log} now={now} name={name} />}
-    </details>
+    <Fold name="frames" title={t("frames")} count={now.total} aside={formatSize(now.bytes)}>
+      <Inspector log={log} now={now} name={name} />
+    </Fold>
   );
 }
 
@@ -47,10 +38,10 @@ function Inspector({ log, now, name }: { log: FrameLog; now: Frames; name: strin
     ...types.map((type) => ({ value: `type:${type}` as const, label: type })),
   ];
   return (
-    <div className={styles.foldBody}>
-      <div className={styles.tools}>
+    <>
+      <div className={shared.tools}>
         <Select<Filter> hideLabel label={t("show")} value={filter} onChange={setFilter} options={filters} />
-        <span className={styles.grow}>
+        <span className={shared.grow}>
           <TextField
             hideLabel
             label={t("search")}
@@ -62,7 +53,7 @@ function Inspector({ log, now, name }: { log: FrameLog; now: Frames; name: strin
             spellCheck={false}
           />
         </span>
-        <span className={styles.buttons}>
+        <span className={shared.buttons}>
           <Button
             size="s"
             icon={held ? "play" : "pause"}
@@ -98,7 +89,7 @@ function Inspector({ log, now, name }: { log: FrameLog; now: Frames; name: strin
           ))}
         </ol>
       </section>
-    </div>
+    </>
   );
 }
 
@@ -126,7 +117,7 @@ const Row = memo(function Row({ frame }: { frame: Frame }) {
         </summary>
         {open && (
           <div className={styles.opened}>
-            {frame.http !== undefined && <p className={styles.soft}>{frame.http}</p>}
+            {frame.http !== undefined && <p className={shared.soft}>{frame.http}</p>}
             <Json content={frame.content} />
             <CopyButton label={t("copyFrame")} read={() => json(frame.content)} />
           </div>

@@ -3,7 +3,7 @@ import { memo, type ReactNode } from "react";
 import { useTexts } from "../i18n/index.ts";
 import { Avatar, Button, cx, EmptyState } from "../ui/index.ts";
 import type { Entry } from "./client.ts";
-import styles from "./developer.module.css";
+import styles from "./MessageLog.module.css";
 import { Clock } from "./parts.tsx";
 import { texts } from "./texts.ts";
 import { useTail } from "./useTail.ts";

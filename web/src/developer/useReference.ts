@@ -17,10 +17,10 @@ function reference(): Promise<Reference> {
   return asked;
 }
 
-export function useReference(wanted: boolean): Reference {
+export function useReference(): Reference {
   const [found, setFound] = useState(NOTHING);
   useEffect(() => {
-    if (wanted) void reference().then(setFound);
-  }, [wanted]);
+    void reference().then(setFound);
+  }, []);
   return found;
 }
