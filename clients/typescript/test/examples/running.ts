@@ -200,11 +200,3 @@ export function filesOf(page: string): Map<string, string> {
   const blocks = text.matchAll(/^```\w+ title="([^"]+)"\n(.*?)^```$/gms);
   return new Map([...blocks].map(([, name = "", code = ""]) => [name, code]));
 }
-
-/** `resolved` lines of the lock file in a folder of the package that name another registry than npm's. */
-export function strangers(folder: string): string[] {
-  const lock = readFileSync(join(PACKAGE, folder, "package-lock.json"), "utf8");
-  return [...lock.matchAll(/"resolved": "([^"]*)"/g)]
-    .map(([, source = ""]) => source)
-    .filter((source) => source !== "file:../.." && !source.startsWith("https://registry.npmjs.org/"));
-}
