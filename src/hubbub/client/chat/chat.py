@@ -234,11 +234,13 @@ class Chat(Operations):
 
     async def load_thread(self, conversation: str, root: int) -> Sequence[Message]:
         """Have the newest replies of a thread in the store."""
-        known = self.store.known[conversation]
-        with known.reading() as since:
-            page = await self.messages.list(conversation, thread=root)
-        self.store.known[conversation].put(page.messages, since)
-        return page.messages
+        while True:
+            known = self.store.known[conversation]
+            with known.reading() as since:
+                page = await self.messages.list(conversation, thread=root)
+            if self.store.known.get(conversation) is known:  # and a sync has not put another in its place
+                known.put(page.messages, since)
+                return page.messages
 
     async def load_members(self, conversation: str) -> Mapping[str, Member]:
         """Have all members in the store, where they are kept true from then on."""
