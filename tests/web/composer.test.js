@@ -21,12 +21,9 @@ after(async () => {
 });
 
 async function open(t, user, options) {
-  const window = await Window.of(browser, server, user, { at: `#/c/${group}`, ...options });
-  t.after(() => window.close());
-  const { page } = window;
-  const field = page.getByRole("textbox", { name: /^Message / });
-  await field.waitFor();
-  return { window, page, field, message: (text) => page.getByRole("article").filter({ hasText: text }) };
+  const opened = await Window.during(t, browser, server, user, `#/c/${group}`, options);
+  await opened.field.waitFor();
+  return opened;
 }
 
 test("what one begins is completed: people, emoji, commands", async (t) => {

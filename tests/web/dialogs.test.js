@@ -25,17 +25,15 @@ after(async () => {
 });
 
 async function open(t, user, options) {
-  const window = await Window.of(browser, server, user, { at: `#/c/${group}`, ...options });
-  t.after(() => window.close());
-  const { page } = window;
-  const field = page.getByRole("textbox", { name: /^Message / });
+  const opened = await Window.during(t, browser, server, user, `#/c/${group}`, options);
+  const { page, field } = opened;
   await field.waitFor();
   const add = async (name) => {
     await page.getByRole("button", { name: "Add", exact: true }).click();
     await page.getByRole("menuitem", { name }).click();
     return page.getByRole("dialog");
   };
-  return { window, page, field, add, message: (text) => page.getByRole("article").filter({ hasText: text }) };
+  return { ...opened, add };
 }
 
 /** What the program hears since `from`, a sync's answer. */

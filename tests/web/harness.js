@@ -161,6 +161,19 @@ export class Window {
     return window;
   }
 
+  /** The same at `at`, until the end of the test `t`; with what is wanted most of a conversation. */
+  static async during(t, browser, server, user, at, options) {
+    const window = await Window.of(browser, server, user, { at, ...options });
+    t.after(() => window.close());
+    const { page } = window;
+    return {
+      window,
+      page,
+      field: page.getByRole("textbox", { name: /^Message / }),
+      message: (text) => page.getByRole("article").filter({ hasText: text }),
+    };
+  }
+
   /** The row of a conversation in the list, by its title. */
   row(title) {
     return this.page.locator("#conversations a").filter({ hasText: title });

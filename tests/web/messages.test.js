@@ -21,18 +21,11 @@ after(async () => {
 });
 
 async function open(t, user, at, options) {
-  const window = await Window.of(browser, server, user, { at, ...options });
-  t.after(() => window.close());
-  const { page } = window;
-  return {
-    window,
-    page,
-    field: page.getByRole("textbox", { name: /^Message / }),
-    message: (text) => page.getByRole("article").filter({ hasText: text }),
-    press: async (...keys) => {
-      for (const key of keys) await page.keyboard.press(key);
-    },
+  const opened = await Window.during(t, browser, server, user, at, options);
+  const press = async (...keys) => {
+    for (const key of keys) await opened.page.keyboard.press(key);
   };
+  return { ...opened, press };
 }
 
 const deed = async (page, message, name) => {
@@ -124,6 +117,8 @@ test("a long conversation is read both ways, and a link leads to one of its mess
 });
 
 test("who is at the end stays there when there is less room for messages", async (t) => {
+  const { seq } = (await server.call("GET", `/conversations/${long}/messages?limit=1`, undefined, "bob")).messages[0];
+  await server.call("POST", "/receipts", { marks: [{ conversation: long, read: seq }] }, "ada"); // it opens at its end
   const ada = await open(t, "ada", `#/c/${long}`);
   const last = ada.message("Line 130");
   await last.waitFor();

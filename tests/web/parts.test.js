@@ -32,15 +32,12 @@ after(async () => {
 });
 
 async function open(t, user, options) {
-  const window = await Window.of(browser, server, user, { at: `#/c/${group}`, ...options });
-  t.after(() => window.close());
-  const { page } = window;
-  const message = (text) => page.getByRole("article").filter({ hasText: text });
+  const opened = await Window.during(t, browser, server, user, `#/c/${group}`, options);
   const deed = async (of, name) => {
-    await message(of).click({ button: "right" });
-    await page.getByRole("menuitem", { name }).click();
+    await opened.message(of).click({ button: "right" });
+    await opened.page.getByRole("menuitem", { name }).click();
   };
-  return { window, page, field: page.getByRole("textbox", { name: /^Message / }), message, deed };
+  return { ...opened, deed };
 }
 const send = (user, parts, more = {}) => server.call("POST", `/conversations/${group}/messages`, { parts, ...more }, user);
 
