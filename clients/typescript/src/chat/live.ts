@@ -191,11 +191,14 @@ export class Live {
 
   readonly live = (): boolean => this.status.get().status === "live";
 
-  #publication({ channel, event, data }: Publication): void {
+  #publication(push: Publication): void {
+    const { channel, event, data } = push;
     const said = data as ChatEvent;
     if (channel.startsWith(INBOX)) this.#inbox(data as InboxEvent);
     else if (channel.startsWith(CONVERSATION)) {
       if (event === "receipts" && said.type === "receipts") {
+        // They are in no log, and a later page may have those from before.
+        if (this.#held) return void this.#held.push(push);
         this.#store.update((state) => applyReceipts(state, said));
       }
       if ("seq" in said) this.#log(data as LogEvent);
