@@ -36,6 +36,7 @@ async def test_the_web_app_is_at_the_root_and_old_links_lead_to_its_page_for_dev
         assert "trusted-types 'none'" in page.headers["content-security-policy"]
         assert "&quot;playground&quot;:true" in page.text or page.status_code == 503
         assert "&quot;chat&quot;" not in page.text
+        assert "&quot;text_length&quot;:10000" in page.text or page.status_code == 503
         moved = await client.get("/playground")
         assert (moved.status_code, moved.headers["location"]) == (307, "./#/developer")
         assert (await client.get("/docs")).status_code == 200

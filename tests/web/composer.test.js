@@ -49,6 +49,30 @@ test("what one begins is completed: people, emoji, commands", async (t) => {
   window.assertClean();
 });
 
+test("what is too long is seen before it is sent, or saved, and is kept", async (t) => {
+  const { window, page, field, message } = await open(t, "ada");
+  await field.fill("é".repeat(9_600));
+  await page.getByText("400 characters left").waitFor();
+  await field.fill("é".repeat(10_001));
+  await page.getByText("1 character too many").waitFor();
+  assert.ok(await page.getByRole("button", { name: "Send", exact: true }).isDisabled());
+  await page.keyboard.press("Enter");
+  assert.equal((await field.inputValue()).length, 10_001);
+  await field.fill("Short");
+  await page.keyboard.press("Enter");
+  await page.locator("article[data-seq]").filter({ hasText: "Short" }).waitFor(); // the server has it
+  await page.keyboard.press("ArrowUp");
+  const editing = page.getByRole("textbox", { name: "Edit message" });
+  await editing.fill("é".repeat(10_002));
+  await page.getByText("2 characters too many").waitFor();
+  await page.keyboard.press("Enter");
+  assert.ok(await page.getByRole("button", { name: "Save" }).isDisabled());
+  await editing.fill("Shorter");
+  await page.keyboard.press("Enter");
+  await message("Shorter").waitFor();
+  window.assertClean();
+});
+
 test("a file is uploaded, described and sent; a poll is made", async (t) => {
   const { window, page, message } = await open(t, "ada");
   await page.locator("input[type=file]").setInputFiles([

@@ -120,7 +120,7 @@ async def test_the_page_says_that_it_is_for_development(built: Path) -> None:
 
 def test_a_page_without_a_place_for_its_configuration_is_refused() -> None:
     with pytest.raises(ValueError, match="once"):
-        index_of("<title>Hubbub</title>", PageConfig("Hubbub", "1"))
+        index_of("<title>Hubbub</title>", PageConfig("Hubbub", "1", 10_000))
 
 
 async def test_the_page_is_asked_for_again_and_assets_last_for_ever(built: Path) -> None:

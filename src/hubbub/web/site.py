@@ -52,6 +52,8 @@ class PageConfig(msgspec.Struct, frozen=True, omit_defaults=True):
 
     title: str
     version: str
+    text_length: int
+    """`limits.text_length`: who writes is to see it coming."""
     dev: bool = False
     playground: bool = False
     chat: bool = True
@@ -130,6 +132,7 @@ def _site(config: Config, version: str, root: Traversable | None) -> dict[str, F
     page = PageConfig(
         title=web.title,
         version=version,
+        text_length=config.limits.text_length,
         dev=config.dev,
         playground=config.server.playground,
         chat=config.chat.enabled,

@@ -4,14 +4,20 @@ import { gistOfEntry } from "./outbox.ts";
 import { readToken } from "./tokens.ts";
 
 test("the page's configuration is read", () => {
-  const json = '{"title":"Acme","version":"1.2","dev":true,"token_url":"/token"}';
-  expect(readConfig(json)).toEqual({ title: "Acme", version: "1.2", dev: true, tokenUrl: "/token" });
+  const json = '{"title":"Acme","version":"1.2","text_length":500,"dev":true,"token_url":"/token"}';
+  expect(readConfig(json)).toEqual({
+    title: "Acme",
+    version: "1.2",
+    dev: true,
+    tokenUrl: "/token",
+    textLength: 500,
+  });
 });
 
 test.each([null, "", "{", "null", "[]", '{"title":1,"dev":"yes","token_url":""}'])(
   "without one, it is as in production: %s",
   (json) => {
-    expect(readConfig(json)).toEqual({ title: "Hubbub", dev: false });
+    expect(readConfig(json)).toEqual({ title: "Hubbub", dev: false, textLength: 10_000 });
   },
 );
 

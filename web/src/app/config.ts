@@ -8,11 +8,15 @@ export interface PageConfig {
   /** Where a token is fetched from, with cookies; absent: it is given in the address, or pasted. */
   readonly tokenUrl?: string;
   readonly version?: string;
+  /** Code points that a message may have. */
+  readonly textLength: number;
   /** The developer's page is for whoever comes, signed in or not. */
   readonly playground?: true;
   /** There are no conversations: the developer's page is all there is. */
   readonly chat?: false;
 }
+
+const TEXT_LENGTH = 10_000; // the server's default
 
 /** The configuration from its JSON; what is not given is as in production. */
 export function readConfig(json: string | null | undefined): PageConfig {
@@ -30,6 +34,7 @@ export function readConfig(json: string | null | undefined): PageConfig {
   return {
     title: text("title") ?? "Hubbub",
     dev: values.dev === true,
+    textLength: typeof values.text_length === "number" ? values.text_length : TEXT_LENGTH,
     ...(tokenUrl === undefined ? {} : { tokenUrl }),
     ...(version === undefined ? {} : { version }),
     ...(values.playground === true ? { playground: true } : {}),

@@ -6,10 +6,11 @@ import { useTitle } from "../conversations/names.ts";
 import { useTexts } from "../i18n/index.ts";
 import { Text } from "../messages/Text.tsx";
 import { useSettings } from "../settings/store.ts";
-import { Button, cx, Icon, IconButton, Popover, toast, toastError } from "../ui/index.ts";
+import { Button, Icon, IconButton, Popover, toast, toastError } from "../ui/index.ts";
 import { Attachments } from "./Attachments.tsx";
 import styles from "./Composer.module.css";
 import { Field, type FieldHandle } from "./Field.tsx";
+import { fits, Length } from "./Length.tsx";
 import { mentionsIn } from "./mentions.ts";
 import { ReplyBanner } from "./ReplyBanner.tsx";
 import { commandOf } from "./suggest.ts";
@@ -28,9 +29,6 @@ export type Opened =
   | { readonly kind: "poll" | "checklist" | "location" | "schedule" }
   | { readonly kind: "command"; readonly name: string; readonly rest: string };
 
-/** Code points of a message, as the server has them by default, and when one is told how many are left. */
-const LIMIT = 10_000;
-const NEAR = 9_500;
 const DAY = 86_400;
 
 /** The field and all that goes with it: what is attached, answered, and how it is sent. */
@@ -76,11 +74,10 @@ export function Editor({ view, thread }: { view: ConversationView; thread: numbe
     [place, setReply, attach],
   );
 
-  const length = [...text].length;
   const ready = uploads.items.filter((each) => each.file !== undefined);
   const open = uploads.items.some((each) => each.status === "uploading" || each.status === "checking");
   const something = text.trim() !== "" || ready.length > 0;
-  const can = something && !open && length <= LIMIT && wait === 0;
+  const can = something && !open && fits(text) && wait === 0;
 
   /** What is to be sent, as it is now. */
   function content() {
@@ -256,13 +253,7 @@ export function Editor({ view, thread }: { view: ConversationView; thread: numbe
               <Icon name="clock" size={15} />
             </span>
           )}
-          {length > NEAR && (
-            <span className={cx(styles.count, length > LIMIT && styles.over)} role="status">
-              {length > LIMIT
-                ? t("tooLong", { count: length - LIMIT })
-                : t("left", { count: LIMIT - length })}
-            </span>
-          )}
+          <Length text={text} />
           {wait > 0 && (
             <span className={styles.count} role="timer">
               {t("slow", { count: wait })}

@@ -1,6 +1,7 @@
 import type { MessageItem, PartInput } from "hubbub/chat";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { grow } from "../composer/grow.ts";
+import { fits, Length } from "../composer/Length.tsx";
 import { mentionsIn } from "../composer/mentions.ts";
 import { useTexts } from "../i18n/index.ts";
 import { Button, toastError } from "../ui/index.ts";
@@ -35,7 +36,7 @@ export function EditForm({ item }: { item: MessageItem }) {
   function save() {
     const said = text.trim();
     const others = parts.filter((part) => part !== first) as readonly PartInput[];
-    if (said === "" && others.length === 0) return;
+    if ((said === "" && others.length === 0) || !fits(said)) return;
     leave();
     if (said === before) return;
     const known = message.mentions;
@@ -88,10 +89,11 @@ export function EditForm({ item }: { item: MessageItem }) {
       />
       <div className={styles.foot}>
         <span className={styles.hint}>{t("editHint")}</span>
+        <Length text={text} />
         <Button size="s" onClick={leave}>
           {t("cancel")}
         </Button>
-        <Button size="s" tone="primary" type="submit">
+        <Button size="s" tone="primary" type="submit" disabled={!fits(text.trim())}>
           {t("save")}
         </Button>
       </div>
