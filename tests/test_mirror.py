@@ -13,6 +13,7 @@ SOURCES = TESTS.parent / "src" / "hubbub"
 
 WITHOUT_A_SOURCE = {
     "test_architecture.py": "about all sources",
+    "test_locks.py": "about what is installed",
     "test_mirror.py": "about all tests",
     "test_patterns.py": "about all sources",
     "browser": "the web app's page for developers in a real Chromium",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,14 @@ async def request(
     method: str = "GET",
     headers: Iterable[tuple[bytes, bytes]] = (),
     mounted: str = "",
+    limits: Mapping[str, int] | None = None,
     **web: Any,
 ) -> Answer:
     async def receive() -> Any:
         raise AssertionError("the app has no use for a body")
 
     answer = Answer()
-    app = web_app(Config(web=web), "1.2.3", root)
+    app = web_app(Config(web=web, limits=limits or {}), "1.2.3", root)
     scope = {
         "type": "http",
         "method": method,
@@ -75,7 +76,9 @@ async def request(
 
 
 async def test_the_page_is_told_its_configuration(built: Path) -> None:
-    answer = await request(built, title='A "<b>" & co', token_url="/session/token")
+    answer = await request(
+        built, title='A "<b>" & co', token_url="/session/token", limits={"text_length": 500}
+    )
     html = answer.body.decode()
     found = re.search(r'<meta name="hubbub" content="([^"]*)">', html)
     assert found is not None
@@ -83,6 +86,7 @@ async def test_the_page_is_told_its_configuration(built: Path) -> None:
     assert config == {
         "title": 'A "<b>" & co',
         "version": "1.2.3",
+        "text_length": 500,
         "token_url": "/session/token",
         "chat": False,
     }
