@@ -182,7 +182,8 @@ async def test_a_room_and_who_is_in_it_are_written_to_in_order(between: dict[str
 
 
 async def test_a_large_answer_comes_in_parts(between: dict[str, Any]) -> None:
-    async with servers(between, 2) as (one, two):
+    patient = {**between, "cluster": {**between.get("cluster", {}), "request_timeout": 15.0}}
+    async with servers(patient, 2) as (one, two):
         peer = await entered(two, "ada")
         two.socketio.socket(peer.sid).data["large"] = bytes(3 * 1024 * 1024)
         (fetched,) = await one.socketio.fetch_sockets()
