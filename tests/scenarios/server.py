@@ -131,9 +131,9 @@ class HubbubProcess(ServerProcess):
                                 told = json.loads(line)
                                 if told["type"] == "result":
                                     yield left.pop(keys[told["id"] - 1]), told["result"]["message"]["seq"]
-                                elif (
-                                    told["type"] == "error" and not ERRORS[ErrorCode(told["code"])].temporary
-                                ):
+                                elif told["type"] == "error":
+                                    if ERRORS[ErrorCode(told["code"])].temporary:
+                                        raise ConnectionError(told["message"])  # and then again
                                     raise RuntimeError(f"refused: {told}")
                     finally:
                         sending.cancel()
