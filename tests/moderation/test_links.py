@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from hubbub.moderation.links import host, links, within
+from hubbub.moderation.links import INNER_DOT, LINK, host, links, within
 from hubbub.moderation.patterns import Seen
 
 
@@ -47,3 +49,33 @@ def test_hosts_and_what_is_below_them() -> None:
     assert within("evil.example", ("*.evil.example",))
     assert not within("notevil.example", ("*.evil.example",))
     assert host("Example.COM:80") == "example.com"
+
+
+def test_no_link_is_passed_over_because_it_has_no_dot_within() -> None:
+    dice = random.Random(1)
+    pieces = [
+        ".",
+        "[.]",
+        "(.)",
+        "a",
+        "evil",
+        "xn--b",
+        "-",
+        "_",
+        " ",
+        "://",
+        "https",
+        "hxxp[:]//",
+        "é",
+        "1",
+        "]",
+        ")",
+        "@",
+    ]
+    several = 0
+    for _ in range(20_000):
+        text = "".join(dice.choices(pieces, k=dice.randint(1, 8)))
+        if LINK.search(text) is not None:
+            several += 1
+            assert "//" in text or INNER_DOT.search(text) is not None, text
+    assert several > 500

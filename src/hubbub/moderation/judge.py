@@ -287,7 +287,8 @@ def _shaped(shape: Shape, text: str) -> bool:
         return True
     if shape.lines is not None and len(text.splitlines()) > shape.lines:
         return True
-    if shape.capitals is not None and not text.islower():
+    # First whether there are enough for the shortest text that counts: few texts have so many.
+    if shape.capitals is not None and sum(map(str.isupper, text)) > shape.capitals * LETTERS:
         letters = [sign for sign in text if sign.isalpha()]
         if len(letters) >= LETTERS and sum(map(str.isupper, letters)) > shape.capitals * len(letters):
             return True

@@ -15,13 +15,15 @@ LINK = re.compile(
     rf"|(?<![\w@.-])(?P<bare>(?:[\w-]{{1,63}}{DOT}){{1,8}}(?:[^\W\d_]{{2,24}}|xn--[a-z0-9-]{{1,59}}))(?![\w-]*@)(?![\w-])",
     re.IGNORECASE,
 )
+INNER_DOT = re.compile(r"\.[\w\])]")
+"""A name without a scheme has one; the end of a sentence has not."""
 BEFORE_PATH = re.compile(r"[/?#\\]")
 
 
 def links(seen: Seen) -> Iterator[tuple[str, Span]]:
     """The host of each link, as `host` makes it, and where the link is."""
     text = seen.bare if seen.bare is not None else seen.original
-    if "." not in text and "//" not in text:
+    if "//" not in text and INNER_DOT.search(text) is None:
         return
     for match in LINK.finditer(text):
         begin, end = match.span()
