@@ -91,3 +91,23 @@ async def test_a_page_goes_into_what_a_sync_has_put_in_the_place_of_what_was(ada
     slowly(ada, meanwhile)
     await ada.chat.load_before(there.id)
     assert shown(ada, there) == ["one", "two", "three"]
+
+
+async def test_replies_are_read_anew_where_a_sync_has_put_another_in_the_place_of_what_was(
+    ada: Client,
+) -> None:
+    there = await talk(ada)
+    root = there.oldest
+    await (await ada.chat.send(there.id, "reply", thread=root))
+    await until(lambda: len(there.thread(root)) == 1)
+    (reply,) = there.thread(root)
+
+    async def meanwhile() -> None:
+        anew = Known(there.mine, there.seq, there.oldest)
+        ada.chat.store.known[there.id] = anew
+        await ada.chat.messages.edit(there.id, reply.seq, [{"type": "text", "text": "edited"}])
+        await until(lambda: anew.seq > there.seq)
+
+    slowly(ada, meanwhile)
+    await ada.chat.load_thread(there.id, root)
+    assert [text_of(each) for each in ada.chat.conversation(there.id).thread(root)] == ["edited"]
