@@ -18,6 +18,7 @@ export function EditForm({ item }: { item: MessageItem }) {
   const first = parts.find((part) => part.type === "text");
   const before = first?.type === "text" ? first.text : "";
   const [text, setText] = useState(before);
+  const said = text.trim();
   const field = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
     const element = field.current;
@@ -34,7 +35,6 @@ export function EditForm({ item }: { item: MessageItem }) {
     row?.focus({ preventScroll: true });
   }
   function save() {
-    const said = text.trim();
     const others = parts.filter((part) => part !== first) as readonly PartInput[];
     if ((said === "" && others.length === 0) || !fits(said)) return;
     leave();
@@ -89,11 +89,11 @@ export function EditForm({ item }: { item: MessageItem }) {
       />
       <div className={styles.foot}>
         <span className={styles.hint}>{t("editHint")}</span>
-        <Length text={text} />
+        <Length text={said} />
         <Button size="s" onClick={leave}>
           {t("cancel")}
         </Button>
-        <Button size="s" tone="primary" type="submit" disabled={!fits(text.trim())}>
+        <Button size="s" tone="primary" type="submit" disabled={!fits(said)}>
           {t("save")}
         </Button>
       </div>
